@@ -1,0 +1,1 @@
+"""Users, roles, field rights, API keys; the command door; the projection; the audit trail."""

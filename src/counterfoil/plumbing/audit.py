@@ -1,0 +1,85 @@
+"""Triggers that write down every change of a record, whoever makes it: ORM, bulk update or bare SQL.
+
+The rows go to ``access_change``. The triggers are statement-level with transition tables, so a statement that changes a
+thousand rows costs one trigger call. Who, why and by which command comes from the setting ``counterfoil.context``, which the
+command door sets for the transaction; a change made past the door is written down with an empty context.
+"""
+
+from __future__ import annotations
+
+import pgtrigger
+
+_INSERT = """
+INSERT INTO access_change (table_name, record_id, operation, before, after, context, at)
+SELECT TG_TABLE_NAME, n.id, 'insert', NULL, to_jsonb(n) - {unlogged},
+       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{{}}')::jsonb, clock_timestamp()
+FROM new_rows n;
+RETURN NULL;
+"""
+
+_UPDATE = """
+INSERT INTO access_change (table_name, record_id, operation, before, after, context, at)
+SELECT TG_TABLE_NAME, changed.id, 'update', changed.before, changed.after,
+       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{{}}')::jsonb, clock_timestamp()
+FROM (
+    SELECT n.id,
+           (SELECT jsonb_object_agg(b.key, b.value) FROM jsonb_each(to_jsonb(o) - {unlogged}) b
+             WHERE b.value IS DISTINCT FROM to_jsonb(n) -> b.key) AS before,
+           (SELECT jsonb_object_agg(a.key, a.value) FROM jsonb_each(to_jsonb(n) - {unlogged}) a
+             WHERE a.value IS DISTINCT FROM to_jsonb(o) -> a.key) AS after
+    FROM old_rows o JOIN new_rows n ON n.id = o.id
+) changed
+WHERE changed.before IS NOT NULL OR changed.after IS NOT NULL;
+RETURN NULL;
+"""
+
+_DELETE = """
+INSERT INTO access_change (table_name, record_id, operation, before, after, context, at)
+SELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - {unlogged}, NULL,
+       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{{}}')::jsonb, clock_timestamp()
+FROM old_rows o;
+RETURN NULL;
+"""
+
+
+def _statement(
+    name: str, operation: pgtrigger.Operation, body: str, unlogged: tuple[str, ...], **tables: str
+) -> pgtrigger.Trigger:
+    columns = ", ".join(f"'{column}'" for column in unlogged)
+    return pgtrigger.Trigger(
+        name=name,
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=operation,
+        referencing=pgtrigger.Referencing(**tables),
+        func=body.format(unlogged=f"ARRAY[{columns}]::text[]"),
+    )
+
+
+def audit_changes(without: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
+    """Changes and deletes. For rows that are made in bulk and carry their command themselves.
+
+    ``without`` names columns whose values must never be written down, such as password hashes.
+    """
+    unlogged = ("version", *without)
+    return [
+        _statement("audit_update", pgtrigger.Update, _UPDATE, unlogged, old="old_rows", new="new_rows"),
+        _statement("audit_delete", pgtrigger.Delete, _DELETE, unlogged, old="old_rows"),
+    ]
+
+
+def audit_all(without: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
+    """Inserts too. For rows that a person's act makes."""
+    insert = _statement("audit_insert", pgtrigger.Insert, _INSERT, ("version", *without), new="new_rows")
+    return [insert, *audit_changes(without)]
+
+
+def append_only(name: str = "append_only") -> pgtrigger.Trigger:
+    """Rows are added and never changed or removed."""
+    return pgtrigger.Trigger(
+        name=name,
+        level=pgtrigger.Row,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update | pgtrigger.Delete,
+        func="RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CF001';",
+    )

@@ -1,0 +1,68 @@
+"""What an event is: a frozen dataclass of ids and plain values with a public name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+from uuid import UUID
+
+
+class Event:
+    """Base of every event. Subclasses are made by ``@event("room.noun_verbed")``."""
+
+    name: ClassVar[str]
+
+
+_by_name: dict[str, type[Event]] = {}
+E_ = TypeVar("E_", bound=type[Event])
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def event(name: str) -> Callable[[E_], E_]:
+    """Make the class a frozen, keyword-only dataclass and register it under its public name."""
+
+    def register(cls: E_) -> E_:
+        made = dataclass(frozen=True, kw_only=True)(cls)
+        if name in _by_name and _by_name[name].__qualname__ != made.__qualname__:
+            raise ValueError(f"two events are called {name}")
+        made.name = name
+        _by_name[name] = made
+        return made
+
+    return register
+
+
+def event_class(name: str) -> type[Event]:
+    return _by_name[name]
+
+
+def event_names() -> list[str]:
+    return sorted(_by_name)
+
+
+def payload_of(happened: Event) -> dict[str, Any]:
+    """The event as JSON values: ids, dates and decimals as strings."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, UUID | Decimal):
+            return str(value)
+        if isinstance(value, date | datetime):
+            return value.isoformat()
+        if isinstance(value, tuple | list):
+            return [plain(item) for item in value]
+        return value
+
+    return {field.name: plain(getattr(happened, field.name)) for field in fields(happened)}  # type: ignore[arg-type]
+
+
+def subjects_of(happened: Event) -> list[UUID]:
+    """The records that the event is about: every field that holds a UUID, or a tuple of them."""
+    found: list[UUID] = []
+    for field in fields(happened):  # type: ignore[arg-type]
+        value = getattr(happened, field.name)
+        values = value if isinstance(value, tuple) else (value,)
+        found += [item for item in values if isinstance(item, UUID)]
+    return found

@@ -1,0 +1,95 @@
+"""The seam to the job queue (procrastinate).
+
+A job's row is written on Django's own connection, so it commits or vanishes with the change that asked for it. A job is
+a doorway: its arguments are ids, it may run twice, it has a retry limit, and no promise hangs on "the job ran": for each kind of
+due work a *sweep* finds the rows that are due and asks for the job again. The watchdog runs the sweeps and returns stalled jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app as queue
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
+
+MAX_ATTEMPTS = 8
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A plain function that finds due rows without a live job and asks for the job again. Returns how many."""
+
+    name: str
+    find: Callable[[], int]
+
+
+_sweeps: dict[str, Sweep] = {}
+
+
+def job(name: str, *, queue_name: str = "default", attempts: int = MAX_ATTEMPTS) -> Callable[[F], F]:
+    """Register a job under its public name. It waits 2, 4, 8 … seconds between attempts, then stays failed and visible."""
+
+    def register(function: F) -> F:
+        queue.task(
+            name=name,
+            queue=queue_name,
+            retry=RetryStrategy(max_attempts=attempts, exponential_wait=2),
+        )(function)
+        return function
+
+    return register
+
+
+def enqueue(name: str, *, once: str | None = None, **arguments: Any) -> None:
+    """Ask for a job in the present transaction. With ``once``, do nothing while a job of that key still waits."""
+    plain = {key: str(value) if hasattr(value, "hex") and not isinstance(value, bytes) else value
+             for key, value in arguments.items()}
+    if once is not None:
+        waiting = ProcrastinateJob.objects.filter(queueing_lock=once, status="todo").exists()
+        if waiting:
+            return
+    try:
+        queue.configure_task(name, queueing_lock=once).defer(**plain)
+    except AlreadyEnqueued:
+        return
+
+
+def sweep(name: str) -> Callable[[Callable[[], int]], Callable[[], int]]:
+    def register(function: Callable[[], int]) -> Callable[[], int]:
+        _sweeps[name] = Sweep(name, function)
+        return function
+
+    return register
+
+
+def all_sweeps() -> list[Sweep]:
+    return [_sweeps[name] for name in sorted(_sweeps)]
+
+
+def run_waiting_jobs(limit: int = 10_000) -> int:
+    """Run every waiting job in this process and thread, in order, and return how many ran.
+
+    For tests and for ``counterfoil demo``: a worker does the same from another process. An error of a job is raised.
+    """
+    from django.db import connection
+
+    done = 0
+    while done < limit:
+        waiting = ProcrastinateJob.objects.filter(status="todo").order_by("id").first()
+        if waiting is None:
+            return done
+        # procrastinate's own model refuses writes, so the state is moved in SQL.
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", [waiting.id])
+        task = queue.tasks[waiting.task_name]
+        task.func(**waiting.args)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", [waiting.id])
+        done += 1
+    raise AssertionError(f"more than {limit} jobs: a job asks for itself again and again")
