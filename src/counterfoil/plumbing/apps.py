@@ -1,0 +1,27 @@
+"""The room as a Django application; when Django is ready it reads what every room registers."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from django.apps import AppConfig, apps
+
+REGISTERING = ("record_types", "commands", "subscribers", "jobs", "invariants")
+"""The modules that register something when they are imported: descriptions, verbs, reactions, jobs, promises."""
+
+
+class PlumbingConfig(AppConfig):
+    name = "counterfoil.plumbing"
+
+    def ready(self) -> None:
+        """Import the registering modules of every room that has them. An error inside one of them is raised."""
+        for room in rooms():
+            for module in REGISTERING:
+                if find_spec(f"{room}.{module}") is not None:
+                    import_module(f"{room}.{module}")
+
+
+def rooms() -> list[str]:
+    """The packages of the product's own rooms, lowest first."""
+    return [config.name for config in apps.get_app_configs() if config.name.startswith("counterfoil.")]

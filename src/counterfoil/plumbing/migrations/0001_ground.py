@@ -1,0 +1,38 @@
+"""What the database itself must bring: trusted extensions, the currencies' decimals, and the cache's table."""
+
+from django.contrib.postgres.operations import BtreeGistExtension, TrigramExtension, UnaccentExtension
+from django.db import migrations
+
+# A frozen copy of ISO 4217; a test compares it with ``core.money``. A currency that is not listed has 2 decimals.
+DECIMALS = """
+CREATE FUNCTION counterfoil_currency_decimals(currency text) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE
+    WHEN currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV',
+                      'XAF', 'XOF', 'XPF') THEN 0
+    WHEN currency IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
+    WHEN currency IN ('CLF', 'UYW') THEN 4
+    ELSE 2
+END;
+"""
+
+CACHE = """
+CREATE UNLOGGED TABLE plumbing_cache (
+    cache_key varchar(255) PRIMARY KEY,
+    value text NOT NULL,
+    expires timestamptz NOT NULL
+);
+CREATE INDEX plumbing_cache_expires ON plumbing_cache (expires);
+"""
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = []
+    operations = [
+        TrigramExtension(),
+        BtreeGistExtension(),
+        UnaccentExtension(),
+        migrations.RunSQL(DECIMALS, "DROP FUNCTION counterfoil_currency_decimals(text)"),
+        migrations.RunSQL(CACHE, "DROP TABLE plumbing_cache"),
+    ]
