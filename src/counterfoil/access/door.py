@@ -118,7 +118,9 @@ def _set_context(frame: outbox.Frame, actor: Actor, given: Mapping[str, Any]) ->
         "cause": str(because.event) if because else None,
     }
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('counterfoil.context', %s, true)", [json.dumps(context).replace("\\u0000", "")])
+        cursor.execute(
+            "SELECT set_config('counterfoil.context', %s, true)", [json.dumps(context).replace("\\u0000", "")]
+        )
 
 
 def _clear_context() -> None:
@@ -159,7 +161,11 @@ def _guard(key: str, values: Any, actor: Actor, path: str) -> None:
                 continue
             if item.group not in open_groups:
                 problems.append(
-                    Problem(at + item.id, "closed_field", f"You may not change {item.label.lower()}. Ask billing or an admin.")
+                    Problem(
+                        at + item.id,
+                        "closed_field",
+                        f"You may not change {item.label.lower()}. Ask billing or an admin.",
+                    )
                 )
             elif item.kind is record_types.Kind.ROWS and isinstance(given[item.id], Sequence):
                 for number, row in enumerate(given[item.id]):

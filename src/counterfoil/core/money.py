@@ -78,7 +78,8 @@ def currency_decimals(code: str) -> int:
 
 def currency_name(code: str, language: str = "en") -> str:
     """The currency's name, such as "Swiss Franc"."""
-    return locale_of(language).currencies.get(code, code)
+    name: str = locale_of(language).currencies.get(code, code)
+    return name
 
 
 @dataclass(frozen=True, slots=True)

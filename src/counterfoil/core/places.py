@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 # What babel lists beside the countries: reserved codes, unions, islands without a code of their own, test data.
-_NOT_COUNTRIES = frozenset("AC CP CQ DG EA EU EZ IC QO TA UN XA XB ZZ".split())
+_NOT_COUNTRIES = {"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"}
 
 _ALIASES = {
     "america": "US", "u s": "US", "u s a": "US", "united states of america": "US", "the united states": "US",
@@ -47,14 +47,15 @@ _ALIASES = {
 }  # fmt: skip
 
 # Languages whose names of countries are understood beside the English ones.
-_UNDERSTOOD = """
-    de fr es it nl pt pl da sv nb fi is cs sk hu sl hr ro bg el tr ru uk lt lv et ja ko zh zh-Hant ar he vi th
-""".split()
+_UNDERSTOOD = (
+    "de", "fr", "es", "it", "nl", "pt", "pl", "da", "sv", "nb", "fi", "is", "cs", "sk", "hu", "sl", "hr", "ro", "bg",
+    "el", "tr", "ru", "uk", "lt", "lv", "et", "ja", "ko", "zh", "zh-Hant", "ar", "he", "vi", "th",
+)  # fmt: skip
 _SIMILAR = 78
 
 
 def _countries() -> tuple[str, ...]:
-    named = Locale("en").territories
+    named = [str(code) for code in Locale("en").territories]
     return tuple(sorted(code for code in named if len(code) == 2 and code.isalpha() and code not in _NOT_COUNTRIES))
 
 
@@ -151,7 +152,7 @@ def _english() -> dict[str, str]:
 
 @cache
 def _other_names() -> dict[str, str]:
-    """Names in the other languages; a name that means two countries means none. Built at the first miss, in a second."""
+    """Names in the other languages; a name that means two countries means none. Built at the first miss."""
     meanings: dict[str, set[str]] = {}
     for language in _UNDERSTOOD:
         for name, code in _names(language).items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 
 __all__ = [
     "email_domain",
@@ -19,28 +20,11 @@ _LETTERS = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t", "ß": "ss"}
 )
 
-# Legal forms as they stand at the end of a name, without dots and accents. Longer ones are tried first.
-_LEGAL_FORMS = tuple(
-    sorted(
-        (
-            tuple(form.split())
-            for form in """
-            ab|ag|ag and co kg|aktiengesellschaft|aps|as|asa|a s|bhd|sdn bhd|bv|bvba|ca|co|company|corp|corporation|co ltd|
-            cv|cia|cia ltda|da|doo|d o o|dd|ead|eg|ehf|ek|eood|eu|ev|fzco|fze|fz llc|gbr|gesmbh|gmbh|gmbh and co|
-            gmbh and co kg|gmbh and co kgaa|gesellschaft mit beschrankter haftung|ggmbh|hf|inc|incorporated|
-            inc ltd|jsc|kft|kg|kgaa|kk|kb|kabushiki kaisha|lda|limited|limited liability company|
-            limited liability partnership|llc|llp|lp|ltd|ltda|ltee|mbh|nv|nyrt|oao|ohg|ood|oo|ooo|oy|oyj|
-            p c|pc|plc|pllc|private limited|pte|pte ltd|pty|pty ltd|pty limited|public limited company|pvt ltd|
-            pvt|rt|sa|sa de cv|s a p i de cv|sapi de cv|sab de cv|sae|sal|sarl|sa rl|sas|sasu|sc|sca|scs|se|sia|
-            sl|slu|snc|s r o|sro|spa|sp k|sp j|sp zoo|sp z oo|spzoo|spolka akcyjna|srl|srls|s de rl de cv|
-            societe anonyme|sociedad anonima|sociedad limitada|tov|uab|ug|ug haftungsbeschrankt|
-            unlimited|vof|zao|zrt|ооо|оао|зао|пао|ао|тов|αε|επε|ικε|ae|epe|ike|as anonim sirketi|as ve tic|
-            ltd sti|limited sirketi|anonim sirketi
-            """.split("|")
-            if form.strip()
-        ),
-        key=lambda words: (-len(words), words),
-    )
+_FOLDER = Path(__file__).parent
+# Legal forms as they stand at the end of a name, without dots and accents; longer ones are tried first.
+_LEGAL_FORMS = sorted(
+    (tuple(line.split()) for line in (_FOLDER / "legal_forms.txt").read_text("utf-8").splitlines()),
+    key=lambda words: (-len(words), words),
 )
 # Legal forms that are written without a space before or after the name.
 _JOINED_FORMS = re.compile(
@@ -51,23 +35,7 @@ _JOINED_FORMS = re.compile(
 )
 _INITIALS = re.compile(r"\b(?:[^\W\d_][./]\s?)+[^\W\d_]?(?![^\W_])")
 
-_PUBLIC_MAIL_DOMAINS = frozenset(
-    """
-    126.com 163.com 139.com 189.cn aim.com alice.it aol.com arcor.de att.net bigpond.com bluewin.ch bol.com.br
-    btinternet.com caramail.com centurylink.net charter.net comcast.net cox.net daum.net duck.com earthlink.net email.cz
-    email.it fastmail.com fastmail.fm foxmail.com free.fr freemail.hu freenet.de frontier.com gmail.com gmx.at gmx.ch
-    gmx.com gmx.de gmx.net googlemail.com hanmail.net hey.com hotmail.ca hotmail.co.uk hotmail.com hotmail.de hotmail.es
-    hotmail.fr hotmail.it hush.com hushmail.com icloud.com inbox.com inbox.lv interia.pl juno.com kakao.com laposte.net
-    libero.it list.ru live.ca live.co.uk live.com live.fr live.nl mac.com mail.bg mail.com mail.de mail.ru mailbox.org
-    me.com msn.com naver.com neuf.fr nate.com ntlworld.com o2.pl onet.pl optonline.net optusnet.com.au orange.fr
-    outlook.com outlook.de outlook.es outlook.fr outlook.it pm.me posteo.de proton.me protonmail.ch protonmail.com qq.com
-    rambler.ru rediffmail.com rocketmail.com rogers.com sapo.pt sbcglobal.net seznam.cz sfr.fr shaw.ca sina.com sky.com
-    sohu.com t-online.de talktalk.net telenet.be telstra.com terra.com.br tin.it tiscali.it tuta.com tutanota.com uol.com.br
-    verizon.net virgilio.it virginmedia.com wanadoo.fr web.de windowslive.com wp.pl xs4all.nl xtra.co.nz yahoo.ca
-    yahoo.co.in yahoo.co.jp yahoo.co.uk yahoo.com yahoo.com.au yahoo.com.br yahoo.de yahoo.es yahoo.fr yahoo.it yandex.com
-    yandex.ru yeah.net ymail.com zoho.com
-    """.split()
-)
+_PUBLIC_MAIL_DOMAINS = frozenset((_FOLDER / "public_mail_domains.txt").read_text("utf-8").split())
 
 
 def plain(text: str) -> str:
@@ -115,6 +83,10 @@ def is_public_mail_domain(domain: str) -> bool:
 def sort_key(text: str) -> str:
     """What a list of names is ordered by: as people expect in any language, without leading punctuation."""
     return unicodedata.normalize("NFC", " ".join(plain(text).split())).lstrip("\"'«»„“”‘’([{-–—.,*# ")
+
+
+def _legal_form_of(words: list[str]) -> tuple[str, ...] | None:
+    return next((form for form in _LEGAL_FORMS if len(form) < len(words) and tuple(words[-len(form) :]) == form), None)
 
 
 def _words(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.fields import DateRangeField
 from django.db import models
 
 
@@ -72,3 +73,10 @@ def exact_amounts(*columns: str, name: str, currency: str = "currency") -> model
     for column in columns:
         whole &= models.Q(**{column: _Round(models.F(column), _CurrencyDecimals(models.F(currency)))})
     return models.CheckConstraint(condition=whole, name=name)
+
+
+class DateRange(models.Func):
+    """The half-open range of two date columns; an empty end never comes."""
+
+    function = "DATERANGE"
+    output_field = DateRangeField()

@@ -48,8 +48,10 @@ def job(name: str, *, queue_name: str = "default", attempts: int = MAX_ATTEMPTS)
 
 def enqueue(name: str, *, once: str | None = None, **arguments: Any) -> None:
     """Ask for a job in the present transaction. With ``once``, do nothing while a job of that key still waits."""
-    plain = {key: str(value) if hasattr(value, "hex") and not isinstance(value, bytes) else value
-             for key, value in arguments.items()}
+    plain = {
+        key: str(value) if hasattr(value, "hex") and not isinstance(value, bytes) else value
+        for key, value in arguments.items()
+    }
     if once is not None:
         waiting = ProcrastinateJob.objects.filter(queueing_lock=once, status="todo").exists()
         if waiting:

@@ -231,8 +231,7 @@ def _clean_rows(item: Field, raw: Any, path: str, problems: list[Problem]) -> li
         problems.append(Problem(path + item.id, "too_many", f"At most {ROWS_MAX} rows are possible."))
         return []
     return [
-        _clean_fields(item.rows, row, False, f"{path}{item.id}.{number}.", problems)
-        for number, row in enumerate(raw)
+        _clean_fields(item.rows, row, False, f"{path}{item.id}.{number}.", problems) for number, row in enumerate(raw)
     ]
 
 
@@ -303,7 +302,7 @@ def _clean_integer(item: Field, raw: Any) -> int:
 
 def _clean_decimal(item: Field, raw: Any) -> Decimal:
     if isinstance(raw, bool | float) or not isinstance(raw, str | int | Decimal):
-        raise BadValue("not_a_number", f"{item.label} must be a number, written as text: \"12.50\".")
+        raise BadValue("not_a_number", f'{item.label} must be a number, written as text: "12.50".')
     text = str(raw).strip().replace("\u2212", "-")
     if len(text) > 40:
         raise BadValue("too_long", f"{item.label} has too many digits.")

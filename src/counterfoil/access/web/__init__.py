@@ -1,0 +1,1 @@
+"""Pages about users, keys, the audit log and one's own profile."""

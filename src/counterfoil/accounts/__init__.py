@@ -1,0 +1,1 @@
+"""Accounts, contacts, roles, the hierarchy, duplicates."""

@@ -1,0 +1,1 @@
+"""Notes, tasks, mail and the timeline of any record."""

@@ -1,0 +1,1 @@
+"""Pages that belong to no room: Today, search, settings, logging in, health."""

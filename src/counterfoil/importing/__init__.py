@@ -1,0 +1,1 @@
+"""Files of other systems: map, check, dry run, load, undo."""

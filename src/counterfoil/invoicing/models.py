@@ -1,0 +1,326 @@
+"""Drafts and issued documents, their numbers and their taxes.
+
+A draft becomes an issued document by ``issue_invoices`` and never changes again: triggers refuse it, whoever asks.
+"""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import F, Q
+
+from counterfoil.catalog.models import TaxClass
+from counterfoil.plumbing.audit import audit_all, audit_changes
+from counterfoil.plumbing.fields import (
+    AmountField,
+    CurrencyField,
+    DateRange,
+    QuantityField,
+    UnitPriceField,
+    exact_amounts,
+)
+from counterfoil.plumbing.models import Record
+
+
+class DocumentKind(models.TextChoices):
+    INVOICE = "invoice", "Invoice"
+    CREDIT_NOTE = "credit_note", "Credit note"
+
+
+class TaxRate(Record):
+    """What an entity charges on a tax class from one day until before another."""
+
+    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    tax_class = models.CharField(max_length=20, choices=TaxClass.choices)
+    label = models.CharField(max_length=60)
+    percent = models.DecimalField(max_digits=7, decimal_places=4)
+    category = models.CharField(
+        max_length=2,
+        choices=[("S", "Taxed"), ("Z", "Zero-rated"), ("E", "Exempt")],
+        default="S",
+        help_text="EN 16931 (UNTDID 5305)",
+    )
+    legal_note = models.CharField(max_length=200, blank=True, default="")
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(percent__gte=0) & Q(percent__lt=100), name="invoicing_taxrate_percent_in_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to=None) | Q(valid_to__gt=F("valid_from")), name="invoicing_taxrate_runs_forward"
+            ),
+            ExclusionConstraint(
+                name="invoicing_taxrate_one_at_a_time",
+                expressions=[
+                    (DateRange("valid_from", "valid_to"), RangeOperators.OVERLAPS),
+                    ("entity", RangeOperators.EQUAL),
+                    ("tax_class", RangeOperators.EQUAL),
+                ],
+            ),
+        ]
+
+
+class Series(Record):
+    """How an entity numbers one kind of document. ``pattern`` may hold ``{year}`` and must hold ``{number}``."""
+
+    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=20, choices=DocumentKind.choices)
+    pattern = models.CharField(max_length=60)
+    digits = models.PositiveSmallIntegerField(default=5)
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+        constraints = [
+            models.UniqueConstraint(fields=["entity", "kind"], name="invoicing_series_one_per_kind"),
+            models.CheckConstraint(condition=Q(pattern__contains="{number}"), name="invoicing_series_has_a_number"),
+        ]
+
+
+class SeriesCounter(models.Model):
+    """The last number taken of a series in a year. Its row is locked last, in the transaction that issues."""
+
+    id = models.BigAutoField(primary_key=True)
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="counters")
+    year = models.PositiveSmallIntegerField()
+    last = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["series", "year"], name="invoicing_seriescounter_one_per_year")]
+
+
+class InvoiceStatus(models.TextChoices):
+    """Where a document stands. Whether it is paid is worked out from ``settled``; whether overdue, from the day."""
+
+    DRAFT = "draft", "Draft"
+    RETURNED = "returned", "Returned to sales"
+    ISSUED = "issued", "Issued"
+    VOID = "void", "Void"
+
+
+class Origin(models.TextChoices):
+    DEAL = "deal", "Won deal"
+    MANUAL = "manual", "Entered by hand"
+    IMPORTED = "imported", "Taken over from another system"
+
+
+_FROZEN = """
+IF TG_OP = 'DELETE' THEN
+    IF OLD.status IN ('issued', 'void') THEN
+        RAISE EXCEPTION 'document % is issued and cannot be deleted', OLD.number USING ERRCODE = 'CF003';
+    END IF;
+    RETURN OLD;
+END IF;
+IF OLD.status IN ('issued', 'void') THEN
+    IF to_jsonb(NEW) - ARRAY['status', 'settled', 'disputed', 'dispute_note', 'version', 'pdf_id', 'send_requested_at', 'void_reason']
+       IS DISTINCT FROM
+       to_jsonb(OLD) - ARRAY['status', 'settled', 'disputed', 'dispute_note', 'version', 'pdf_id', 'send_requested_at', 'void_reason']
+       OR (OLD.pdf_id IS NOT NULL AND NEW.pdf_id IS DISTINCT FROM OLD.pdf_id)
+       OR (NEW.status IS DISTINCT FROM OLD.status AND NOT (OLD.status = 'issued' AND NEW.status = 'void'))
+    THEN
+        RAISE EXCEPTION 'document % is issued and cannot be changed', OLD.number USING ERRCODE = 'CF003';
+    END IF;
+END IF;
+RETURN NEW;
+"""
+
+_PARENT_FROZEN = """
+parent := CASE WHEN TG_OP = 'INSERT' THEN NEW.invoice_id ELSE OLD.invoice_id END;
+IF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = parent AND i.status IN ('issued', 'void')) THEN
+    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';
+END IF;
+IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+RETURN NEW;
+"""
+
+
+def _with_parent() -> list[pgtrigger.Trigger]:
+    # An issued document is made by raising a draft, so its lines always exist before it is frozen.
+    return [
+        pgtrigger.Trigger(
+            name="frozen_with_document",
+            level=pgtrigger.Row,
+            when=pgtrigger.Before,
+            operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+            declare=[("parent", "uuid")],
+            func=_PARENT_FROZEN,
+        )
+    ]
+
+
+class Invoice(Record):
+    """A draft or an issued document.
+
+    ``account`` is the customer who was sold to; ``invoiced_account`` gives the printed identity, ``payer`` owes the money,
+    ``send_to`` receives the mail. ``party`` and ``seller`` are frozen at issue. ``sources`` says of each value where it came from;
+    ``touched`` are the fields that a person changed between the win and the send.
+    """
+
+    kind = models.CharField(max_length=20, choices=DocumentKind.choices, default=DocumentKind.INVOICE)
+    status = models.CharField(max_length=20, choices=InvoiceStatus.choices, default=InvoiceStatus.DRAFT)
+    origin = models.CharField(max_length=20, choices=Origin.choices)
+    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    invoiced_account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    payer = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    send_to = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    sales_owner = models.ForeignKey("access.User", null=True, on_delete=models.PROTECT, related_name="+")
+    deal_id = models.UUIDField(null=True, db_index=True)
+    deal_title = models.CharField(max_length=300, blank=True, default="")
+    quote_version = models.PositiveIntegerField(null=True)
+
+    language = models.CharField(max_length=10)
+    currency = CurrencyField()
+    terms = models.ForeignKey("accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+")
+    delivery_channel = models.CharField(max_length=20)
+    po_number = models.CharField(max_length=60, blank=True, default="")
+    tax_profile = models.CharField(max_length=20)
+    tax_exemption_reason = models.CharField(max_length=200, blank=True, default="")
+    service_from = models.DateField(null=True, blank=True)
+    service_to = models.DateField(null=True, blank=True)
+    notes = models.TextField(blank=True, default="")
+    internal_notes = models.TextField(blank=True, default="")
+    deal_discount_percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+
+    net = AmountField(default=0)
+    tax = AmountField(default=0)
+    total = AmountField(default=0)
+    settled = AmountField(default=0)
+
+    sources = models.JSONField(default=dict)
+    touched = models.JSONField(default=list)
+    checks = models.JSONField(default=list)
+    is_clean = models.BooleanField(default=False)
+    waiting_since = models.DateTimeField(null=True)
+    returned_at = models.DateTimeField(null=True)
+    returned_reason = models.CharField(max_length=500, blank=True, default="")
+
+    series = models.ForeignKey(Series, null=True, on_delete=models.PROTECT, related_name="+")
+    year = models.PositiveSmallIntegerField(null=True)
+    sequence = models.PositiveIntegerField(null=True)
+    number = models.CharField(max_length=60, blank=True, default="")
+    issued_on = models.DateField(null=True)
+    due_on = models.DateField(null=True)
+    issued_at = models.DateTimeField(null=True)
+    issued_by_name = models.CharField(max_length=200, blank=True, default="")
+    command_run = models.UUIDField(null=True)
+    party = models.JSONField(null=True)
+    seller = models.JSONField(null=True)
+    pdf = models.ForeignKey("documents.StoredFile", null=True, on_delete=models.PROTECT, related_name="+")
+    send_requested_at = models.DateTimeField(null=True)
+    disputed = models.BooleanField(default=False)
+    dispute_note = models.CharField(max_length=500, blank=True, default="")
+    void_reason = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta(Record.Meta):
+        triggers = [
+            *audit_changes(),
+            pgtrigger.Trigger(
+                name="frozen_when_issued",
+                level=pgtrigger.Row,
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func=_FROZEN,
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["deal_id", "quote_version"],
+                condition=Q(deal_id__isnull=False),
+                name="invoicing_invoice_one_per_deal_and_quote",
+            ),
+            models.UniqueConstraint(
+                fields=["entity", "kind", "number"],
+                condition=~Q(number="") & ~Q(origin="imported", status="void"),
+                name="invoicing_invoice_number_once",
+            ),
+            models.UniqueConstraint(fields=["series", "year", "sequence"], name="invoicing_invoice_sequence_once"),
+            models.CheckConstraint(
+                condition=(Q(status__in=["draft", "returned"]) & Q(number="") & Q(sequence=None))
+                | (
+                    Q(status__in=["issued", "void"])
+                    & ~Q(number="")
+                    & Q(issued_on__isnull=False)
+                    & Q(due_on__isnull=False)
+                    & Q(party__isnull=False)
+                ),
+                name="invoicing_invoice_number_means_issued",
+            ),
+            models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="invoicing_invoice_adds_up"),
+            models.CheckConstraint(
+                condition=Q(settled__gte=0) & (Q(settled__lte=F("total")) | Q(status="draft")),
+                name="invoicing_invoice_settled_in_range",
+            ),
+            exact_amounts("net", "tax", "total", "settled", name="invoicing_invoice_exact"),
+        ]
+        indexes = [
+            models.Index(fields=["waiting_since"], condition=Q(status="draft"), name="invoicing_invoice_queue"),
+            models.Index(
+                fields=["payer", "due_on"],
+                condition=Q(status="issued") & Q(settled__lt=F("total")),
+                name="invoicing_invoice_open",
+            ),
+            models.Index(fields=["status", "issued_on"], name="invoicing_invoice_by_day"),
+        ]
+
+
+class InvoiceLine(Record):
+    """A line. ``net`` is quantity × unit price less discount, rounded once. ``tax_percent`` is frozen with the document."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    product = models.ForeignKey("catalog.Product", null=True, on_delete=models.PROTECT, related_name="+")
+    description = models.CharField(max_length=300)
+    detail = models.CharField(max_length=1000, blank=True, default="")
+    quantity = QuantityField()
+    unit = models.CharField(max_length=20, blank=True, default="")
+    unit_price = UnitPriceField()
+    discount_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
+    tax_class = models.CharField(max_length=20, choices=TaxClass.choices, default=TaxClass.STANDARD)
+    tax_label = models.CharField(max_length=60, blank=True, default="")
+    tax_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
+    tax_category = models.CharField(max_length=2, default="S")
+    net = AmountField()
+    tax = AmountField(null=True)
+    service_from = models.DateField(null=True)
+    service_to = models.DateField(null=True)
+    deal_line_id = models.UUIDField(null=True)
+    sources = models.JSONField(default=dict)
+
+    class Meta(Record.Meta):
+        triggers = [*audit_changes(), *_with_parent()]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "position"],
+                name="invoicing_invoiceline_position_once",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+            models.CheckConstraint(
+                condition=Q(discount_percent__gte=0) & Q(discount_percent__lte=100),
+                name="invoicing_invoiceline_discount_in_range",
+            ),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="invoicing_invoiceline_quantity_positive"),
+        ]
+
+
+class InvoiceTax(Record):
+    """The tax of one rate and category of a document: base, amount, and why (EN 16931 BG-23)."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="taxes")
+    category = models.CharField(max_length=2)
+    percent = models.DecimalField(max_digits=7, decimal_places=4)
+    label = models.CharField(max_length=60)
+    base = AmountField()
+    amount = AmountField()
+    reason = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta(Record.Meta):
+        triggers = [*audit_changes(), *_with_parent()]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "category", "percent"], name="invoicing_invoicetax_once"),
+        ]

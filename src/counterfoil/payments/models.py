@@ -1,0 +1,94 @@
+"""Money received, and which invoices it settles. Allocations are added and never changed: an undo is a counter-entry."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from counterfoil.plumbing.audit import append_only, audit_all
+from counterfoil.plumbing.fields import AmountField, CurrencyField, exact_amounts
+from counterfoil.plumbing.models import Record
+
+
+class PaymentMethod(models.TextChoices):
+    TRANSFER = "transfer", "Bank transfer"
+    CHEQUE = "cheque", "Cheque"
+    CASH = "cash", "Cash"
+    CARD_TERMINAL = "card_terminal", "Card terminal"
+
+
+class PaymentStatus(models.TextChoices):
+    RECEIVED = "received", "Received"
+    FAILED = "failed", "Failed"
+    BOUNCED = "bounced", "Bounced"
+    UNDONE = "undone", "Undone"
+
+
+class Payment(Record):
+    """Money from a payer. ``allocated`` is the sum of its allocations; the rest is the payer's credit."""
+
+    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    payer = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    method = models.CharField(max_length=20, choices=PaymentMethod.choices)
+    status = models.CharField(max_length=20, choices=PaymentStatus.choices, default=PaymentStatus.RECEIVED)
+    amount = AmountField()
+    allocated = AmountField(default=0)
+    currency = CurrencyField()
+    received_on = models.DateField()
+    reference = models.CharField(max_length=140, blank=True, default="")
+    note = models.CharField(max_length=500, blank=True, default="")
+    external_id = models.CharField(max_length=100, blank=True, default="")
+    ended_on = models.DateField(null=True)
+    ended_reason = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_payment_positive"),
+            models.CheckConstraint(
+                condition=Q(allocated__gte=0) & Q(allocated__lte=F("amount")),
+                name="payments_payment_not_over_allocated",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="received") | Q(allocated=0), name="payments_payment_ended_allocates_nothing"
+            ),
+            models.UniqueConstraint(
+                fields=["external_id"],
+                condition=~Q(external_id="") & ~Q(status="undone"),
+                name="payments_payment_external_id_once",
+            ),
+            exact_amounts("amount", "allocated", name="payments_payment_exact"),
+        ]
+        indexes = [
+            models.Index(fields=["payer", "received_on"], name="payments_payment_by_payer"),
+            models.Index(
+                fields=["payer"],
+                condition=Q(status="received") & Q(allocated__lt=F("amount")),
+                name="payments_payment_unallocated",
+            ),
+        ]
+
+
+class Allocation(models.Model):
+    """So much of a payment settles so much of an invoice. A counter-entry has the negative amount and names what it undoes."""
+
+    id = models.UUIDField(primary_key=True)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="allocations")
+    invoice = models.ForeignKey("invoicing.Invoice", on_delete=models.PROTECT, related_name="+")
+    amount = AmountField()
+    currency = CurrencyField()
+    allocated_on = models.DateField()
+    undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
+    created_at = models.DateTimeField()
+    by_name = models.CharField(max_length=200)
+
+    class Meta:
+        triggers = [append_only()]
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(amount__gt=0) & Q(undoes=None)) | (Q(amount__lt=0) & Q(undoes__isnull=False)),
+                name="payments_allocation_sign",
+            ),
+            exact_amounts("amount", name="payments_allocation_exact"),
+        ]
+        indexes = [models.Index(fields=["invoice"], name="payments_allocation_by_invoice")]

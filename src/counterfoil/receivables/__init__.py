@@ -1,0 +1,1 @@
+"""When a person takes over, and when the case is closed."""

@@ -1,0 +1,214 @@
+"""What every room's API router is made of: schemas from record types, rows as JSON, problems as JSON, pages by cursor.
+
+How to use it stands in ``app/README.md``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+from uuid import UUID
+
+from django.http import HttpResponse
+from ninja import Schema
+from ninja.renderers import BaseRenderer
+from pydantic import Field as SchemaField
+from pydantic import WithJsonSchema, create_model
+
+from counterfoil.core.errors import Problem, Refusal
+from counterfoil.core.ids import parse_id
+from counterfoil.core.money import Money
+from counterfoil.plumbing.record_types import Field, Kind, record_type
+
+PAGE_SIZE = 50
+PAGE_SIZE_MAX = 200
+PROBLEM_TYPE = "application/problem+json"
+
+Purpose = Literal["read", "create", "change"]
+
+
+# Values ----------------------------------------------------------------------------------------------------------------
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON: decimals and ids as text, money as its amount alone, dates in ISO form. A float is a bug."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, Money):
+        return decimal_text(value.amount)
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def decimal_text(number: Decimal) -> str:
+    """The number in full, never in scientific notation."""
+    return format(number, "f")
+
+
+class ProjectedRow(Protocol):
+    """What ``row_json`` needs of ``access.projection.Row``."""
+
+    id: UUID
+    key: str
+    title: str
+    version: int | None
+    closed: tuple[str, ...]
+
+    def items(self) -> Iterable[tuple[str, Any]]: ...
+
+
+def row_json(row: ProjectedRow, **more: Any) -> dict[str, Any]:
+    """A projected row as JSON: ``id``, ``title``, ``version``, the open fields, and ``closed`` with the names of the others.
+
+    An amount is a decimal text; its currency stands beside it under the name that the field's description gives. ``more`` are
+    values that the endpoint adds.
+    """
+    described = record_type(row.key)
+    found: dict[str, Any] = {"id": str(row.id), "title": row.title}
+    if row.version is not None:
+        found["version"] = row.version
+    for name, value in row.items():
+        found[name] = plain(value)
+        if isinstance(value, Money):
+            found.setdefault(described.by_id[name].currency, value.currency)
+    found.update({name: plain(value) for name, value in more.items()})
+    found["closed"] = list(row.closed)
+    return found
+
+
+class ExactJSON(BaseRenderer):
+    """Renders with ``plain``; a float raises, so that no rounding hides in an answer."""
+
+    media_type = "application/json"
+
+    def render(self, request: Any, data: Any, *, response_status: int) -> str:
+        return json.dumps(plain(data))
+
+
+# Schemas ---------------------------------------------------------------------------------------------------------------
+
+_DECIMAL = {"type": "string", "format": "decimal", "examples": ["12.50"]}
+_SHAPES: dict[Kind, dict[str, Any]] = {
+    Kind.TEXT: {"type": "string"},
+    Kind.PARAGRAPH: {"type": "string"},
+    Kind.EMAIL: {"type": "string", "format": "email"},
+    Kind.CHOICE: {"type": "string"},
+    Kind.YES_NO: {"type": "boolean"},
+    Kind.INTEGER: {"type": "integer"},
+    Kind.DECIMAL: _DECIMAL,
+    Kind.AMOUNT: _DECIMAL,
+    Kind.DAY: {"type": "string", "format": "date"},
+    Kind.INSTANT: {"type": "string", "format": "date-time"},
+    Kind.LINK: {"type": "string", "format": "uuid"},
+    Kind.COUNTRY: {"type": "string", "examples": ["DE"], "description": "ISO 3166-1 alpha-2"},
+    Kind.CURRENCY: {"type": "string", "examples": ["EUR"], "description": "ISO 4217"},
+    Kind.LANGUAGE: {"type": "string", "examples": ["en"]},
+}
+_NEVER_NULL = {Kind.TEXT, Kind.PARAGRAPH, Kind.EMAIL, Kind.CHOICE, Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE, Kind.YES_NO}
+
+
+def shape_of(item: Field, purpose: Purpose) -> dict[str, Any]:
+    """The JSON schema of one field."""
+    if item.kind is Kind.ROWS:
+        inner = [sub for sub in item.rows if purpose == "read" or not sub.computed]
+        row: dict[str, Any] = {
+            "type": "object",
+            "properties": {sub.id: shape_of(sub, purpose) for sub in inner},
+        }
+        needed = [sub.id for sub in inner if sub.required]
+        if needed:
+            row["required"] = needed
+        return {"type": "array", "items": row, "title": item.label}
+    shape = dict(_SHAPES[item.kind])
+    if item.kind is Kind.CHOICE and not callable(item.choices) and item.choices:
+        shape["enum"] = [key for key, _ in item.choices] + ([] if item.required else [""])
+    if item.max_length:
+        shape["maxLength"] = item.max_length
+    if item.help:
+        shape["description"] = item.help
+    shape["title"] = item.label
+    if item.kind not in _NEVER_NULL and not item.required:
+        shape["type"] = [shape["type"], "null"]
+    return shape
+
+
+class Described(Schema):
+    """Base of the schemas that are made from record types.
+
+    They document and do not judge: every value passes as it came, and the command door cleans it, so that the API, the forms
+    and the import give the same problem with the same code at the same field.
+    """
+
+    model_config = {"extra": "allow", "from_attributes": False}
+
+    def values(self) -> dict[str, Any]:
+        """What the client sent, unknown names included: the door refuses those."""
+        return dict(self.__dict__) | dict(self.__pydantic_extra__ or {})
+
+
+_made: dict[tuple[str, Purpose], type[Described]] = {}
+
+
+def schema_for(key: str, purpose: Purpose = "read") -> type[Any]:
+    """The schema of a kind of record: as it is read, as it is created, or the part of it that a change names.
+
+    A change carries ``version`` besides the fields. The type is ``type[Any]`` because its fields are known only at run time.
+    """
+    if (key, purpose) not in _made:
+        _made[key, purpose] = _make_schema(key, purpose)
+    return _made[key, purpose]
+
+
+def _make_schema(key: str, purpose: Purpose) -> type[Described]:
+    described = record_type(key)
+    name = "".join(part.title() for part in key.replace(".", "_").split("_"))
+    properties: dict[str, dict[str, Any]] = {}
+    if purpose == "read":
+        properties["id"] = {"type": "string", "format": "uuid"}
+        properties["title"] = {"type": "string", "description": "How the record is called on screens."}
+        properties["version"] = {"type": "integer", "description": "Send it with a change; a stale one answers 409."}
+    if purpose == "change":
+        properties["version"] = {
+            "type": ["integer", "null"],
+            "description": "The version that was read. Without it the change is made whatever happened since.",
+        }
+    fields = described.fields if purpose == "read" else tuple(described.writable())
+    properties.update({item.id: shape_of(item, purpose) for item in fields})
+    if purpose == "read":
+        for item in fields:
+            if item.kind is Kind.AMOUNT:
+                properties.setdefault(item.currency, _SHAPES[Kind.CURRENCY])
+        properties["closed"] = {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Fields that this key may not read. They are left out.",
+        }
+    required = [item.id for item in fields if item.required] if purpose == "create" else []
+    annotations: dict[str, Any] = {
+        field: (Annotated[Any, WithJsonSchema(shape)], SchemaField(default=None)) for field, shape in properties.items()
+    }
+    suffix = {"read": "", "create": "Create", "change": "Change"}[purpose]
+    made = create_model(
+        f"{name}{suffix}", __base__=Described, __doc__=f"{described.label}, described by its record type.", **annotations
+    )
+    if required:
+        made.model_config = {**made.model_config, "json_schema_extra": {"required": required}}
+        made.model_rebuild(force=True)
+    return made

@@ -1,0 +1,484 @@
+"""Forms made from the descriptions of records.
+
+A form shows inputs, keeps what was typed and puts each problem at its field. It checks nothing: commands do, and raise
+``Refusal`` with the problems that a form is then given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from counterfoil.core.errors import Problem, Refusal
+from counterfoil.plumbing.record_types import Field, Kind, record_type
+from counterfoil.surface import controls, display
+
+LOCKED = "Your role may not change this."
+HIDDEN = "Hidden from your role."
+NEW_ROW = "NEW"
+"""Stands for the row number in the blank row that the grid editor copies."""
+
+_SHORT = {Kind.DAY, Kind.INSTANT, Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER, Kind.CURRENCY, Kind.LANGUAGE, Kind.COUNTRY}
+
+
+class Typed(dict[str, Any]):
+    """What a person typed, by field id, as commands take it. ``titles`` are the texts in the boxes that find records."""
+
+    def __init__(self, values: Mapping[str, Any] | None = None, titles: Mapping[str, str] | None = None) -> None:
+        super().__init__(values or {})
+        self.titles: dict[str, str] = dict(titles or {})
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input bound to its value, ready for a template. ``value`` is the text in the box."""
+
+    field: Field
+    id: str
+    name: str
+    value: str = ""
+    title: str = ""
+    problem: str = ""
+    locked: str = ""
+    hidden: bool = False
+    autofocus: bool = False
+    in_grid: bool = False
+    unit: str = ""
+    source: str = ""
+    placeholder: str = ""
+    find_url: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    rows: tuple[tuple[Input, ...], ...] = ()
+    blank: tuple[Input, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        return self.field.kind
+
+    @property
+    def label(self) -> str:
+        return self.field.label
+
+    @property
+    def help(self) -> str:
+        return self.field.help
+
+    @property
+    def required(self) -> bool:
+        return self.field.required
+
+    @property
+    def is_checkbox(self) -> bool:
+        return self.kind is Kind.YES_NO and not self.locked
+
+    @property
+    def is_rows(self) -> bool:
+        return self.kind is Kind.ROWS
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind in (Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER)
+
+    @property
+    def width(self) -> str:
+        """How much of the form's line the field takes: ``short`` or ``full``."""
+        return "short" if self.kind in _SHORT else "full"
+
+    @property
+    def lines(self) -> int:
+        return 1 if self.in_grid else min(8, max(3, self.value.count("\n") + 1))
+
+    @property
+    def described_by(self) -> str:
+        """The ids of the texts that belong to the input, the problem first."""
+        if self.in_grid:
+            return f"{self.id}-problem" if self.problem else ""
+        parts = (("problem", self.problem), ("locked", self.locked), ("help", self.help))
+        return " ".join(f"{self.id}-{part}" for part, text in parts if text)
+
+    @property
+    def shown(self) -> str:
+        """The value as people read it, for locked fields."""
+        if self.hidden:
+            return HIDDEN
+        if self.kind is Kind.YES_NO:
+            return display.yes_or_no(self.value == "yes")
+        labels = dict(self.options)
+        return self.title or labels.get(self.value) or self.value or display.NO_VALUE
+
+    @property
+    def control(self) -> SafeString:
+        return controls.control(self)
+
+    def labelled(self, label: str) -> Input:
+        """The same input under another label."""
+        return replace(self, field=replace(self.field, label=label))
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of a form."""
+
+    title: str
+    inputs: tuple[Input, ...]
+
+
+@dataclass(frozen=True)
+class Form:
+    """Bound inputs by field id: ``{{ form.legal_name }}``. ``problems`` are those that belong to no shown field."""
+
+    key: str
+    inputs: Mapping[str, Input]
+    sections: tuple[Section, ...]
+    version: int | None = None
+    problems: tuple[Problem, ...] = ()
+    all_problems: tuple[Problem, ...] = ()
+
+    def __getitem__(self, name: str) -> Input:
+        return self.inputs[name]
+
+    def __iter__(self) -> Iterator[Input]:
+        return iter(self.inputs.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.inputs
+
+    @property
+    def is_refused(self) -> bool:
+        return bool(self.all_problems)
+
+
+@dataclass
+class _Making:
+    """What is the same for all inputs of one form."""
+
+    values: Any
+    typed: Mapping[str, Any]
+    writable: Collection[str] | None
+    locked: Mapping[str, str]
+    options: Mapping[str, Sequence[tuple[str, str]]]
+    titles: Mapping[str, str]
+    sources: Mapping[str, str]
+    placeholders: Mapping[str, str]
+    messages: dict[str, str]
+    prefix: str
+    used: set[str] = field(default_factory=set)
+    focused: bool = False
+
+
+def record_form(
+    key: str,
+    *,
+    values: Any = None,
+    typed: Mapping[str, Any] | None = None,
+    only: Iterable[str] = (),
+    sections: Mapping[str, Iterable[str]] | None = None,
+    writable: Collection[str] | None = None,
+    problems: Iterable[Problem] | Refusal = (),
+    version: int | None = None,
+    locked: Mapping[str, str] | None = None,
+    options: Mapping[str, Sequence[tuple[Any, str]]] | None = None,
+    titles: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
+    placeholders: Mapping[str, str] | None = None,
+    prefix: str = "",
+) -> Form:
+    """A form over fields of one kind of record.
+
+    ``values`` is the record (a ``Row`` or mapping); ``typed`` what came back refused, which wins. ``writable`` are the field
+    groups that may be changed, ``None`` all. ``locked`` gives further fields that cannot change, with the reason. ``options``
+    turns a link into a list of choices. ``titles`` are the names of linked records, ``sources`` where values come from.
+    """
+    described = record_type(key)
+    found = problems.problems if isinstance(problems, Refusal) else tuple(problems)
+    wanted = list(only) or [name for names in (sections or {}).values() for name in names]
+    wanted = wanted or [item.id for item in described.writable()]
+    making = _Making(
+        values=values,
+        typed=typed or {},
+        writable=writable,
+        locked=locked or {},
+        options={name: [(str(value), label) for value, label in pairs] for name, pairs in (options or {}).items()},
+        titles=titles or {},
+        sources=sources or {},
+        placeholders=placeholders or {},
+        messages=_first_messages(found),
+        prefix=f"{prefix}-" if prefix else "",
+    )
+    inputs = {name: _input(described.by_id[name], making) for name in wanted}
+    parts = tuple(
+        Section(title, tuple(inputs[name] for name in names)) for title, names in (sections or {"": wanted}).items()
+    )
+    if version is None:
+        version = getattr(values, "version", None)
+    return Form(
+        key=key,
+        inputs=inputs,
+        sections=parts,
+        version=version,
+        problems=tuple(one for one in found if one.field not in making.used),
+        all_problems=found,
+    )
+
+
+def _first_messages(problems: Iterable[Problem]) -> dict[str, str]:
+    messages: dict[str, str] = {}
+    for one in problems:
+        messages.setdefault(one.field, one.message)
+    return messages
+
+
+def _input(item: Field, making: _Making) -> Input:
+    raw = making.typed[item.id] if item.id in making.typed else _attribute(making.values, item.id)
+    hidden = display.is_hidden(raw)
+    bound = Input(
+        field=item,
+        id=f"id-{making.prefix}{item.id}",
+        name=f"{making.prefix}{item.id}",
+        value="" if hidden or item.kind is Kind.ROWS else text_of(item, raw),
+        title="" if hidden else _title(item, making),
+        locked=_lock(item, hidden, making),
+        hidden=hidden,
+        unit=_unit(item, making),
+        source=making.sources.get(item.id, ""),
+        placeholder=making.placeholders.get(item.id, ""),
+        find_url=_find_url(item),
+        options=_options(item, making.options),
+    )
+    if item.kind is Kind.ROWS:
+        bound = _with_rows(bound, raw, making)
+    return _with_problem(bound, item.id, making)
+
+
+def _with_problem(bound: Input, path: str, making: _Making) -> Input:
+    message = making.messages.get(path, "")
+    if not message:
+        return bound
+    making.used.add(path)
+    focus = not making.focused and not bound.locked
+    making.focused = making.focused or focus
+    return replace(bound, problem=message, autofocus=focus)
+
+
+def _with_rows(bound: Input, raw: Any, making: _Making) -> Input:
+    shown = [sub for sub in bound.field.rows if not sub.computed]
+    given = raw if isinstance(raw, Sequence) and not isinstance(raw, str) else []
+    rows = tuple(
+        tuple(_cell(bound, sub, number, row, making) for sub in shown) for number, row in enumerate(given)
+    )
+    blank = tuple(_cell(bound, sub, NEW_ROW, {}, making) for sub in shown)
+    return replace(bound, rows=rows, blank=blank)
+
+
+def _cell(parent: Input, item: Field, number: int | str, row: Any, making: _Making) -> Input:
+    raw = _attribute(row, item.id)
+    hidden = display.is_hidden(raw)
+    titles = getattr(row, "titles", {})
+    bound = Input(
+        field=item,
+        id=f"{parent.id}-{number}-{item.id}",
+        name=f"{parent.name}-{number}-{item.id}",
+        value="" if hidden else text_of(item, raw),
+        title=titles.get(item.id) or str(_attribute(row, f"{item.id}_title") or ""),
+        locked=parent.locked or _lock(item, hidden, making),
+        hidden=hidden,
+        in_grid=True,
+        find_url=_find_url(item),
+        options=_options(item, making.options),
+    )
+    return _with_problem(bound, f"{parent.field.id}.{number}.{item.id}", making)
+
+
+def _attribute(values: Any, name: str) -> Any:
+    if values is None:
+        return None
+    if isinstance(values, Mapping):
+        try:
+            return values[name]
+        except KeyError:
+            return None
+    return getattr(values, name, None)
+
+
+def _title(item: Field, making: _Making) -> str:
+    if item.kind is not Kind.LINK:
+        return ""
+    typed = getattr(making.typed, "titles", {})
+    if item.id in typed:
+        return str(typed[item.id])
+    return making.titles.get(item.id) or str(_attribute(making.values, f"{item.id}_title") or "")
+
+
+def _lock(item: Field, hidden: bool, making: _Making) -> str:
+    if hidden:
+        return HIDDEN
+    if item.id in making.locked:
+        return making.locked[item.id]
+    if item.computed:
+        return "Worked out by the product."
+    if making.writable is not None and item.group not in making.writable:
+        return LOCKED
+    return ""
+
+
+def _unit(item: Field, making: _Making) -> str:
+    if item.kind is not Kind.AMOUNT:
+        return ""
+    found = _attribute(making.typed, item.currency) or _attribute(making.values, item.currency)
+    return str(found or "")
+
+
+def _find_url(item: Field) -> str:
+    if item.kind is not Kind.LINK:
+        return ""
+    try:
+        return reverse("find", args=[item.to])
+    except NoReverseMatch:
+        return f"/find/{item.to}"
+
+
+def _options(item: Field, given: Mapping[str, Sequence[tuple[str, str]]]) -> tuple[tuple[str, str], ...]:
+    if item.id in given:
+        return tuple(given[item.id])
+    if item.kind is Kind.CHOICE:
+        return tuple((str(key), str(label)) for key, label in item.options())
+    return _coded(item.kind)
+
+
+def _coded(kind: Kind) -> tuple[tuple[str, str], ...]:
+    if kind not in (Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE):
+        return ()
+    return _code_choices(kind, str(display.locale()))
+
+
+def text_of(item: Field, raw: Any) -> str:
+    """A value as the text that stands in its box; what was typed stays as it was typed."""
+    if raw is None:
+        return ""
+    if item.kind is Kind.YES_NO:
+        return "yes" if raw is True or str(raw).lower() in ("yes", "true", "on", "1") else ""
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, Decimal):
+        return _plain_decimal(raw)
+    if isinstance(raw, datetime):
+        return timezone.localtime(raw).strftime("%Y-%m-%dT%H:%M") if raw.tzinfo else raw.isoformat("T", "minutes")
+    if isinstance(raw, date):
+        return raw.isoformat()
+    if hasattr(raw, "amount") and hasattr(raw, "currency"):
+        return _plain_decimal(raw.amount)
+    return str(raw)
+
+
+def _plain_decimal(value: Decimal) -> str:
+    """Two decimals at least when there is a fraction, and no zeros behind them."""
+    if value == value.to_integral_value():
+        return f"{value.quantize(Decimal(1)):f}"
+    written = f"{value.normalize():f}"
+    return written if len(written.partition(".")[2]) >= 2 else f"{written}0"
+
+
+# What was posted --------------------------------------------------------------------------------------------------------
+
+
+def values_from(post: Any, key: str, only: Iterable[str] = (), prefix: str = "") -> Typed:
+    """What was typed, by field id, as raw values that a command takes. Fields that were not posted are left out.
+
+    Rows are posted as ``lines-0-quantity``; wholly empty ones and those ticked ``lines-0-remove`` are dropped.
+    """
+    described = record_type(key)
+    names = list(only) or [item.id for item in described.writable()]
+    return _typed([described.by_id[name] for name in names], post, f"{prefix}-" if prefix else "")
+
+
+def version_from(post: Any) -> int | None:
+    """The version that the person saw, or ``None`` when the form carried none."""
+    text = str(post.get("version", "")).strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _typed(fields: Iterable[Field], post: Any, start: str) -> Typed:
+    found = Typed()
+    for item in fields:
+        name = f"{start}{item.id}"
+        if item.kind is Kind.ROWS:
+            rows = _rows(item, post, name)
+            if rows is not None:
+                found[item.id] = rows
+        elif name in post:
+            found[item.id] = _raw(item, _last(post, name))
+            if f"{name}-title" in post:
+                found.titles[item.id] = _last(post, f"{name}-title")
+    return found
+
+
+def _last(post: Any, name: str) -> str:
+    values = post.getlist(name) if hasattr(post, "getlist") else [post[name]]
+    return str(values[-1]) if values else ""
+
+
+def _rows(item: Field, post: Any, name: str) -> list[Typed] | None:
+    """The rows in the order of their numbers, or ``None`` when the form did not show them."""
+    pattern = re.compile(rf"{re.escape(name)}-(\d{{1,6}})-")
+    numbers = sorted({int(match[1]) for posted in post if (match := pattern.match(posted))})
+    if not numbers and f"{name}-shown" not in post:
+        return None
+    rows = []
+    for number in numbers:
+        start = f"{name}-{number}-"
+        if f"{start}remove" in post:
+            continue
+        row = _typed(item.rows, post, start)
+        if any(value not in ("", "no") for value in row.values()):
+            rows.append(row)
+    return rows
+
+
+def _raw(item: Field, text: str) -> str:
+    if item.kind in (Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER):
+        return plain_number(text)
+    if item.kind is Kind.INSTANT and text and re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?", text):
+        return _with_zone(text)
+    return text
+
+
+def _with_zone(text: str) -> str:
+    try:
+        return timezone.make_aware(datetime.fromisoformat(text)).isoformat()
+    except ValueError:
+        return text
+
+
+def plain_number(text: str) -> str:
+    """``1 234,50`` and ``1.234,50`` as ``1234.50``. What could mean two numbers is left for the command to refuse."""
+    squeezed = re.sub(r"[\s\u00a0\u202f\u2009'’]", "", text).replace(display.TRUE_MINUS, "-")
+    if not re.fullmatch(r"-?[\d.,]+", squeezed):
+        return text
+    last = max(squeezed.rfind("."), squeezed.rfind(","))
+    if last < 0:
+        return squeezed
+    mark, other = squeezed[last], ",." [squeezed[last] == ","]
+    whole, tail = squeezed[:last], squeezed[last + 1 :]
+    grouped = other in whole
+    if grouped and re.fullmatch(rf"-?\d{{1,3}}({re.escape(other)}\d{{3}})+", whole):
+        return f"{whole.replace(other, '')}.{tail}"
+    if grouped or mark in whole:
+        several = not grouped and re.fullmatch(rf"-?\d{{1,3}}({re.escape(mark)}\d{{3}})+", squeezed)
+        return squeezed.replace(mark, "") if several else text
+    if mark == "," and len(tail) == 3 and whole.lstrip("-") not in ("", "0"):
+        return text
+    return f"{whole}.{tail}"
+
+
+def _code_choices(kind: Kind, language: str) -> tuple[tuple[str, str], ...]:
+    from counterfoil.surface.codes import code_choices
+
+    return code_choices(kind, language)
