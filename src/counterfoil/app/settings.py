@@ -8,6 +8,7 @@ from pathlib import Path
 import dj_database_url
 
 from counterfoil.app.environment import read_environment
+from counterfoil.plumbing import postgres
 
 COUNTERFOIL = read_environment(os.environ)
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -89,12 +90,15 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": dj_database_url.parse(
-        COUNTERFOIL.database_url or "postgres:///counterfoil",
-        engine="django.db.backends.postgresql",
-        conn_max_age=600,
-        conn_health_checks=True,
-    )
+    "default": {
+        **(
+            postgres.connection_settings(COUNTERFOIL.data_folder)
+            if COUNTERFOIL.is_embedded
+            else dj_database_url.parse(COUNTERFOIL.database_url, engine="django.db.backends.postgresql")
+        ),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

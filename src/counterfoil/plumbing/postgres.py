@@ -154,9 +154,7 @@ class Server:
         # One statement a line, as single-user mode reads them. The product's role is no superuser, as in production.
         self._run(
             single,
-            f"CREATE ROLE {ROLE} LOGIN CREATEDB\n"
-            f"CREATE DATABASE {DATABASE} OWNER {ROLE}\n"
-            "REVOKE CONNECT ON DATABASE template1 FROM PUBLIC\n",
+            f"CREATE ROLE {ROLE} LOGIN CREATEDB\nCREATE DATABASE {DATABASE} OWNER {ROLE}\n",
         )
         if self.durable:
             os.sync()  # initdb was told not to: one call for all files is much faster than one for each
@@ -179,7 +177,7 @@ class Server:
             self._own(sockets)
         _refuse_foreign_folder(sockets, self.data_folder)
         sockets.chmod(0o700)
-        names = {pwd.getpwuid(os.geteuid()).pw_name}
+        names = {_own_name()}
         if self._user is not None:
             names.add(self._user.pw_name)
         hba = "".join(f"local all {role} peer map=owner\n" for role in ("postgres", ROLE))
@@ -345,6 +343,16 @@ def _server_user(database: Path) -> pwd.struct_passwd | None:
         return pwd.getpwnam(SYSTEM_USER)
     except (OSError, subprocess.CalledProcessError, KeyError):
         return pwd.getpwnam("nobody")
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise PostgresProblem(
+            f"The user number {os.geteuid()} has no name on this machine, and PostgreSQL needs one. "
+            "Add the user to /etc/passwd, or set DATABASE_URL."
+        ) from None
 
 
 def _open_to_all(*paths: Path) -> bool:
