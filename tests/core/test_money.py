@@ -36,28 +36,23 @@ def eur(text: str) -> Money:
     return Money(Decimal(text), "EUR")
 
 
-@pytest.mark.parametrize(
-    ("code", "decimals"),
-    [
-        ("EUR", 2),
-        ("USD", 2),
-        ("JPY", 0),
-        ("KRW", 0),
-        ("CLP", 0),
-        ("ISK", 0),
-        ("XOF", 0),
-        ("BHD", 3),
-        ("IQD", 3),
-        ("CLF", 4),
-        ("UYW", 4),
-        ("UYI", 0),
-        ("RSD", 2),
-        ("XCD", 2),
-        ("HUF", 2),
-        ("CHF", 2),
-        ("PKR", 2),
-    ],
-)
+DECIMALS = {
+    "EUR": 2,
+    "USD": 2,
+    "CHF": 2,
+    "HUF": 2,
+    "RSD": 2,
+    "PKR": 2,
+    "XCD": 2,
+    "BHD": 3,
+    "IQD": 3,
+    "CLF": 4,
+    "UYW": 4,
+}
+NO_DECIMALS = ["JPY", "KRW", "CLP", "ISK", "XOF", "UYI"]
+
+
+@pytest.mark.parametrize(("code", "decimals"), [*DECIMALS.items(), *((code, 0) for code in NO_DECIMALS)])
 def test_decimals_of_currencies(code: str, decimals: int) -> None:
     """Each currency has the decimals of ISO 4217."""
     assert currency_decimals(code) == decimals
