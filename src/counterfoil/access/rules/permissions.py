@@ -22,6 +22,7 @@ PERMISSIONS: dict[str, str] = {
     "access.see": "See users, roles and API keys",
     "access.change": "Add and change users and API keys",
     "audit.see": "See who changed what",
+    "documents.store": "Keep files",
     "mail.see": "See mail that was sent or kept",
     "importing.see": "See imports",
     "importing.run": "Import files and undo imports",
