@@ -18,16 +18,16 @@ from uuid import UUID
 from django.http import HttpResponse
 from ninja import Schema
 from ninja.renderers import BaseRenderer
+from pydantic import BaseModel, ConfigDict, WithJsonSchema, create_model, model_serializer
 from pydantic import Field as SchemaField
-from pydantic import WithJsonSchema, create_model
 
 from counterfoil.core.errors import Problem, Refusal
-from counterfoil.core.ids import parse_id
 from counterfoil.core.money import Money
 from counterfoil.plumbing.record_types import Field, Kind, record_type
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
+PROBLEMS_MAX = 200
 PROBLEM_TYPE = "application/problem+json"
 
 Purpose = Literal["read", "create", "change"]
@@ -149,45 +149,75 @@ def shape_of(item: Field, purpose: Purpose) -> dict[str, Any]:
     return shape
 
 
-class Described(Schema):
+class Described(BaseModel):
     """Base of the schemas that are made from record types.
 
     They document and do not judge: every value passes as it came, and the command door cleans it, so that the API, the forms
     and the import give the same problem with the same code at the same field.
     """
 
-    model_config = {"extra": "allow", "from_attributes": False}
+    model_config = ConfigDict(extra="allow")
 
     def values(self) -> dict[str, Any]:
-        """What the client sent, unknown names included: the door refuses those."""
-        return dict(self.__dict__) | dict(self.__pydantic_extra__ or {})
+        """What was given and nothing else, unknown names included: the door refuses those."""
+        return {name: value for name, value in self if name in self.model_fields_set}
+
+    def change(self) -> tuple[dict[str, Any], int | None]:
+        """The values of a change, and the version that the client had read."""
+        values = self.values()
+        return values, version_of(values.pop("version", None))
+
+    @model_serializer(mode="plain")
+    def _as_given(self):  # type: ignore[no-untyped-def]  # a return type would replace the schema in the documentation
+        return self.values()
 
 
-_made: dict[tuple[str, Purpose], type[Described]] = {}
+def version_of(raw: Any) -> int | None:
+    """A version as a client may send it."""
+    if raw is None or (isinstance(raw, int) and not isinstance(raw, bool)):
+        return raw
+    raise Refusal("not_whole", "The version must be a whole number.", "version")
+
+
+_made: dict[tuple[str, Purpose], type[Any]] = {}
+_pages: dict[str, type[Any]] = {}
 
 
 def schema_for(key: str, purpose: Purpose = "read") -> type[Any]:
     """The schema of a kind of record: as it is read, as it is created, or the part of it that a change names.
 
-    A change carries ``version`` besides the fields. The type is ``type[Any]`` because its fields are known only at run time.
+    A change carries ``version`` besides the fields. The answer is ``type[Any]``: its fields are known at run time only.
     """
     if (key, purpose) not in _made:
         _made[key, purpose] = _make_schema(key, purpose)
     return _made[key, purpose]
 
 
-def _make_schema(key: str, purpose: Purpose) -> type[Described]:
+def page_of(key: str) -> type[Any]:
+    """The schema of one page of a list."""
+    if key not in _pages:
+        _pages[key] = create_model(
+            f"{_schema_name(key)}Page",
+            items=(list[schema_for(key)], ...),  # type: ignore[misc]
+            next_cursor=(str | None, SchemaField(default=None, description="Send it as `cursor`; null on the last page.")),
+        )
+    return _pages[key]
+
+
+def _schema_name(key: str) -> str:
+    return "".join(part.title() for part in key.replace(".", "_").split("_"))
+
+
+def _make_schema(key: str, purpose: Purpose) -> type[Any]:
     described = record_type(key)
-    name = "".join(part.title() for part in key.replace(".", "_").split("_"))
     properties: dict[str, dict[str, Any]] = {}
     if purpose == "read":
         properties["id"] = {"type": "string", "format": "uuid"}
-        properties["title"] = {"type": "string", "description": "How the record is called on screens."}
-        properties["version"] = {"type": "integer", "description": "Send it with a change; a stale one answers 409."}
-    if purpose == "change":
+        properties["title"] = {"type": "string", "description": "What the record is called on screens."}
+    if purpose != "create":
         properties["version"] = {
             "type": ["integer", "null"],
-            "description": "The version that was read. Without it the change is made whatever happened since.",
+            "description": "Raised by every change. Sent with a change, it must be the present one, or the answer is 409.",
         }
     fields = described.fields if purpose == "read" else tuple(described.writable())
     properties.update({item.id: shape_of(item, purpose) for item in fields})
@@ -200,15 +230,99 @@ def _make_schema(key: str, purpose: Purpose) -> type[Described]:
             "items": {"type": "string"},
             "description": "Fields that this key may not read. They are left out.",
         }
-    required = [item.id for item in fields if item.required] if purpose == "create" else []
+    required = {item.id for item in fields if item.required} if purpose == "create" else set()
     annotations: dict[str, Any] = {
-        field: (Annotated[Any, WithJsonSchema(shape)], SchemaField(default=None)) for field, shape in properties.items()
+        name: (Annotated[Any, WithJsonSchema(shape)], None) for name, shape in properties.items()
     }
-    suffix = {"read": "", "create": "Create", "change": "Change"}[purpose]
+
+    def name_required(schema: dict[str, Any]) -> None:
+        if required:
+            schema["required"] = [name for name in properties if name in required]
+
     made = create_model(
-        f"{name}{suffix}", __base__=Described, __doc__=f"{described.label}, described by its record type.", **annotations
+        _schema_name(key) + {"read": "", "create": "Create", "change": "Change"}[purpose],
+        __base__=Described,
+        __doc__=f"{described.label}, as its record type describes it.",
+        **annotations,
     )
-    if required:
-        made.model_config = {**made.model_config, "json_schema_extra": {"required": required}}
-        made.model_rebuild(force=True)
+    made.model_config["json_schema_extra"] = name_required
+    made.model_rebuild(force=True)
     return made
+
+
+# Pages -----------------------------------------------------------------------------------------------------------------
+
+R = TypeVar("R", bound=ProjectedRow)
+
+
+class Paging(Schema):
+    """The query parameters of a list: ``paging: Query[Paging]``. Rows come in the order of their ids, oldest first.
+
+    The query reads ``take`` rows with an id above ``after``; ``page`` makes the answer of them.
+    """
+
+    cursor: str = SchemaField(default="", max_length=40, description="`next_cursor` of the page before.")
+    limit: int = SchemaField(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX)
+
+    @property
+    def after(self) -> UUID | None:
+        """The id after which this page begins."""
+        if not self.cursor:
+            return None
+        try:
+            return UUID(bytes=base64.urlsafe_b64decode(self.cursor + "=="))
+        except (ValueError, binascii.Error):
+            raise Refusal("bad_cursor", "This cursor is not one that a list has given.", "cursor") from None
+
+    @property
+    def take(self) -> int:
+        """One row more than the page shows, to know whether there is a next one."""
+        return self.limit + 1
+
+    def page(self, rows: Sequence[R], to_json: Callable[[R], dict[str, Any]] = row_json) -> dict[str, Any]:
+        shown = rows[: self.limit]
+        last = base64.urlsafe_b64encode(shown[-1].id.bytes).rstrip(b"=").decode() if len(rows) > self.limit else None
+        return {"items": [to_json(row) for row in shown], "next_cursor": last}
+
+
+# Problems --------------------------------------------------------------------------------------------------------------
+
+
+class ProblemItem(Schema):
+    """One thing that is wrong with the input."""
+
+    field: str = SchemaField(description="A path such as `lines.2.quantity`; empty for the whole input.")
+    code: str
+    message: str
+
+
+class ProblemAnswer(Schema):
+    """RFC 9457. ``code`` is for programs and never changes its meaning; ``detail`` is for people."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    problems: list[ProblemItem]
+
+
+def problem_answer(error: Refusal) -> HttpResponse:
+    """The refusal as problem JSON."""
+    return problem_response(error.status, error.code, error.message, error.problems)
+
+
+def problem_response(status: int, code: str, detail: str, problems: Sequence[Problem] = ()) -> HttpResponse:
+    """An answer of ``application/problem+json``. Texts are cut so that an input of ten megabytes is not sent back."""
+    body = {
+        "type": f"urn:counterfoil:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail[:1000],
+        "problems": [
+            {"field": item.field[:200], "code": item.code, "message": item.message[:1000]}
+            for item in list(problems)[:PROBLEMS_MAX]
+        ],
+    }
+    return HttpResponse(json.dumps(body), status=status, content_type=PROBLEM_TYPE)

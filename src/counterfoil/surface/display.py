@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_decimal, get_currency_precision
+from babel.numbers import format_decimal
 from django.utils import timezone
 from django.utils.translation import get_language
+
+from counterfoil.core.money import Money, formatted_amount
+from counterfoil.core.places import locale_of
 
 TRUE_MINUS = "\u2212"
 NO_VALUE = "\u2013"
@@ -23,17 +25,13 @@ HIDDEN = "•••"
 """How the projection prints a value that the reader's role may not see."""
 
 
-@lru_cache(maxsize=64)
-def _locale_named(language: str) -> Locale:
-    try:
-        return Locale.parse(language, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")
+def language() -> str:
+    return get_language() or "en"
 
 
 def locale() -> Locale:
     """The reader's locale, for babel."""
-    return _locale_named(get_language() or "en")
+    return locale_of(language())
 
 
 def is_hidden(value: object) -> bool:
@@ -41,27 +39,24 @@ def is_hidden(value: object) -> bool:
     return not isinstance(value, str) and str(value) == HIDDEN
 
 
-def number(value: Decimal | int, decimals: int | None = None) -> str:
-    """Grouped digits with a true minus. Keeps the value's own decimals unless it is told how many to show at least."""
-    exact = Decimal(value)
-    if decimals is None:
-        exact = exact.normalize() if exact else Decimal(0)
+def number(value: Decimal | int) -> str:
+    """Grouped digits with a true minus and without zeros behind the last decimal."""
+    exact = Decimal(value).normalize() if value else Decimal(0)
     exponent = exact.as_tuple().exponent
-    own = max(0, -exponent) if isinstance(exponent, int) else 0
-    places = max(own, decimals or 0)
+    places = max(0, -exponent) if isinstance(exponent, int) else 0
     pattern = "#,##0" + ("." + "0" * places if places else "")
     written: str = format_decimal(abs(exact), format=pattern, locale=locale(), decimal_quantization=False)
     return (TRUE_MINUS if exact < 0 else "") + written
 
 
-def amount(value: Decimal, currency: str) -> str:
-    """The digits of an amount, with at least the decimals that its currency has."""
-    return number(value, get_currency_precision(currency))
+def amount(value: Money) -> str:
+    """The digits of an amount, without its currency."""
+    return formatted_amount(value, language())
 
 
-def amount_with_currency(value: Any) -> str:
-    """``1,234.50 EUR`` for a ``Money``."""
-    return f"{amount(value.amount, value.currency)}\u00a0{value.currency}"
+def amount_with_currency(value: Money) -> str:
+    """``1,234.50 EUR``."""
+    return f"{amount(value)}\u00a0{value.currency}"
 
 
 def day(value: date) -> str:
@@ -102,8 +97,6 @@ def plain(value: object) -> str:
     for kind, write in _WRITERS:
         if isinstance(value, kind):
             return write(value)
-    if hasattr(value, "amount") and hasattr(value, "currency"):
-        return amount_with_currency(value)
     return str(value)
 
 
@@ -113,4 +106,5 @@ _WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (date, day),
     (Decimal, number),
     (int, number),
+    (Money, amount_with_currency),
 )

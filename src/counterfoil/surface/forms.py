@@ -18,8 +18,10 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from counterfoil.core.errors import Problem, Refusal
+from counterfoil.core.money import Money
 from counterfoil.plumbing.record_types import Field, Kind, record_type
 from counterfoil.surface import controls, display
+from counterfoil.surface.codes import code_choices
 
 LOCKED = "Your role may not change this."
 HIDDEN = "Hidden from your role."
@@ -356,7 +358,7 @@ def _options(item: Field, given: Mapping[str, Sequence[tuple[str, str]]]) -> tup
 def _coded(kind: Kind) -> tuple[tuple[str, str], ...]:
     if kind not in (Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE):
         return ()
-    return _code_choices(kind, str(display.locale()))
+    return code_choices(kind, display.language())
 
 
 def text_of(item: Field, raw: Any) -> str:
@@ -373,7 +375,7 @@ def text_of(item: Field, raw: Any) -> str:
         return timezone.localtime(raw).strftime("%Y-%m-%dT%H:%M") if raw.tzinfo else raw.isoformat("T", "minutes")
     if isinstance(raw, date):
         return raw.isoformat()
-    if hasattr(raw, "amount") and hasattr(raw, "currency"):
+    if isinstance(raw, Money):
         return _plain_decimal(raw.amount)
     return str(raw)
 
@@ -477,8 +479,3 @@ def plain_number(text: str) -> str:
         return text
     return f"{whole}.{tail}"
 
-
-def _code_choices(kind: Kind, language: str) -> tuple[tuple[str, str], ...]:
-    from counterfoil.surface.codes import code_choices
-
-    return code_choices(kind, language)
