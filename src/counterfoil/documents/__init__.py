@@ -1,1 +1,1 @@
-"""Stored files, the PDF of an invoice with its e-invoice inside, and the words of every language they are written in."""
+"""Stored files, the PDF of an invoice with its e-invoice inside, and their wording in every language."""
