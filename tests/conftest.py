@@ -1,7 +1,7 @@
 """What every test stands on: a PostgreSQL, a clock that can be stopped, and the product as an actor.
 
-With ``DATABASE_URL`` the tests use that server. Without it they start the product's own PostgreSQL in a temporary folder,
-without writing to the disk safely, and stop it at the end.
+With ``DATABASE_URL`` the tests use that server. Without it they start the product's own PostgreSQL in a temporary
+folder, without writing to the disk safely, and stop it at the end.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from counterfoil.core.money import CURRENCIES, currency_decimals
 def test_database_counts_decimals_as_money_does() -> None:
     """Every currency has as many decimals in SQL as in Python."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT code, counterfoil_currency_decimals(code) FROM unnest(%s::text[]) code", [list(CURRENCIES)])
+        cursor.execute(
+            "SELECT code, counterfoil_currency_decimals(code) FROM unnest(%s::text[]) code", [list(CURRENCIES)]
+        )
         found = dict(cursor.fetchall())
     assert found == {code: currency_decimals(code) for code in CURRENCIES}

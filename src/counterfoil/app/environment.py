@@ -13,7 +13,10 @@ DEFAULT_DATA_FOLDER = "data"
 
 @dataclass(frozen=True)
 class Environment:
-    """The installation's settings. ``data_folder`` holds the embedded PostgreSQL and the secret key when none is given."""
+    """The installation's settings.
+
+    ``data_folder`` holds the embedded PostgreSQL and the secret key when none is given.
+    """
 
     data_folder: Path
     database_url: str

@@ -1,8 +1,8 @@
 """Triggers that write down every change of a record, whoever makes it: ORM, bulk update or bare SQL.
 
 The rows go to ``access_change``. The triggers are statement-level with transition tables, so a statement that changes a
-thousand rows costs one trigger call. Who, why and by which command comes from the setting ``counterfoil.context``, which the
-command door sets for the transaction; a change made past the door is written down with an empty context.
+thousand rows costs one trigger call. Who, why and by which command comes from the setting ``counterfoil.context``,
+which the command door sets for the transaction; a change made past the door is written down with an empty context.
 """
 
 from __future__ import annotations

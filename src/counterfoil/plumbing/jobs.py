@@ -1,8 +1,9 @@
 """The seam to the job queue (procrastinate).
 
 A job's row is written on Django's own connection, so it commits or vanishes with the change that asked for it. A job is
-a doorway: its arguments are ids, it may run twice, it has a retry limit, and no promise hangs on "the job ran": for each kind of
-due work a *sweep* finds the rows that are due and asks for the job again. The watchdog runs the sweeps and returns stalled jobs.
+a doorway: its arguments are ids, it may run twice, it has a retry limit, and no promise hangs on "the job ran": for
+each kind of due work a *sweep* finds the rows that are due and asks for the job again. The watchdog runs the sweeps and
+returns stalled jobs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as queue
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued
+
+from counterfoil.plumbing.invariants import invariant
 
 MAX_ATTEMPTS = 8
 
@@ -33,7 +36,10 @@ _sweeps: dict[str, Sweep] = {}
 
 
 def job(name: str, *, queue_name: str = "default", attempts: int = MAX_ATTEMPTS) -> Callable[[F], F]:
-    """Register a job under its public name. It waits 2, 4, 8 … seconds between attempts, then stays failed and visible."""
+    """Register a job under its public name.
+
+    It waits 2, 4, 8 … seconds between attempts, then stays failed and visible.
+    """
 
     def register(function: F) -> F:
         queue.task(
@@ -95,3 +101,13 @@ def run_waiting_jobs(limit: int = 10_000) -> int:
             cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", [waiting.id])
         done += 1
     raise AssertionError(f"more than {limit} jobs: a job asks for itself again and again")
+
+
+@invariant("J1", "no job has been without a living worker for more than five minutes while it counts as running")
+def forgotten_jobs() -> str:
+    return """
+        SELECT job.id, job.task_name FROM procrastinate_jobs job
+        WHERE job.status = 'doing' AND job.worker_id IS NULL AND NOT EXISTS (
+            SELECT 1 FROM procrastinate_events event
+            WHERE event.job_id = job.id AND event.at > now() - interval '5 minutes')
+    """

@@ -90,6 +90,24 @@ class Heartbeat(models.Model):
     detail = models.JSONField(default=dict)
 
 
+class Alarm(models.Model):
+    """Something that a person must look at. One row while it lasts, however often it is seen; kept when it is over."""
+
+    id = models.BigAutoField(primary_key=True)
+    key = models.CharField(max_length=200)
+    message = models.TextField()
+    opened_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key"], condition=models.Q(closed_at=None), name="plumbing_alarm_open_once"
+            ),
+        ]
+
+
 class IdempotencyKey(models.Model):
     """The answer to an API request that carried an ``Idempotency-Key``, so that its repetition gets the same one."""
 

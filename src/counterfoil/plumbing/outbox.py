@@ -1,8 +1,8 @@
 """Events written in the transaction of their cause, and delivered at least once, in effect once.
 
-``emit`` collects; when the outermost command ends, the door calls ``write`` inside the same transaction: all events in one
-statement, and one delivery job per subscriber. A rollback leaves no event and no job. The delivery takes one event at a time:
-receipt and effect share a transaction, so a crash repeats neither.
+``emit`` collects; when the outermost command ends, the door calls ``write`` inside the same transaction: all events in
+one statement, and one delivery job per subscriber. A rollback leaves no event and no job. The delivery takes one event
+at a time: receipt and effect share a transaction, so a crash repeats neither.
 """
 
 from __future__ import annotations
@@ -129,7 +129,10 @@ def undelivered(listener: Subscriber, batch: UUID) -> Sequence[OutboxEvent]:
 
 @job("plumbing.deliver", queue_name="events")
 def deliver(subscriber: str, batch: str) -> None:
-    """Hand a batch's events to one subscriber. A failing event does not stop the others; the job fails and is repeated."""
+    """Hand a batch's events to one subscriber.
+
+    A failing event does not stop the others; the job fails and is repeated.
+    """
     listener = _subscribers[subscriber]
     failure: Exception | None = None
     for row in undelivered(listener, UUID(batch)):
@@ -165,12 +168,12 @@ def undelivered_events() -> int:
 
     found = 0
     for listener in subscribers():
-        wanted = "" if listener.events is None else "AND e.name = ANY(%(names)s)"
         with connection.cursor() as cursor:
             cursor.execute(
-                f"""
+                """
                 SELECT DISTINCT e.batch FROM plumbing_outboxevent e
-                WHERE e.happened_at > %(since)s {wanted}
+                WHERE e.happened_at > %(since)s
+                  AND (%(names)s::text[] IS NULL OR e.name = ANY(%(names)s))
                   AND NOT EXISTS (SELECT 1 FROM plumbing_receipt r
                                   WHERE r.event_id = e.id AND r.subscriber = %(subscriber)s)
                   AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
@@ -181,7 +184,7 @@ def undelivered_events() -> int:
                 """,
                 {
                     "since": clock.now() - SWEEP_WINDOW,
-                    "names": sorted(listener.events or ()),
+                    "names": None if listener.events is None else sorted(listener.events),
                     "subscriber": listener.name,
                 },
             )

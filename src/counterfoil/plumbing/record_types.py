@@ -1,7 +1,8 @@
 """What a kind of record is, described once.
 
-Forms, API schemas, lists, import, export, search and field rights read these descriptions, so none of them needs to know
-what an invoice is. A field's ``id`` never changes: mappings, views and rights refer to it, never to its label or column.
+Forms, API schemas, lists, import, export, search and field rights read these descriptions, so none of them needs to
+know what an invoice is. A field's ``id`` never changes: mappings, views and rights refer to it, never to its label or
+column.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ Choices = Sequence[tuple[str, str]]
 class Field:
     """One field. ``column`` is the attribute of the model, by default the id; a ``computed`` field is never written.
 
-    ``currency`` names the attribute that holds an amount's currency. ``aliases`` are other names under which files know it.
+    ``currency`` names the attribute that holds an amount's currency. ``aliases`` are other names under which files know
+    it.
     """
 
     id: str
@@ -105,7 +107,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Panel:
-    """A slot on another record's page, fetched from the room that registered it: ``url`` is a URL name taking that id."""
+    """A slot on another record's page, fetched from the room that registered it: ``url`` names a URL that takes its id."""
 
     on: str
     title: str
@@ -161,7 +163,7 @@ def panels_on(key: str) -> list[Panel]:
     return sorted(found, key=lambda panel: (panel.order, panel.title))
 
 
-# Input -----------------------------------------------------------------------------------------------------------------
+# Input ----------------------------------------------------------------------------------------------------------------
 
 
 class BadValue(Exception):

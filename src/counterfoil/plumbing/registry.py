@@ -1,7 +1,7 @@
 """Names of commands and subscribers: the only upward path in the house.
 
-Shared machinery (import, API, automation, outbox delivery) calls a room's function by its public name. A house test walks
-every name used anywhere and fails for one that nobody registered.
+Shared machinery (import, API, automation, outbox delivery) calls a room's function by its public name. A house test
+walks every name used anywhere and fails for one that nobody registered.
 """
 
 from __future__ import annotations
