@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 from uuid import UUID
 
 from counterfoil.plumbing.events import Event, event
 
 
+class _DealEvent(Event):
+    see: ClassVar[str] = "deals.see"
+    icon: ClassVar[str] = "handshake"
+
+
 @event("deals.deal_added")
-class DealAdded(Event):
+class DealAdded(_DealEvent):
+    words: ClassVar[str] = "Deal {name} added, {amount} {currency}"
+
     deal_id: UUID
     account_id: UUID | None
     name: str
@@ -18,7 +26,12 @@ class DealAdded(Event):
 
 
 @event("deals.deal_changed")
-class DealChanged(Event):
+class DealChanged(_DealEvent):
+    """``fields`` are the ids of the changed fields."""
+
+    words: ClassVar[str] = "Deal {name} changed: {fields}"
+    icon: ClassVar[str] = "pencil"
+
     deal_id: UUID
     account_id: UUID | None
     name: str
@@ -26,7 +39,10 @@ class DealChanged(Event):
 
 
 @event("deals.deal_moved")
-class DealMoved(Event):
+class DealMoved(_DealEvent):
+    words: ClassVar[str] = "Deal {name} moved to {stage}"
+    icon: ClassVar[str] = "arrow-right"
+
     deal_id: UUID
     account_id: UUID | None
     name: str
@@ -34,8 +50,11 @@ class DealMoved(Event):
 
 
 @event("deals.deal_won")
-class DealWon(Event):
+class DealWon(_DealEvent):
     """The deal was won and handed over: ``invoice_id`` is its draft."""
+
+    words: ClassVar[str] = "Deal {name} won, {amount} {currency}, and handed over to billing"
+    icon: ClassVar[str] = "trophy"
 
     deal_id: UUID
     account_id: UUID
@@ -45,8 +64,24 @@ class DealWon(Event):
     currency: str
 
 
+@event("deals.deal_handed_over")
+class DealHandedOver(_DealEvent):
+    """A won deal, whose draft billing had returned or discarded, was handed over again as another quote version."""
+
+    words: ClassVar[str] = "Deal {name} handed over to billing again, as version {quote_version}"
+
+    deal_id: UUID
+    account_id: UUID
+    invoice_id: UUID
+    name: str
+    quote_version: int
+
+
 @event("deals.deal_lost")
-class DealLost(Event):
+class DealLost(_DealEvent):
+    words: ClassVar[str] = "Deal {name} lost: {reason}"
+    icon: ClassVar[str] = "circle-x"
+
     deal_id: UUID
     account_id: UUID | None
     name: str
@@ -54,7 +89,10 @@ class DealLost(Event):
 
 
 @event("deals.deal_reopened")
-class DealReopened(Event):
+class DealReopened(_DealEvent):
+    words: ClassVar[str] = "Deal {name} opened again"
+    icon: ClassVar[str] = "rotate-ccw"
+
     deal_id: UUID
     account_id: UUID | None
     name: str

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Upper
 
 from counterfoil.catalog.models import Interval, TaxClass
 from counterfoil.plumbing.audit import append_only, audit_all
-from counterfoil.plumbing.fields import AmountField, CurrencyField, QuantityField, UnitPriceField
+from counterfoil.plumbing.fields import AmountField, CurrencyField, QuantityField, UnitPriceField, exact_amounts
 from counterfoil.plumbing.models import Record
 
 
@@ -53,7 +55,8 @@ class Stage(Record):
 
 
 class Deal(Record):
-    """An opportunity to sell. ``amount`` is the sum of its one-off lines and first periods, kept by the commands.
+    """An opportunity to sell. ``amount`` is the sum of its one-off lines and first periods, kept by the commands; before
+    there are lines it is what somebody expects.
 
     ``quote_version`` rises when a returned draft is handed over again: there is one draft per deal and quote version.
     """
@@ -92,9 +95,14 @@ class Deal(Record):
             models.UniqueConstraint(
                 fields=["external_id"], condition=~Q(external_id=""), name="deals_deal_external_id_once"
             ),
+            models.CheckConstraint(condition=~Q(name=""), name="deals_deal_has_a_name"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="deals_deal_amount_not_negative"),
+            exact_amounts("amount", name="deals_deal_exact"),
         ]
         indexes = [
-            models.Index(fields=["stage", "status"], name="deals_deal_board"),
+            models.Index(F("stage"), F("stage_since").desc(nulls_last=True), F("id").desc(), name="deals_deal_board"),
+            models.Index(fields=["pipeline", "stage", "currency"], name="deals_deal_columns"),
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="deals_deal_name_trgm"),
             models.Index(fields=["account", "status"], name="deals_deal_by_account"),
             models.Index(fields=["owner", "status"], name="deals_deal_by_owner"),
         ]
