@@ -144,7 +144,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = str(COUNTERFOIL.data_folder / "static")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "counterfoil.surface.static_files.StaticFiles"},
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 

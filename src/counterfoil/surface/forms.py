@@ -29,6 +29,7 @@ NEW_ROW = "NEW"
 """Stands for the row number in the blank row that the grid editor copies."""
 
 _SHORT = {Kind.DAY, Kind.INSTANT, Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER, Kind.CURRENCY, Kind.LANGUAGE, Kind.COUNTRY}
+_CODED = {Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE}
 
 
 class Typed(dict[str, Any]):
@@ -252,7 +253,7 @@ def _input(item: Field, making: _Making) -> Input:
         unit=_unit(item, making),
         source=making.sources.get(item.id, ""),
         placeholder=making.placeholders.get(item.id, ""),
-        find_url=_find_url(item),
+        find_url=find_url(item),
         options=_options(item, making.options),
     )
     if item.kind is Kind.ROWS:
@@ -293,7 +294,7 @@ def _cell(parent: Input, item: Field, number: int | str, row: Any, making: _Maki
         locked=parent.locked or _lock(item, hidden, making),
         hidden=hidden,
         in_grid=True,
-        find_url=_find_url(item),
+        find_url=find_url(item),
         options=_options(item, making.options),
     )
     return _with_problem(bound, f"{parent.field.id}.{number}.{item.id}", making)
@@ -338,7 +339,8 @@ def _unit(item: Field, making: _Making) -> str:
     return str(found or "")
 
 
-def _find_url(item: Field) -> str:
+def find_url(item: Field) -> str:
+    """Where a box that finds records of the linked kind asks."""
     if item.kind is not Kind.LINK:
         return ""
     try:
@@ -352,13 +354,7 @@ def _options(item: Field, given: Mapping[str, Sequence[tuple[str, str]]]) -> tup
         return tuple(given[item.id])
     if item.kind is Kind.CHOICE:
         return tuple((str(key), str(label)) for key, label in item.options())
-    return _coded(item.kind)
-
-
-def _coded(kind: Kind) -> tuple[tuple[str, str], ...]:
-    if kind not in (Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE):
-        return ()
-    return code_choices(kind, display.language())
+    return code_choices(item.kind, display.language()) if item.kind in _CODED else ()
 
 
 def text_of(item: Field, raw: Any) -> str:
@@ -467,7 +463,7 @@ def plain_number(text: str) -> str:
     last = max(squeezed.rfind("."), squeezed.rfind(","))
     if last < 0:
         return squeezed
-    mark, other = squeezed[last], ",." [squeezed[last] == ","]
+    mark, other = squeezed[last], "." if squeezed[last] == "," else ","
     whole, tail = squeezed[:last], squeezed[last + 1 :]
     grouped = other in whole
     if grouped and re.fullmatch(rf"-?\d{{1,3}}({re.escape(other)}\d{{3}})+", whole):

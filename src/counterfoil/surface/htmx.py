@@ -28,7 +28,10 @@ def is_htmx(request: HttpRequest) -> bool:
 def page(
     request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
-    """The full page; for htmx the partial of this template that is named like the request's target, if there is one."""
+    """The full page; for htmx the partial of this template that is named like the request's target, if there is one.
+
+    A page with a ``listing`` needs no partial for ``results``.
+    """
     values = dict(context or {})
     text = _partial(request, template, values)
     is_partial = text is not None
@@ -49,7 +52,9 @@ def _partial(request: HttpRequest, template: str, context: dict[str, Any]) -> st
     except TemplateDoesNotExist as missing:
         if not str(missing).endswith(name):
             raise
-        return None
+    if name == "results" and "listing" in context:
+        return render_to_string("surface/components/listing_results.html", context, request)
+    return None
 
 
 def say(request: HttpRequest, message: str, *, kind: str = "success", undo: str = "") -> None:

@@ -349,9 +349,10 @@ def cell(row: Any, column: Any) -> SafeString:
     """A list's value in the form that its column asks for."""
     value = column.value_of(row)
     if isinstance(value, UUID):
-        return shown(column.title_of(row))
-    if column.url_of(row):
-        return format_html('<a href="{}">{}</a>', column.url_of(row), shown(value, column.shown_as))
+        value = column.title_of(row)
+    url = column.url_of(row)
+    if url and not display.is_hidden(value):
+        return format_html('<a href="{}">{}</a>', url, shown(value, column.shown_as))
     if column.is_choice and column.shown_as != "state":
         return shown(column.label_of(value))
     return shown(value, column.shown_as)

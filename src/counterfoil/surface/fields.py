@@ -1,0 +1,86 @@
+"""One value changed in place: the view behind ``{% fact … edit=… %}``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+
+from counterfoil.core.errors import Conflict, Refusal
+from counterfoil.plumbing.record_types import record_type
+from counterfoil.surface.forms import Typed, record_form, values_from, version_from
+from counterfoil.surface.htmx import is_htmx, own_referer, with_toasts
+
+Save = Callable[[Typed, int | None], Any]
+
+
+def inline_edit(
+    request: HttpRequest,
+    row: Any,
+    field_id: str,
+    *,
+    url: str,
+    save: Save,
+    writable: Collection[str] | None = None,
+    back: str = "/",
+    kind: str = "",
+) -> HttpResponse:
+    """GET gives the input, POST saves and gives the value back.
+
+    ``save`` takes the typed values and the version that the person saw, calls the room's command, and returns the row anew.
+    A refusal answers with its own status and the input, the message beside it. ``back`` is the page without JavaScript.
+    """
+    if field_id not in record_type(row.key).by_id:
+        from counterfoil.core.errors import NotFound
+
+        raise NotFound()
+    if request.method == "POST":
+        return _save(request, row, field_id, url, save, writable, back, kind)
+    if request.GET.get("show"):
+        return _value(request, row, field_id, url, kind)
+    form = record_form(row.key, values=row, only=[field_id], writable=writable)
+    return _draw(request, form, field_id, url, back)
+
+
+def _save(
+    request: HttpRequest,
+    row: Any,
+    field_id: str,
+    url: str,
+    save: Save,
+    writable: Collection[str] | None,
+    back: str,
+    kind: str,
+) -> HttpResponse:
+    typed = values_from(request.POST, row.key, [field_id])
+    try:
+        saved = save(typed, version_from(request.POST))
+    except Refusal as refusal:
+        version = row.version if isinstance(refusal, Conflict) else version_from(request.POST)
+        form = record_form(
+            row.key, values=row, typed=typed, only=[field_id], writable=writable, problems=refusal, version=version
+        )
+        return _draw(request, form, field_id, url, back, status=refusal.status)
+    if not is_htmx(request):
+        return HttpResponseRedirect(own_referer(request, back))
+    return with_toasts(request, _value(request, saved, field_id, url, kind))
+
+
+def _draw(request: HttpRequest, form: Any, field_id: str, url: str, back: str, status: int = 200) -> HttpResponse:
+    context = {"form": form, "input": form[field_id], "action": url, "back": back}
+    template = "surface/components/inline_form.html" if is_htmx(request) else "surface/inline_page.html"
+    return HttpResponse(render_to_string(template, context, request), status=status)
+
+
+def _value(request: HttpRequest, row: Any, field_id: str, url: str, kind: str) -> HttpResponse:
+    described = record_type(row.key).by_id[field_id]
+    value = row[field_id]
+    labels = dict(described.options())
+    try:
+        shown = row[f"{field_id}_title"] if described.to else labels.get(value, value)
+    except KeyError:
+        shown = value
+    context = {"value": shown, "kind": kind, "edit": url, "label": described.label}
+    return HttpResponse(render_to_string("surface/components/editable.html", context, request))
