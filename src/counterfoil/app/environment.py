@@ -35,6 +35,16 @@ class Environment:
         return not self.database_url
 
 
+def present() -> Environment:
+    """The environment of this process."""
+    return read_environment(os.environ)
+
+
+def use_settings() -> None:
+    """Tell Django which settings to use, for programs that Django does not start itself."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "counterfoil.app.settings")
+
+
 def _flag(values: Mapping[str, str], name: str) -> bool:
     return values.get(name, "").strip().lower() in ("1", "true", "yes", "on")
 

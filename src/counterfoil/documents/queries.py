@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -33,3 +34,11 @@ def file_content(actor: Actor, id: object) -> FileContent:
     return FileContent(
         file.pk, file.name, file.media_type, file.size, file.sha256, file.created_at, bytes(file.content)
     )
+
+
+def visible_files(actor: Actor) -> Iterator[FileContent]:
+    """Every file that the actor may open, in the order in which they were kept, one in memory at a time."""
+    ids = StoredFile.objects.order_by("pk").values_list("pk", "see")
+    for id, see in list(ids):
+        if actor.may(see):
+            yield file_content(actor, id)

@@ -7,8 +7,9 @@ from importlib.util import find_spec
 
 from django.apps import AppConfig, apps
 
-REGISTERING = ("record_types", "commands", "subscribers", "jobs", "invariants")
-"""The modules that register something when they are imported: descriptions, verbs, reactions, jobs, promises."""
+REGISTERING = ("record_types", "importers", "commands", "subscribers", "jobs", "invariants")
+"""The modules that register something when they are imported: descriptions, imports, verbs, reactions, jobs, promises.
+"""
 
 
 class PlumbingConfig(AppConfig):

@@ -17,6 +17,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,6 +109,23 @@ class Server:
         self._user = _server_user(self.database)
         self._pass_closed = self._user is not None and not _open_to_all(program("postgres"), data_folder)
 
+    @property
+    def is_made(self) -> bool:
+        """Whether the database folder exists."""
+        return (self.database / "PG_VERSION").exists()
+
+    def make(self) -> None:
+        """Make the database folder if there is none; starts nothing."""
+        self.data_folder.mkdir(parents=True, exist_ok=True)
+        lock = _lock(self.data_folder)
+        if lock is None:
+            return  # another process has it in use or is making it
+        try:
+            if not self.is_made:
+                self._make()
+        finally:
+            os.close(lock)
+
     def start(self) -> None:
         """Make the database folder the first time, start the server and wait until it answers."""
         self.data_folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +133,7 @@ class Server:
         if lock is None:
             raise PostgresProblem(f"Counterfoil is running already with the data in {self.data_folder}.")
         try:
-            if not (self.database / "PG_VERSION").exists():
+            if not self.is_made:
                 self._make()
             self._check_version()
             self._prepare_folders()
@@ -327,7 +345,7 @@ def _exists(pid: int) -> bool:
 
 
 def _is_server_of(database: Path, pid_file: Path) -> bool:
-    """Whether the process that the pid file names is a live PostgreSQL on this folder, and no later user of its number."""
+    """Whether the process in the pid file is a live PostgreSQL on this folder, and no later user of its number."""
     try:
         pid = int(pid_file.read_text().split("\n", 1)[0])
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == database.resolve() and pid != os.getpid()
@@ -368,3 +386,7 @@ def _open_to_all(*paths: Path) -> bool:
     """Whether every user may pass all folders above these paths."""
     above = {parent for path in paths for parent in (path, *path.parents)}
     return all(not folder.is_dir() or folder.stat().st_mode & stat.S_IXOTH for folder in above)
+
+
+if __name__ == "__main__":
+    Server(Path(sys.argv[1])).make()

@@ -107,7 +107,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Panel:
-    """A slot on another record's page, fetched from the room that registered it: ``url`` names a URL that takes its id."""
+    """A slot on another record's page, fetched from the room that registered it: ``url`` names a URL taking its id."""
 
     on: str
     title: str

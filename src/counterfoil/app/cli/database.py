@@ -1,0 +1,60 @@
+"""``counterfoil migrate``: the tables of this release, and what a new installation needs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from counterfoil.app.cli.ground import Trouble, say, the_product
+
+if TYPE_CHECKING:
+    from counterfoil.app.cli.ground import Commands
+    from counterfoil.app.environment import Environment
+
+
+def register(commands: Commands) -> None:
+    command = commands.add_parser("migrate", help="bring the database's tables to this release")
+    command.add_argument("--check", action="store_true", help="change nothing; exit 1 when migrations are missing")
+    command.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    with the_product(migrated=False) as environment:
+        pending = pending_migrations()
+        if given.check:
+            for name in pending:
+                say(f"missing: {name}")
+            return 1 if pending else 0
+        prepare(environment)
+        say(f"{len(pending)} migrations were applied." if pending else "The database is up to date.")
+    return 0
+
+
+def pending_migrations() -> list[str]:
+    """The names of migrations that this release has and the database has not."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def prepare(environment: Environment) -> None:
+    """Migrate, and write down the first time whether this is a demo installation; a later start must say the same."""
+    from django.core.management import call_command
+
+    from counterfoil.plumbing.installation import establish
+
+    call_command("migrate", interactive=False, verbosity=0)
+    installation = establish(is_demo=environment.demo)
+    if installation.is_demo and not environment.demo:
+        raise Trouble(
+            "This database holds a demo installation, and COUNTERFOIL_DEMO is not set. "
+            "Set COUNTERFOIL_DEMO=1, or choose another database for production."
+        )
+    if environment.demo and not installation.is_demo:
+        raise Trouble(
+            "This database belongs to a production installation: demo data and a movable clock are not for it. "
+            "Unset COUNTERFOIL_DEMO and start with: counterfoil up"
+        )

@@ -1,0 +1,106 @@
+"""``counterfoil up``: PostgreSQL if it is embedded, the web server, a worker and the watchdog, as one tree of
+processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from counterfoil.app.cli.ground import Trouble, say, set_up
+from counterfoil.app.cli.listening import listen
+from counterfoil.app.cli.processes import CONCURRENCY, watch_until_told
+from counterfoil.app.cli.supervisor import Child, Supervisor
+from counterfoil.app.environment import Environment, present
+from counterfoil.plumbing.postgres import PostgresProblem, Server
+
+if TYPE_CHECKING:
+    import socket
+
+    from counterfoil.app.cli.ground import Commands
+
+
+def register(commands: Commands) -> None:
+    command = commands.add_parser("up", help="start everything: PostgreSQL if embedded, web server, worker, watchdog")
+    command.add_argument("--concurrency", type=int, default=CONCURRENCY, help="jobs that the worker runs at a time")
+    command.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    began = time.monotonic()
+    environment = present()
+    listener = listen(environment.address)
+    server = Server(environment.data_folder) if environment.is_embedded else None
+    supervisor = Supervisor(server)
+    supervisor.catch_signals()
+    try:
+        _start_server(server)
+        supervisor.run_once("preparing the database", lambda: _prepare(environment))
+        if not supervisor.is_ending:
+            supervisor.keep(
+                Child("web server", lambda: _web(listener)),
+                Child("worker", lambda: _worker(given.concurrency)),
+                Child("watchdog", watch_until_told),
+            )
+            _announce(environment, time.monotonic() - began)
+            supervisor.watch()
+    except PostgresProblem as problem:
+        raise Trouble(str(problem)) from None
+    finally:
+        supervisor.end()
+    say("Counterfoil has ended.")
+    return 0
+
+
+def _start_server(server: Server | None) -> None:
+    """Load the product while a new database folder is made: both take about a second."""
+    making = None
+    if server is not None and not server.is_made:
+        making = subprocess.Popen([sys.executable, "-m", "counterfoil.plumbing.postgres", str(server.data_folder)])
+    set_up()
+    if making is not None:
+        making.wait()
+    if server is not None:
+        server.start()
+
+
+def _prepare(environment: Environment) -> None:
+    from counterfoil.app.cli.database import prepare
+    from counterfoil.app.cli.demo import load
+    from counterfoil.app.cli.web import collect_static
+
+    collect_static()
+    prepare(environment)
+    if environment.demo:
+        load()
+
+
+def _web(listener: socket.socket) -> None:
+    from counterfoil.app.cli.web import serve
+
+    serve(listener)
+
+
+def _worker(concurrency: int) -> None:
+    from counterfoil.plumbing.worker import work
+
+    work(concurrency)
+
+
+def _announce(environment: Environment, seconds: float) -> None:
+    say(f"Counterfoil is ready after {seconds:.1f} s: http://{environment.address}")
+    if environment.demo:
+        from counterfoil.app.demo import PASSWORD, STAFF
+
+        say(f"Log in as one of these; the password is {PASSWORD}")
+        for person in STAFF:
+            say(f"  {person.email:<32}{person.name}, {', '.join(person.roles)}")
+    if environment.is_embedded:
+        say(f"The data is in {environment.data_folder}")
+    if not environment.email_url:
+        say("EMAIL_URL is not set: mail is not sent but kept, and shown in the product.")
+    say(f"Ctrl-C ends Counterfoil (process {os.getpid()}); the data stays.")
