@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from counterfoil.access.actors import Actor
 from counterfoil.plumbing import clock as product_clock
@@ -46,6 +47,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
         del os.environ["DATABASE_URL"]
+
+
+@pytest.fixture(autouse=True)
+def _empty_queue(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Django empties the product's tables after a test with real transactions;
+
+    the queue's own tables are emptied here.
+    """
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    really = marker is not None and (marker.kwargs.get("transaction") or (marker.args and marker.args[0]))
+    if really or {"transactional_db", "live_server"} & set(request.fixturenames):
+        with request.getfixturevalue("django_db_blocker").unblock(), connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers, plumbing_cache CASCADE")
 
 
 class Clock:

@@ -146,12 +146,13 @@ def _envelope(address: str) -> str:
 
 
 def _refuse_line_breaks(message: EmailMessage, sender: str) -> None:
-    """Python's header classes refuse line breaks already; raw headers and the envelope are checked here."""
+    """Python refuses line breaks in headers that are set by name; those of parsed or copied ones are found here."""
     if why := _unfit(sender):
         raise ValueError(f"The sender's address cannot be used: {why}")
-    for name, value in message.items():
-        if any(character in str(value) for character in "\r\n\0"):
-            raise ValueError(f"The header {name} holds a line break.")
+    for part in message.walk():
+        for name, value in part.raw_items():
+            if any(character in str(value) for character in "\r\n\0"):
+                raise ValueError(f"The header {name} holds a line break.")
 
 
 class _Conversation:

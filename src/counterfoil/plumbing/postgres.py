@@ -34,6 +34,7 @@ PORT = 5432
 SOCKET_PATH_MAX = 107
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+LIVES_SECONDS = 1.5
 
 SETTINGS = {
     "listen_addresses": "",
@@ -314,10 +315,10 @@ def is_ready(data_folder: Path) -> bool:
 def _lock(data_folder: Path, *, wait: bool = True) -> int | None:
     """The folder's lock, or ``None`` while a server has it.
 
-    One that is ending is waited for, one that is ready is not.
+    One that is ending is waited for. One that is ready gets a moment: it may not know yet that it has to end.
     """
     handle = os.open(data_folder / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    until = time.monotonic() + (STOP_SECONDS if wait else 0)
+    began = time.monotonic()
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -325,7 +326,8 @@ def _lock(data_folder: Path, *, wait: bool = True) -> int | None:
         except OSError:
             found = _status(data_folder / "postgres")
             lives = found is not None and found[1] in ("ready", "starting") and _exists(found[0])
-            if lives or time.monotonic() >= until:
+            patience = (LIVES_SECONDS if lives else STOP_SECONDS) if wait else 0
+            if time.monotonic() - began >= patience:
                 os.close(handle)
                 return None
         time.sleep(0.02)
