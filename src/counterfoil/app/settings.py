@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import dj_database_url
 
-from counterfoil.app.environment import read_environment
+from counterfoil.app.environment import present
 from counterfoil.plumbing import postgres
 
-COUNTERFOIL = read_environment(os.environ)
+COUNTERFOIL = present()
 PACKAGE = Path(__file__).resolve().parent.parent
 
 ROOMS = [

@@ -7,9 +7,8 @@ from importlib.util import find_spec
 
 from django.apps import AppConfig, apps
 
-REGISTERING = ("record_types", "importers", "commands", "subscribers", "jobs", "invariants")
-"""The modules that register something when they are imported: descriptions, imports, verbs, reactions, jobs, promises.
-"""
+REGISTERING = ("record_types", "commands", "loading", "importers", "subscribers", "jobs", "invariants")
+"""The modules that register something when they are imported: descriptions, verbs, imports, reactions, jobs, promises."""
 
 
 class PlumbingConfig(AppConfig):

@@ -36,13 +36,6 @@ class Column:
 
 
 @dataclass(frozen=True)
-class NewText:
-    """A text that names no known record and may become a new one."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Verdict:
     """What a row would become: ``new``, ``update``, ``same``, ``duplicate`` or ``error``; and of which record."""
 
