@@ -29,9 +29,9 @@ def listen(address: str) -> socket.socket:
 
 
 def _why(error: OSError, host: str, port: str) -> str:
-    other = "Choose another, for example: COUNTERFOIL_ADDRESS=127.0.0.1:8001"
+    other = "COUNTERFOIL_ADDRESS=127.0.0.1:8001"
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is taken by another program. Stop that program, or choose another port. {other}"
+        return f"Port {port} on {host} is taken by another program. Stop that program, or listen elsewhere: {other}"
     if error.errno == errno.EACCES:
-        return f"This user may not listen on port {port}. {other}"
-    return f"Counterfoil cannot listen on {host}:{port}: {error.strerror}. {other}"
+        return f"This user may not listen on port {port}. Choose a higher one: {other}"
+    return f"Counterfoil cannot listen on {host}:{port}: {error.strerror}. Listen elsewhere: {other}"

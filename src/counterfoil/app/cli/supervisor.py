@@ -59,16 +59,23 @@ class Supervisor:
         if self._asked > 1 and number != signal.SIGHUP:
             os._exit(128 + number)  # the kernel tells the children
 
-    def run_once(self, name: str, body: Callable[[], None]) -> None:
-        """Run a body in a process of its own and wait for it; raises ``Trouble`` when it fails."""
-        child = Child(name, body)
-        self._fork(child)
-        while (status := _ended(child)) is None:
-            if self.is_ending:
-                os.kill(_known(child.pid), signal.SIGTERM)
+    def run_to_the_end(self, *children: Child) -> None:
+        """Run these side by side and wait for all; raises ``Trouble`` when one fails."""
+        for child in children:
+            self._fork(child)
+        failed = []
+        waiting = list(children)
+        while waiting:
+            for child in list(waiting):
+                status = _ended(child)
+                if status is not None:
+                    waiting.remove(child)
+                    failed += [child.name] if status else []
+                elif self.is_ending:
+                    os.kill(_known(child.pid), signal.SIGTERM)
             time.sleep(LOOK_SECONDS / 10)
-        if status != 0 and not self.is_ending:
-            raise Trouble(f"Counterfoil could not start: {name} failed.")
+        if failed and not self.is_ending:
+            raise Trouble(f"Counterfoil could not start: {' and '.join(failed)} failed.")
 
     def keep(self, *children: Child) -> None:
         self.children.extend(children)

@@ -39,7 +39,9 @@ def run(given: argparse.Namespace) -> int:
     supervisor.catch_signals()
     try:
         _start_server(server)
-        supervisor.run_once("preparing the database", lambda: _prepare(environment))
+        supervisor.run_to_the_end(
+            Child("collecting static files", _collect), Child("preparing the database", lambda: _prepare(environment))
+        )
         if not supervisor.is_ending:
             supervisor.keep(
                 Child("web server", lambda: _web(listener)),
@@ -68,12 +70,16 @@ def _start_server(server: Server | None) -> None:
         server.start()
 
 
-def _prepare(environment: Environment) -> None:
-    from counterfoil.app.cli.database import prepare
-    from counterfoil.app.cli.demo import load
+def _collect() -> None:
     from counterfoil.app.cli.web import collect_static
 
     collect_static()
+
+
+def _prepare(environment: Environment) -> None:
+    from counterfoil.app.cli.database import prepare
+    from counterfoil.app.cli.demo import load
+
     prepare(environment)
     if environment.demo:
         load()

@@ -13,6 +13,8 @@ WORKERS = 2
 THREADS = 8
 REQUEST_SECONDS = 60
 GRACE_SECONDS = 10
+UNUSED = ["redoc*"]
+"""Static files of packages that no page of ours links to."""
 
 
 def serve(listener: socket.socket, *, workers: int = WORKERS) -> None:
@@ -64,6 +66,6 @@ def collect_static() -> bool:
     stamp = root / ".collected"
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
         return False
-    call_command("collectstatic", interactive=False, verbosity=0, clear=root.exists())
+    call_command("collectstatic", interactive=False, verbosity=0, clear=root.exists(), ignore_patterns=UNUSED)
     stamp.write_text(digest.hexdigest())
     return True
