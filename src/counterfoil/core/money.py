@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation, Overflow
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Literal
 
-from babel.core import get_global
-from babel.numbers import format_currency, format_decimal, get_currency_symbol
+from babel.core import Locale, get_global
+from babel.numbers import NumberPattern, get_currency_symbol, parse_pattern
 
 from counterfoil.core.places import locale_of
 
@@ -216,21 +216,30 @@ def sum_of(moneys: Iterable[Money], currency: str) -> Money:
 
 def formatted(money: Money, language: str) -> str:
     """The amount with its currency as the language writes it: "€1,234.50", "1.234,50 €". The minus is a true one."""
-    locale = locale_of(language)
-    symbol = get_currency_symbol(money.currency, locale)
-    pattern = _with_decimals(str(locale.currency_formats["standard"].pattern), money.currency)
-    if symbol[-1].isalpha():
-        # Letters would touch the figures: "CHF 5.00", never "CHF5.00".
-        pattern = re.sub("¤(?=[#0])", "¤\u00a0", pattern)
-    written = format_currency(abs(money.amount), money.currency, pattern, locale, currency_digits=False)
-    return _signed(money, written)
+    pattern, locale = _money_pattern(language, money.currency)
+    return _signed(money, pattern.apply(abs(money.amount), locale, currency=money.currency, currency_digits=False))
 
 
 def formatted_amount(money: Money, language: str) -> str:
     """The amount alone as the language writes it, with all decimals and a true minus."""
+    pattern, locale = _amount_pattern(language, money.currency)
+    return _signed(money, pattern.apply(abs(money.amount), locale))
+
+
+@lru_cache(maxsize=512)
+def _money_pattern(language: str, currency: str) -> tuple[NumberPattern, Locale]:
     locale = locale_of(language)
-    pattern = _with_decimals(str(locale.decimal_formats[None].pattern), money.currency)
-    return _signed(money, format_decimal(abs(money.amount), pattern, locale))
+    pattern = _with_decimals(locale.currency_formats["standard"].pattern, currency)
+    if get_currency_symbol(currency, locale)[-1].isalpha():
+        # Letters would touch the figures: "CHF 5.00", never "CHF5.00".
+        pattern = re.sub("¤(?=[#0])", "¤\u00a0", pattern)
+    return parse_pattern(pattern), locale
+
+
+@lru_cache(maxsize=512)
+def _amount_pattern(language: str, currency: str) -> tuple[NumberPattern, Locale]:
+    locale = locale_of(language)
+    return parse_pattern(_with_decimals(locale.decimal_formats[None].pattern, currency)), locale
 
 
 def _with_decimals(pattern: str, currency: str) -> str:
