@@ -29,6 +29,8 @@ CREATE INDEX plumbing_cache_expires ON plumbing_cache (expires);
 class Migration(migrations.Migration):
     initial = True
     dependencies = []
+    # The rooms on which the others stand: their constraints need the extensions and the function above.
+    run_before = [(room, "__first__") for room in ("access", "documents", "accounts", "catalog", "ledger")]
     operations = [
         TrigramExtension(),
         BtreeGistExtension(),
