@@ -1,7 +1,7 @@
 """The projection: the one layer through which every output passes.
 
-Queries return ``Row`` objects made here, never models. A row holds the fields whose group the actor may read; asking it for a
-closed field gives ``CLOSED``, and its API form leaves the field out and names it under ``closed``.
+Queries return ``Row`` objects made here, never models. A row holds the fields whose group the actor may read; asking
+it for a closed field gives ``CLOSED``, and its API form leaves the field out and names it under ``closed``.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ accounts, in dated roles. What an account does not say itself it inherits from i
 
 from __future__ import annotations
 
+import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.indexes import GinIndex
@@ -15,6 +16,64 @@ from django.db.models import F, Q
 from counterfoil.plumbing.audit import audit_all
 from counterfoil.plumbing.fields import CountryField, CurrencyField, DateRange
 from counterfoil.plumbing.models import Record
+
+
+UNLOGGED = (
+    "normalised_name",
+    "normalised_trading_name",
+    "normalised_registration",
+    "mail_domain",
+    "sort_key",
+    "search_text",
+)
+"""Columns that follow from others; the audit trail holds those others."""
+
+HIERARCHY_LOCK = 0x6366_6163_6301
+"""Advisory lock of a transaction that gives an account another parent: one after the other, so that no circle slips by."""
+
+# Beyond any real company; a chain that is longer is a circle that the check did not start in.
+_CHAIN_MAX = 100
+
+_NO_CIRCLES = """
+IF EXISTS (SELECT 1 FROM {changed}) THEN
+    PERFORM pg_advisory_xact_lock({lock});
+    IF EXISTS (
+        WITH RECURSIVE up AS (
+            SELECT n.id AS start, n.parent_id AS at, 1 AS level FROM {changed}
+            UNION ALL
+            SELECT up.start, a.parent_id, up.level + 1 FROM up JOIN accounts_account a ON a.id = up.at
+            WHERE up.at <> up.start AND up.level < {longest} AND a.parent_id IS NOT NULL
+        )
+        SELECT 1 FROM up WHERE up.at = up.start OR up.level >= {longest}
+    ) THEN
+        RAISE EXCEPTION 'the parents of an account make a circle' USING ERRCODE = 'CF002';
+    END IF;
+END IF;
+RETURN NULL;
+"""
+
+
+def _no_circles() -> list[pgtrigger.Trigger]:
+    """The database's half of the promise that the hierarchy has no circles, under concurrency and bare SQL too."""
+    added = "new_rows n WHERE n.parent_id IS NOT NULL"
+    moved = (
+        "(SELECT new_rows.id, new_rows.parent_id FROM new_rows JOIN old_rows ON old_rows.id = new_rows.id"
+        " WHERE new_rows.parent_id IS NOT NULL AND new_rows.parent_id IS DISTINCT FROM old_rows.parent_id) n"
+    )
+    return [
+        pgtrigger.Trigger(
+            name=name,
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=operation,
+            referencing=pgtrigger.Referencing(**tables),
+            func=_NO_CIRCLES.format(changed=changed, lock=HIERARCHY_LOCK, longest=_CHAIN_MAX),
+        )
+        for name, operation, changed, tables in (
+            ("no_circle_insert", pgtrigger.Insert, added, {"new": "new_rows"}),
+            ("no_circle_update", pgtrigger.Update, moved, {"old": "old_rows", "new": "new_rows"}),
+        )
+    ]
 
 
 class PaymentTerms(Record):
@@ -97,16 +156,21 @@ class Account(Record):
     invoiced_account = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     payer = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     send_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    # Worked out by the commands, for duplicate search and sorting.
+    # Worked out by the commands, for search, duplicates and sorting.
     normalised_name = models.CharField(max_length=200, db_index=True)
+    normalised_trading_name = models.CharField(max_length=200, blank=True, default="", db_index=True)
     normalised_registration = models.CharField(max_length=60, blank=True, default="", db_index=True)
     mail_domain = models.CharField(max_length=200, blank=True, default="", db_index=True)
-    sort_key = models.CharField(max_length=200, db_index=True)
+    sort_key = models.CharField(max_length=200)
+    search_text = models.CharField(max_length=700)
 
     class Meta(Record.Meta):
-        triggers = audit_all()
+        triggers = [*audit_all(without=UNLOGGED), *_no_circles()]
         indexes = [
             GinIndex(fields=["normalised_name"], name="accounts_account_name_trgm", opclasses=["gin_trgm_ops"]),
+            GinIndex(fields=["search_text"], name="accounts_account_search_trgm", opclasses=["gin_trgm_ops"]),
+            models.Index(fields=["sort_key", "id"], name="accounts_account_order"),
+            models.Index(fields=["status", "sort_key"], name="accounts_account_by_status"),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(legal_name=""), name="accounts_account_has_a_name"),
@@ -127,7 +191,7 @@ class TaxIdentifier(Record):
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="tax_identifiers")
     country = CountryField()
     value = models.CharField(max_length=40)
-    normalised = models.CharField(max_length=40, db_index=True)
+    normalised = models.CharField(max_length=44, db_index=True)
     is_format_valid = models.BooleanField(null=True)
 
     class Meta(Record.Meta):
@@ -181,11 +245,17 @@ class Contact(Record):
     language = models.CharField(max_length=10, blank=True, default="")
     external_id = models.CharField(max_length=100, blank=True, default="")
     left_on = models.DateField(null=True, blank=True)
-    sort_key = models.CharField(max_length=200, db_index=True)
+    mail_domain = models.CharField(max_length=254, blank=True, default="", db_index=True)
+    sort_key = models.CharField(max_length=200)
+    search_text = models.CharField(max_length=700)
 
     class Meta(Record.Meta):
-        triggers = audit_all()
-        indexes = [models.Index(models.functions.Lower("email"), name="accounts_contact_email")]
+        triggers = audit_all(without=("mail_domain", "sort_key", "search_text"))
+        indexes = [
+            models.Index(models.functions.Lower("email"), name="accounts_contact_email"),
+            models.Index(fields=["sort_key", "id"], name="accounts_contact_order"),
+            GinIndex(fields=["search_text"], name="accounts_contact_search_trgm", opclasses=["gin_trgm_ops"]),
+        ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="accounts_contact_has_a_name"),
             models.UniqueConstraint(

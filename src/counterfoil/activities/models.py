@@ -76,8 +76,8 @@ class MailState(models.TextChoices):
 class Mail(Record):
     """One mail that leaves the house, whole: what it says, to whom, and what became of it.
 
-    ``cause`` is unique: one mail for one reason. ``attempts`` counts tries that may have reached the server, so a repeat after
-    an unknown outcome is visible; the ``message_id`` never changes.
+    ``cause`` is unique: one mail for one reason. ``attempts`` counts the tries, and each has its row in ``MailAttempt``; the
+    ``message_id`` never changes, so a repeat after an unknown outcome can be told by the reader's mail program.
     """
 
     cause = models.CharField(max_length=200, unique=True)
@@ -104,6 +104,43 @@ class Mail(Record):
         constraints = [
             models.CheckConstraint(
                 condition=~Q(state="sent") | Q(sent_at__isnull=False), name="activities_mail_sent_has_an_instant"
+            ),
+        ]
+
+
+class AttemptOutcome(models.TextChoices):
+    """``interrupted``: the product was stopped before it could note the answer. ``unknown``: the server took the mail and said
+    nothing. After both the mail may have arrived, so its repeat may be a second copy."""
+
+    RUNNING = "running", "Under way"
+    ACCEPTED = "accepted", "Accepted"
+    KEPT = "kept", "Kept in the outbox"
+    DELAYED = "delayed", "Put off"
+    REFUSED = "refused", "Refused"
+    INTERRUPTED = "interrupted", "Interrupted"
+    UNKNOWN = "unknown", "Not known"
+
+
+class MailAttempt(models.Model):
+    """One try to hand a mail to the server, written before the server is asked. At most one is under way."""
+
+    id = models.UUIDField(primary_key=True)
+    mail = models.ForeignKey(Mail, on_delete=models.CASCADE, related_name="tries")
+    number = models.PositiveSmallIntegerField()
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=20, choices=AttemptOutcome.choices, default=AttemptOutcome.RUNNING)
+    answer = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["mail", "number"], name="activities_mailattempt_number_once"),
+            models.UniqueConstraint(
+                fields=["mail"], condition=Q(ended_at=None), name="activities_mailattempt_one_under_way"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, outcome="running") | (Q(ended_at__isnull=False) & ~Q(outcome="running")),
+                name="activities_mailattempt_ended_with_an_outcome",
             ),
         ]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
+    "NewText",
     "email_domain",
     "is_public_mail_domain",
     "normalised_code",
@@ -36,6 +38,13 @@ _JOINED_FORMS = re.compile(
 _INITIALS = re.compile(r"\b(?:[^\W\d_][./]\s?)+[^\W\d_]?(?![^\W_])")
 
 _PUBLIC_MAIL_DOMAINS = frozenset((_FOLDER / "public_mail_domains.txt").read_text("utf-8").split())
+
+
+@dataclass(frozen=True)
+class NewText:
+    """A text that should name a record and names none yet, so that it may become a new one."""
+
+    text: str
 
 
 def plain(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from counterfoil.importing.rules.conversion import STANDING_FOR, MappedColumn, c
 from counterfoil.importing.rules.dates import DateReading, date_reading
 from counterfoil.importing.rules.mapping import fit, guessed_mapping
 from counterfoil.importing.rules.values import exact_choice, probable
-from counterfoil.plumbing.importers import Column, Importer, LoadRow, NewText, Verdict, importer, importers
+from counterfoil.plumbing.importers import Column, Importer, LoadRow, Verdict, importer, importers
 from counterfoil.plumbing.record_types import BadValue, Choices, Kind, clean_value
 
 CHUNK = 500
@@ -110,6 +110,7 @@ def mapped_columns(batch: Batch, rows: Iterable[Sequence[str]] | None = None) ->
             for field_id in standing:
                 if cells[places[field_id]]:
                     texts[field_id].add(cells[places[field_id]])
+    own = _own_names(batch, described, places)
     columns: list[MappedColumn] = []
     for field_id, place in sorted(places.items(), key=lambda item: item[1]):
         column = described.by_id[field_id]
@@ -127,10 +128,36 @@ def mapped_columns(batch: Batch, rows: Iterable[Sequence[str]] | None = None) ->
                 clean=_cleaner(column),
                 date_order=batch.date_orders.get(field_id, "year-month-day"),
                 known=known,
-                new_text=NewText if column.may_be_new else None,
+                may_be_new=_may_be_new(described, column, own),
             )
         )
     return columns
+
+
+class _Anything:
+    """Holds every text."""
+
+    def __contains__(self, text: object) -> bool:
+        return True
+
+
+def _may_be_new(described: Importer, column: Column, own: frozenset[str]) -> Container[str]:
+    """Texts that may become new records:
+
+    all, when the column says so; those of the file itself, when it links to its kind.
+    """
+    if column.may_be_new:
+        return _Anything()
+    return own if column.field.to == described.key else frozenset()
+
+
+def _own_names(batch: Batch, described: Importer, places: Mapping[str, int]) -> frozenset[str]:
+    """What the rows of the file call themselves, when a column of it links to its own kind."""
+    links = any(described.by_id[field_id].field.to == described.key for field_id in places)
+    names = [column.field.id for column in described.columns if column.identifies and column.field.id in places]
+    if not links or not names:
+        return frozenset()
+    return frozenset(cells[places[name]] for cells in _all_cells(batch) for name in names if cells[places[name]])
 
 
 def _cleaner(column: Column) -> Callable[[Any], Any]:
@@ -153,7 +180,7 @@ def unknown_values(batch: Batch) -> list[Unknown]:
     for cells in _all_cells(batch):
         for column in columns:
             text = cells[column.place]
-            if text and column.known is not None and text not in column.known:
+            if text and column.known is not None and text not in column.known and not _from_file(column, text):
                 counts[(column.field_id, text)] += 1
     found: list[Unknown] = []
     options: dict[str, Choices] = {}
@@ -167,6 +194,11 @@ def unknown_values(batch: Batch) -> list[Unknown]:
             suggestion = probable(text, options[field_id]) or ""
         found.append(Unknown(field_id, column.field.label, text, count, suggestion, column.may_be_new))
     return found
+
+
+def _from_file(column: MappedColumn, text: str) -> bool:
+    """Whether a row of the file itself bears this name, so that nobody need be asked."""
+    return isinstance(column.may_be_new, frozenset) and text in column.may_be_new
 
 
 def judged(batch: Batch, rows: Sequence[BatchRow]) -> Iterator[tuple[BatchRow, Verdict, LoadRow | None]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from counterfoil.core.errors import Problem
+from counterfoil.core.text import NewText
 from counterfoil.importing.rules.dates import read_day
 from counterfoil.importing.rules.numbers import read_number
 
@@ -16,9 +17,10 @@ STANDING_FOR = frozenset({"link", "choice", "country"})
 
 @dataclass(frozen=True)
 class MappedColumn:
-    """A column of the file and what its cells are. ``clean`` takes a text and gives the value or raises ``ValueError``
-    with a code and a sentence; ``known`` gives what a text stands for; ``new_text`` wraps one that is not known but
-    may become a new record.
+    """A column of the file and what its cells are.
+
+    ``clean`` takes a text and gives the value or raises ``ValueError`` with a code and a sentence; ``known`` gives what a
+    text stands for; a text of ``may_be_new`` that is not known goes on as a ``NewText``.
     """
 
     place: int
@@ -30,7 +32,7 @@ class MappedColumn:
     clean: Callable[[Any], Any]
     date_order: str = ""
     known: Mapping[str, Any] | None = None
-    new_text: Callable[[str], Any] | None = None
+    may_be_new: Container[str] = ()
 
 
 def converted(
@@ -59,8 +61,8 @@ def _value(text: str, column: MappedColumn) -> Any:
     if column.kind in STANDING_FOR and column.known is not None:
         if text in column.known:
             return column.known[text]
-        if column.new_text is not None:
-            return column.new_text(text)
+        if text in column.may_be_new:
+            return NewText(text)
         raise ValueError("unknown_value", f"{column.label} “{text[:60]}” is not known. Say what it stands for.")
     if column.kind == "day":
         try:

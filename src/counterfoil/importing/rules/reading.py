@@ -25,6 +25,8 @@ ROWS_MAX = 1_000_000
 COLUMNS_MAX = 200
 CELL_LENGTH_MAX = 10_000
 _SAMPLE_BYTES = 200_000
+_OLD_ENCODINGS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "euc_kr", "gb18030", "big5"]
+"""What programs that do not write UTF-8 write in; of equally good ones, the first is taken."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        best = from_bytes(content[:_SAMPLE_BYTES]).best()
+        best = from_bytes(content[:_SAMPLE_BYTES], cp_isolation=_OLD_ENCODINGS).best()
         if best is None:
             raise Refusal("bad_encoding", "This is not a text file. Save it as CSV in UTF-8.", "file") from None
         return content.decode(best.encoding, errors="replace")
