@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import brotli
+from django.conf import settings
 from whitenoise.compress import Compressor
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 LARGE = 200_000
+
+_inherited = CompressedManifestStaticFilesStorage
+_addresses = (*_inherited.patterns, _inherited._js_module_import_aggregation_patterns)
 
 
 class QuickCompressor(Compressor):
@@ -20,12 +24,13 @@ class QuickCompressor(Compressor):
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):
-    """WhiteNoise's storage that also renames what our JavaScript modules import from each other.
+    """WhiteNoise's storage that also renames what our stylesheets and JavaScript modules name of each other.
 
-    Before files were collected there is no manifest; addresses are then the plain ones, as tests need them.
+    Other packages' files stay as they are: not everything in them that looks like an address is one. Before files were
+    collected there is no manifest; addresses are then the plain ones, as tests need them.
     """
 
-    support_js_module_import_aggregation = True
+    patterns = tuple((f"{room}/{kind}", found) for room in settings.ROOMS for kind, found in _addresses)
 
     def stored_name(self, name: str) -> str:
         return str(super().stored_name(name)) if self.hashed_files else name

@@ -43,12 +43,14 @@ def run(given: argparse.Namespace) -> int:
             Child("collecting static files", _collect), Child("preparing the database", lambda: _prepare(environment))
         )
         if not supervisor.is_ending:
-            supervisor.keep(
-                Child("web server", lambda: _web(listener)),
-                Child("worker", lambda: _worker(given.concurrency)),
-                Child("watchdog", watch_until_told),
-            )
-            _announce(environment, time.monotonic() - began)
+            supervisor.keep(Child("web server", lambda: _web(listener)))
+            say(f"Counterfoil is ready after {time.monotonic() - began:.1f} s: http://{environment.address}")
+        if environment.demo and not supervisor.is_ending:
+            # Pages are there already and fill while the demo company moves in; it works its own jobs, in order.
+            supervisor.run_to_the_end(Child("loading the demo data", _load_demo))
+        if not supervisor.is_ending:
+            supervisor.keep(Child("worker", lambda: _worker(given.concurrency)), Child("watchdog", watch_until_told))
+            _announce(environment)
             supervisor.watch()
     except PostgresProblem as problem:
         raise Trouble(str(problem)) from None
@@ -78,11 +80,16 @@ def _collect() -> None:
 
 def _prepare(environment: Environment) -> None:
     from counterfoil.app.cli.database import prepare
-    from counterfoil.app.cli.demo import load
 
     prepare(environment)
-    if environment.demo:
-        load()
+
+
+def _load_demo() -> None:
+    from counterfoil.app.cli.demo import load
+
+    began = time.monotonic()
+    if load():
+        say(f"The demo data were loaded in {time.monotonic() - began:.1f} s.")
 
 
 def _web(listener: socket.socket) -> None:
@@ -97,8 +104,7 @@ def _worker(concurrency: int) -> None:
     work(concurrency)
 
 
-def _announce(environment: Environment, seconds: float) -> None:
-    say(f"Counterfoil is ready after {seconds:.1f} s: http://{environment.address}")
+def _announce(environment: Environment) -> None:
     if environment.demo:
         from counterfoil.app.demo import PASSWORD, STAFF
 

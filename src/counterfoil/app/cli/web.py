@@ -13,7 +13,7 @@ WORKERS = 2
 THREADS = 8
 REQUEST_SECONDS = 60
 GRACE_SECONDS = 10
-UNUSED = ["redoc*"]
+UNUSED = ["redoc*", "*.js.map"]
 """Static files of packages that no page of ours links to."""
 
 
