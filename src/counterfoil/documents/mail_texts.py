@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from counterfoil.core.money import formatted
 from counterfoil.documents.printed import PrintedInvoice
-from counterfoil.documents.wording import Wording, wording
+from counterfoil.documents.wording import Wording, grouped_iban, wording
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ def _particulars(printed: PrintedInvoice, words: Wording) -> list[str]:
         lines.append(words.mail["po_number"].format(po_number=printed.po_number))
     seller = printed.seller
     if printed.kind == "invoice" and printed.open.amount > 0 and seller.iban:
-        details = ", ".join(part for part in (seller.bank_name, f"IBAN {seller.iban}", seller.bic) if part)
+        details = ", ".join(
+            part for part in (seller.bank_name, f"IBAN {grouped_iban(seller.iban)}", seller.bic) if part
+        )
         lines.append(words.mail["bank"].format(details=details))
     return lines

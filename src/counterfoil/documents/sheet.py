@@ -13,7 +13,7 @@ from typing import Any
 from counterfoil.core.money import Money, currency_decimals, formatted, formatted_amount
 from counterfoil.documents.addresses import address_lines, one_line
 from counterfoil.documents.printed import PrintedInvoice, PrintedLine
-from counterfoil.documents.wording import Wording, wording
+from counterfoil.documents.wording import Wording, grouped_iban, wording
 
 Texts = dict[str, Any]
 
@@ -187,7 +187,7 @@ class _Sheet:
         facts = [
             (labels["payer"] if is_owed else labels["buyer"], printed.buyer.legal_name),
             (labels["payee"], seller.legal_name),
-            ("IBAN", _grouped(seller.iban)),
+            ("IBAN", grouped_iban(seller.iban)),
             ("BIC", seller.bic),
             (labels["bank"], seller.bank_name),
             (labels["reference"], reference),
@@ -235,12 +235,6 @@ def _figure_scale(lines: list[Texts]) -> float:
     columns = ("quantity", "unit", "unit_price", "net")
     signs = sum(max((len(line[column]) for line in lines), default=0) for column in columns)
     return min(1.0, _FIGURE_SIGNS / max(signs, 1))
-
-
-def _grouped(iban: str) -> str:
-    """The IBAN in groups of four, as banks print it."""
-    bare = "".join(iban.split())
-    return " ".join(bare[start : start + 4] for start in range(0, len(bare), 4))
 
 
 def _printable(value: Any) -> Any:

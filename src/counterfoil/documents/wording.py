@@ -67,6 +67,12 @@ def wording(language: str, country: str = "") -> Wording:
     return Wording(tag, *_texts(main))
 
 
+def grouped_iban(iban: str) -> str:
+    """The IBAN in groups of four, as banks print it."""
+    bare = "".join(iban.split())
+    return " ".join(bare[start : start + 4] for start in range(0, len(bare), 4))
+
+
 @cache
 def _texts(language: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
     texts = tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8"))

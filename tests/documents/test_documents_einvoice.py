@@ -1,0 +1,205 @@
+"""The e-invoice satisfies EN 16931, or there is none and a plain word why."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from importlib.resources import files
+from xml.etree import ElementTree
+
+import pikepdf
+import pytest
+from lxml import etree
+from printed_examples import (
+    BRITISH,
+    GERMAN,
+    LONDON,
+    SENSOR,
+    STUTTGART,
+    VISIT,
+    Rate,
+    credit_note,
+    draft,
+    printed,
+)
+from saxonche import PySaxonProcessor
+
+from counterfoil.core.money import Money
+from counterfoil.documents.einvoice import einvoice_gaps, einvoice_xml
+from counterfoil.documents.factur_x import mark_as_factur_x
+from counterfoil.documents.pdf import render_invoice
+from counterfoil.documents.printed import Address, PrintedInvoice
+
+RULES = files("facturx").joinpath("xsd_and_schematron", "facturx-en16931")
+RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
+FAILED = "{http://purl.oclc.org/dsdl/svrl}failed-assert"
+FX = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}"
+
+Judge = Callable[[bytes], list[str]]
+
+EXEMPT = Rate("0", "Exempt", "E", "Exempt under Article 132")
+REVERSE = Rate("0", "Reverse charge", "AE", "The recipient owes the tax")
+OUTSIDE = Rate("0", "Outside scope", "O", "Outside the scope of VAT")
+EXPORT = Rate("0", "Export", "G", "Export outside the EU")
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    """Every rule of the schema and of EN 16931 that an e-invoice breaks."""
+    schema = etree.XMLSchema(etree.parse(str(RULES.joinpath("Factur-X_EN16931.xsd"))))
+    with PySaxonProcessor(license=False) as processor:
+        stylesheet = str(RULES.joinpath("FACTUR-X_EN16931.xslt"))
+        rules = processor.new_xslt30_processor().compile_stylesheet(stylesheet_file=stylesheet)
+
+        def broken(xml: bytes) -> list[str]:
+            schema.validate(etree.fromstring(xml))
+            found = [error.message for error in schema.error_log]
+            report = rules.transform_to_string(xdm_node=processor.parse_xml(xml_text=xml.decode()))
+            failures = etree.fromstring(report.encode()).iter(FAILED)
+            return found + ["".join(failure.itertext()).strip() for failure in failures]
+
+        yield broken
+
+
+VALID = {
+    "plain": printed(),
+    "german": printed(language="de", seller=GERMAN, buyer=STUTTGART, rates=(Rate("19", "USt."), Rate("7", "USt. 7 %"))),
+    "credit note": credit_note(),
+    "part paid": printed(paid=Money(Decimal(100), "EUR")),
+    "exempt beside taxed": printed(rates=(Rate(), EXEMPT)),
+    "zero-rated": printed(rates=(Rate("0", "Zero", "Z"),)),
+    "reverse charge": printed(rates=(REVERSE,), seller=GERMAN),
+    "outside scope": printed(rates=(OUTSIDE,)),
+    "export": printed(rates=(EXPORT,), seller=GERMAN),
+    "yen": printed(currency="JPY"),
+    "discount of everything": printed(lines=[SENSOR, ("Gift", "", "", "1", "99.99", "100")]),
+    "negative price": printed(lines=[SENSOR, ("Voucher", "", "", "1", "-10.55", "0")]),
+    "tiny price": printed(lines=[("Calls", "", "", "123456.789", "0.000123", "0")]),
+    "no bank account": printed(seller=replace(BRITISH, iban="", bic="", bank_name="")),
+    "tax id that is no VAT id": printed(seller=replace(BRITISH, tax_id="12/345/67890")),
+    "hostile": printed(buyer=replace(LONDON, legal_name="<&>\"'\x00\x1b]]>"), notes="<x/>&amp;\x07\ud800\ufffe"),
+    "other scripts": printed(buyer=replace(LONDON, legal_name="株式会社サンプル 🚀"), notes="שלום"),
+    "no due date": printed(due_on=None),
+    "lump sum": printed(lines=[("Visit", "", "pauschal", "1", "500", "0"), VISIT]),
+}
+
+
+@pytest.mark.parametrize("case", VALID)
+def test_the_einvoice_satisfies_en_16931(case: str, judge: Judge) -> None:
+    """The schema and every business rule of EN 16931 hold for whatever has no gaps."""
+    assert einvoice_gaps(VALID[case]) == []
+    assert judge(einvoice_xml(VALID[case])) == []
+
+
+def test_the_judge_is_awake(judge: Judge) -> None:
+    """A wrong total, a missing country and a missing tax id are found by the rules themselves."""
+    wrong = replace(printed(), total=Money(Decimal(1), "EUR"))
+    nowhere = replace(printed(), buyer=replace(LONDON, address=Address()))
+    untaxed = printed(seller=replace(BRITISH, tax_id=""))
+    for invoice, rule in ((wrong, "BR-CO-15"), (nowhere, "BR-11"), (untaxed, "BR-S-02")):
+        assert any(rule in found for found in judge(einvoice_xml(invoice))), rule
+
+
+def without_tax_row(invoice: PrintedInvoice) -> PrintedInvoice:
+    zero = Money.zero("EUR")
+    return replace(invoice, taxes=(), tax=zero, total=invoice.net)
+
+
+def a_cent_off(invoice: PrintedInvoice) -> PrintedInvoice:
+    cent = Money(Decimal("0.01"), "EUR")
+    taxes = (replace(invoice.taxes[0], amount=invoice.taxes[0].amount + cent),)
+    return replace(invoice, taxes=taxes, tax=invoice.tax + cent, total=invoice.total + cent)
+
+
+def a_wrong_line(invoice: PrintedInvoice) -> PrintedInvoice:
+    lines = list(invoice.lines)
+    lines[1] = replace(lines[1], unit_price=Decimal(94))
+    return replace(invoice, lines=tuple(lines))
+
+
+@pytest.mark.parametrize(
+    ("invoice", "gap"),
+    [
+        (draft(), "A draft has no e-invoice."),
+        (printed(seller=replace(BRITISH, address=Address())), "Our own name or country is missing."),
+        (printed(seller=replace(BRITISH, tax_id="")), "Our own tax id and registration number are missing."),
+        (printed(buyer=replace(LONDON, address=Address(city="London"))), "The customer's name or country is missing."),
+        (
+            printed(rates=(REVERSE,), buyer=replace(LONDON, tax_id="")),
+            "The customer's tax id is missing, which reverse charge needs.",
+        ),
+        (printed(currency="BHD"), "BHD has more decimals than an e-invoice takes."),
+        (printed(rates=(Rate("0", "Supply", "K", "x"),)), "It has a tax category that is not supported here."),
+        (printed(rates=(Rate("0", "Exempt", "E", " "),)), "The reason for an exemption is missing."),
+        (printed(rates=(OUTSIDE, Rate())), "What is outside the scope of tax stands beside what is not."),
+        (a_wrong_line(printed()), "A line's amount is not its quantity times its price."),
+        (a_cent_off(printed()), "The taxes are not those of the lines, rate by rate."),
+        (without_tax_row(printed()), "The taxes are not those of the lines, rate by rate."),
+        (replace(printed(), net=Money(Decimal(1), "EUR")), "The totals do not add up."),
+    ],
+)
+def test_gaps_are_named(invoice: PrintedInvoice, gap: str) -> None:
+    """What is missing for a valid e-invoice is said in plain words, and then none is attached."""
+    assert gap in einvoice_gaps(invoice)
+    with pikepdf.open(io.BytesIO(render_invoice(invoice))) as document:
+        assert list(document.attachments) == []
+
+
+def test_an_invoice_without_lines_has_none() -> None:
+    """An empty invoice is no e-invoice."""
+    zero = Money.zero("EUR")
+    empty = replace(printed(), lines=(), taxes=(), net=zero, tax=zero, total=zero)
+    assert einvoice_gaps(empty) == ["It has no lines."]
+
+
+def test_the_pdf_carries_the_einvoice() -> None:
+    """The PDF holds exactly the e-invoice, as an alternative of itself, and says so where readers look for it."""
+    invoice = printed()
+    with pikepdf.open(io.BytesIO(render_invoice(invoice))) as document:
+        assert document.check_pdf_syntax() == []
+        assert document.attachments["factur-x.xml"].get_file().read_bytes() == einvoice_xml(invoice)
+        assert [str(file.AFRelationship) for file in document.Root.AF] == ["/Alternative"]
+        with document.open_metadata() as metadata:
+            assert metadata.pdfa_status == "3B"
+            assert {name: metadata[FX + name] for name in ("DocumentType", "DocumentFileName", "Version")} == {
+                "DocumentType": "INVOICE",
+                "DocumentFileName": "factur-x.xml",
+                "Version": "1.0",
+            }
+            assert metadata[FX + "ConformanceLevel"] == "EN 16931"
+        # The description of the four values that PDF/A demands stands beside that of the others.
+        raw = ElementTree.fromstring(document.Root.Metadata.read_bytes())
+        prefixes = [element.text for element in raw.iter("{http://www.aiim.org/pdfa/ns/schema#}prefix")]
+        assert prefixes == ["xmpMM", "pdf", "fx"]
+
+
+def test_the_mark_leaves_every_offset_right() -> None:
+    """Behind the grown metadata every object is still where the cross-reference table says."""
+    pdf = render_invoice(printed(lines=[SENSOR] * 40))
+    table_at = int(pdf.rsplit(b"startxref\n", 1)[1].split()[0])
+    assert pdf[table_at:].startswith(b"xref\n")
+    for number, entry in enumerate(pdf[table_at:].split(b"trailer")[0].splitlines()[3:], 1):
+        assert pdf[int(entry[:10]) :].startswith(b"%d 0 obj" % number)
+
+
+@pytest.mark.parametrize(
+    "pdf", [b"", b"%PDF-1.7\nno metadata", b"<</Length 1/Type/Metadata/Subtype/XML>>\nstream\nx\nendstream\nxref\n"]
+)
+def test_other_pdfs_are_not_marked(pdf: bytes) -> None:
+    """A PDF without the metadata of a PDF/A is refused rather than damaged."""
+    with pytest.raises(ValueError, match="metadata"):
+        mark_as_factur_x(pdf)
+
+
+def test_units_and_figures() -> None:
+    """Units are codes of UN/ECE Recommendation 20, figures are exact and without exponent."""
+    root = ElementTree.fromstring(
+        einvoice_xml(
+            printed(lines=[("A", "", "Stunden", "1.50", "100", "0"), ("B", "", "crates", "1E+2", "1E-6", "0")])
+        )
+    )
+    quantities = [(item.text, item.get("unitCode")) for item in root.iter(RAM + "BilledQuantity")]
+    assert quantities == [("1.5", "HUR"), ("100", "C62")]
+    assert [item.text for item in root.iter(RAM + "ChargeAmount")] == ["100", "0.000001"]
