@@ -198,9 +198,7 @@ def test_kill_9_of_the_supervisor_leaves_no_orphan(running: Installation) -> Non
 
 def test_taken_port(installation: Installation) -> None:
     """A port that another program has is said in plain words, and nothing is started."""
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", installation.port))
-        other.listen()
+    with socket.create_server(("127.0.0.1", installation.port)):
         done = installation.run("up")
     assert done.returncode == 1
     assert done.stderr.startswith(f"Port {installation.port} on 127.0.0.1 is taken by another program.")

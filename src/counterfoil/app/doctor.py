@@ -137,7 +137,7 @@ def _ask(query: str) -> tuple[object, ...]:
         row = cursor.fetchone()
     if row is None:
         raise AssertionError("this query gives one row")
-    return row
+    return tuple(row)
 
 
 def _postgres(environment: Environment) -> list[Finding]:

@@ -167,7 +167,12 @@ def _write_files(actor: Actor, folder: Path) -> int:
         for file in visible_files(actor):
             path = folder / f"{file.id}{Path(file.name).suffix}"
             path.write_bytes(file.content)
-            facts = {"id": str(file.id), "name": file.name, "path": path.name, "media_type": file.media_type}
+            facts: dict[str, Any] = {
+                "id": str(file.id),
+                "name": file.name,
+                "path": path.name,
+                "media_type": file.media_type,
+            }
             facts |= {"size": file.size, "sha256": file.sha256, "created_at": file.created_at.isoformat()}
             lines.write(json.dumps(facts, ensure_ascii=False) + "\n")
             count += 1

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from django.apps import AppConfig, apps
 
 REGISTERING = ("record_types", "commands", "loading", "importers", "subscribers", "jobs", "invariants")
-"""The modules that register something when they are imported: descriptions, verbs, imports, reactions, jobs, promises."""
+"""The modules that register something on import: descriptions, verbs, imports, reactions, jobs, promises."""
 
 
 class PlumbingConfig(AppConfig):

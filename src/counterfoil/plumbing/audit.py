@@ -51,7 +51,7 @@ def _statement(
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=operation,
-        referencing=pgtrigger.Referencing(**tables),
+        referencing=pgtrigger.Referencing(**tables),  # type: ignore[no-untyped-call]
         func=body.format(unlogged=f"ARRAY[{columns}]::text[]"),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 from uuid import UUID
 
 
@@ -30,7 +30,7 @@ def event(name: str) -> Callable[[E_], E_]:
             raise ValueError(f"two events are called {name}")
         made.name = name
         _by_name[name] = made
-        return made
+        return cast(E_, made)
 
     return register
 

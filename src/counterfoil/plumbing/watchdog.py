@@ -7,6 +7,7 @@ stop the others. Instants are the database's own: a demo installation's moved cl
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
@@ -16,7 +17,6 @@ from collections.abc import Callable
 
 from django.db import OperationalError, close_old_connections, connection, transaction
 from procrastinate.contrib.django import app as queue
-from psycopg.types.json import Jsonb
 
 from counterfoil.plumbing.alarms import close_alarm, open_alarm
 from counterfoil.plumbing.jobs import MAX_ATTEMPTS, all_sweeps
@@ -158,12 +158,12 @@ def attempts_allowed(task_name: str) -> int:
 
 def beat() -> None:
     """Say that the watchdog lives."""
-    detail = {"host": socket.gethostname(), "pid": os.getpid()}
+    detail = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO plumbing_heartbeat (process, seen_at, detail) VALUES ('watchdog', now(), %s) "
+            "INSERT INTO plumbing_heartbeat (process, seen_at, detail) VALUES ('watchdog', now(), %s::jsonb) "
             "ON CONFLICT (process) DO UPDATE SET seen_at = excluded.seen_at, detail = excluded.detail",
-            [Jsonb(detail)],
+            [detail],
         )
 
 
@@ -215,7 +215,7 @@ def retry_failed_jobs() -> int:
                   AND (other.status = 'todo' OR (other.status = 'failed' AND other.id > job.id))))
             """
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def tidy() -> None:

@@ -57,7 +57,7 @@ async def _work(concurrency: int, wait: bool) -> None:
         )
         pulse = asyncio.create_task(_pulse(worker))
         try:
-            await worker.run()
+            await worker.run()  # type: ignore[no-untyped-call]
         finally:
             pulse.cancel()
 

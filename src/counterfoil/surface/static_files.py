@@ -15,7 +15,7 @@ _inherited = CompressedManifestStaticFilesStorage
 _addresses = (*_inherited.patterns, _inherited._js_module_import_aggregation_patterns)
 
 
-class QuickCompressor(Compressor):
+class QuickCompressor(Compressor):  # type: ignore[misc]
     """Brotli at its best for our own small files, and quickly for the API pages' large ones, which few people open."""
 
     @staticmethod
@@ -23,7 +23,7 @@ class QuickCompressor(Compressor):
         return bytes(brotli.compress(data, quality=11 if len(data) < LARGE else 5))
 
 
-class StaticFiles(CompressedManifestStaticFilesStorage):
+class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """WhiteNoise's storage that also renames what our stylesheets and JavaScript modules name of each other.
 
     Other packages' files stay as they are: not everything in them that looks like an address is one. Before files were
