@@ -10,7 +10,7 @@ from fractions import Fraction
 from counterfoil.core.money import Money, rounded, sum_of
 
 ONE_OFF = "one_off"
-HUNDRED = Decimal(100)
+INTERVALS = (ONE_OFF, "month", "quarter", "year")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,14 @@ def line_net(line: PricedLine, currency: str) -> Money:
 def deal_amount(lines: Iterable[PricedLine], currency: str) -> Money:
     """The sum of the lines as each is rounded."""
     return sum_of((line_net(line, currency) for line in lines), currency)
+
+
+def sums_by_interval(lines: Iterable[tuple[str, PricedLine]], currency: str) -> dict[str, Money]:
+    """What the lines come to, by how often they are billed, one-off first."""
+    found: dict[str, Money] = {}
+    for interval, line in lines:
+        found[interval] = found.get(interval, Money.zero(currency)) + line_net(line, currency)
+    return {interval: found[interval] for interval in INTERVALS if interval in found}
 
 
 def weighted(amount: Money, probability: int) -> Money:
