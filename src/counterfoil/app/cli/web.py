@@ -40,6 +40,7 @@ def serve(listener: socket.socket, *, workers: int = WORKERS) -> None:
                 "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108 - never on a disk
                 "loglevel": "debug" if settings.DEBUG else "warning",
                 "post_fork": in_each_worker,
+                "control_socket_disable": True,
                 "proc_name": "counterfoil-web",
             }
             for name, value in options.items():
