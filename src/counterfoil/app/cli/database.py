@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from counterfoil.app.environment import Environment
 
 
+PREPARING = 0xCF00
+"""The advisory lock of a host that migrates."""
+
+
 def register(commands: Commands) -> None:
     command = commands.add_parser("migrate", help="bring the database's tables to this release")
     command.add_argument("--check", action="store_true", help="change nothing; exit 1 when migrations are missing")
@@ -41,12 +45,22 @@ def pending_migrations() -> list[str]:
 
 
 def prepare(environment: Environment) -> None:
-    """Migrate, and write down the first time whether this is a demo installation; a later start must say the same."""
+    """Migrate, and write down the first time whether this is a demo installation; a later start must say the same.
+
+    Several hosts may start at once: one prepares, the others wait for it.
+    """
     from django.core.management import call_command
+    from django.db import connection
 
     from counterfoil.plumbing.installation import establish
 
-    call_command("migrate", interactive=False, verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [PREPARING])
+    try:
+        call_command("migrate", interactive=False, verbosity=0)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [PREPARING])
     installation = establish(is_demo=environment.demo)
     if installation.is_demo and not environment.demo:
         raise Trouble(

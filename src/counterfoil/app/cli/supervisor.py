@@ -48,7 +48,10 @@ class Supervisor:
     def catch_signals(self) -> None:
         """Ctrl-C and SIGTERM end the tree in order; a second one ends it at once."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask)
+            if (
+                number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+            ):  # nohup wants to outlive its terminal
+                signal.signal(number, self._ask)
 
     @property
     def is_ending(self) -> bool:
