@@ -24,18 +24,17 @@ def slips() -> Iterator[str]:
 
 @pytest.fixture
 def gallery(settings: Any, slips: str) -> str:
-    """Pages of the gallery instead of the product's, under the product's own middleware for refusals and policy."""
+    """Pages of the gallery instead of the product's."""
     templates = deepcopy(django_settings.TEMPLATES)
     templates[0]["DIRS"] = [*templates[0]["DIRS"], str(Path(__file__).parent / "surface_gallery" / "templates")]
     templates[0]["OPTIONS"]["context_processors"][-1] = "surface_gallery.frame.frame"
     settings.TEMPLATES = templates
     settings.ROOT_URLCONF = "surface_gallery.views"
     settings.MIDDLEWARE = [
-        "counterfoil.app.middleware.ContentSecurityPolicy",
+        "surface_gallery.middleware.Policy",
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.messages.middleware.MessageMiddleware",
-        "counterfoil.app.middleware.Refusals",
     ]
     settings.MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"

@@ -16,6 +16,7 @@ from stdnum.util import get_cc_module
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
 from counterfoil.accounts import events
+from counterfoil.accounts.duplicates import find_duplicates
 from counterfoil.accounts.models import (
     Account,
     AccountContact,
@@ -25,7 +26,6 @@ from counterfoil.accounts.models import (
     PaymentTerms,
     TaxIdentifier,
 )
-from counterfoil.accounts.duplicates import find_duplicates
 from counterfoil.accounts.queries import ancestors
 from counterfoil.accounts.rules.inheritance import would_be_circle
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
@@ -125,9 +125,7 @@ def change_contact(*, actor: Actor, contact_id: UUID, values: Mapping[str, Any],
 
 
 @command("accounts.give_role", needs="accounts.change")
-def give_role(
-    *, actor: Actor, account_id: UUID, contact_id: UUID, role: str, mail_line: str = "to", on: date
-) -> UUID:
+def give_role(*, actor: Actor, account_id: UUID, contact_id: UUID, role: str, mail_line: str = "to", on: date) -> UUID:
     """Give a person a role at an account from ``on``. Giving it again while it is held is refused."""
     if role not in dict(AccountContact._meta.get_field("role").choices or ()):
         raise Refusal("not_a_choice", "There is no such role.", "role")
@@ -171,7 +169,9 @@ def replace_leaver(*, actor: Actor, contact_id: UUID, successor_id: UUID, on: da
 
     A role that the successor holds already is only ended. Nothing of the past changes.
     """
-    people = {person.pk: person for person in Contact.objects.select_for_update().filter(id__in=[contact_id, successor_id])}
+    people = {
+        person.pk: person for person in Contact.objects.select_for_update().filter(id__in=[contact_id, successor_id])
+    }
     if contact_id == successor_id:
         raise Refusal("same_person", "Choose somebody else as the successor.", "successor")
     if len(people) < 2:
@@ -181,9 +181,7 @@ def replace_leaver(*, actor: Actor, contact_id: UUID, successor_id: UUID, on: da
         raise Refusal("successor_left", f"{successor.name} has left too.", "successor")
     still_open = Q(valid_to=None) | Q(valid_to__gt=on)
     open_roles = list(AccountContact.objects.select_for_update().filter(still_open, contact=leaver))
-    held = set(
-        AccountContact.objects.filter(still_open, contact=successor).values_list("account_id", "role")
-    )
+    held = set(AccountContact.objects.filter(still_open, contact=successor).values_list("account_id", "role"))
     taken = [
         AccountContact(account_id=role.account_id, contact=successor, role=role.role, mail_line=role.mail_line,
                        valid_from=on)
@@ -288,9 +286,7 @@ def install_defaults(*, actor: Actor) -> None:
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        (f"{name}_id" if name in _LINKS else name): value for name, value in values.items() if name not in _ROWS
-    }
+    return {(f"{name}_id" if name in _LINKS else name): value for name, value in values.items() if name not in _ROWS}
 
 
 def _locked(account_id: UUID, version: int | None) -> Account:

@@ -73,9 +73,7 @@ def _by_name(values: Mapping[str, Any], add: Any) -> None:
         return
     same = set(Account.objects.filter(normalised_name=name).values_list("id", flat=True))
     postcodes = {str(row.get("postcode") or "").strip() for row in values.get("addresses") or ()} - {""}
-    near = set(
-        Address.objects.filter(account__in=same, postcode__in=postcodes).values_list("account_id", flat=True)
-    )
+    near = set(Address.objects.filter(account__in=same, postcode__in=postcodes).values_list("account_id", flat=True))
     add(near, "same name and postcode")
     add(same - near, "same name")
     similar = (

@@ -1,7 +1,8 @@
 """Accounts and the people beneath them.
 
-An account is a customer company: one row serves sales, billing and accounting. A contact is a person, who may work for several
-accounts, in dated roles. What an account does not say itself it inherits from its parents; ``rules/inheritance.py`` resolves it.
+An account is a customer company: one row serves sales, billing and accounting. A contact is a person, who may work
+for several accounts, in dated roles. What an account does not say itself it inherits from its parents;
+``rules/inheritance.py`` resolves it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from counterfoil.plumbing.audit import audit_all
 from counterfoil.plumbing.fields import CountryField, CurrencyField, DateRange
 from counterfoil.plumbing.models import Record
 
-
 UNLOGGED = (
     "normalised_name",
     "normalised_trading_name",
@@ -29,7 +29,10 @@ UNLOGGED = (
 """Columns that follow from others; the audit trail holds those others."""
 
 HIERARCHY_LOCK = 0x6366_6163_6301
-"""Advisory lock of a transaction that gives an account another parent: one after the other, so that no circle slips by."""
+"""Advisory lock of a transaction that gives an account another parent:
+
+one after the other, so that no circle slips by.
+"""
 
 # Beyond any real company; a chain that is longer is a circle that the check did not start in.
 _CHAIN_MAX = 100
@@ -124,10 +127,13 @@ class DeliveryChannel(models.TextChoices):
 
 
 class Account(Record):
-    """A customer company. Empty values in the lower half mean "as the parent says, else as the company's default says".
+    """A customer company.
 
-    ``invoiced_account``: whose legal identity stands on the invoice. ``payer``: who owes the money. ``send_to``: whose billing
-    contacts receive it. Each is inherited by itself; legal name, tax ids and address always come from one account together.
+    Empty values in the lower half mean "as the parent says, else as the company's default says".
+
+    ``invoiced_account``: whose legal identity stands on the invoice. ``payer``: who owes the money. ``send_to``:
+    whose billing contacts receive it. Each is inherited by itself; legal name, tax ids and address always come from
+    one account together.
     """
 
     legal_name = models.CharField(max_length=200)

@@ -66,7 +66,9 @@ def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFa
     parties = _parties({three[0].value for three in arranged.values()}, accounts)
     recipients = _recipients({three[2].value for three in arranged.values()}, on)
     return {
-        start: _facts([accounts[member] for member in chain], arranged[start], accounts, terms, parties, recipients, defaults)
+        start: _facts(
+            [accounts[member] for member in chain], arranged[start], accounts, terms, parties, recipients, defaults
+        )
         for start, chain in chains.items()
     }
 
@@ -81,7 +83,9 @@ def _arrangement(chain: Sequence[Account]) -> Arrangement:
         own.pk, DEFAULT, "The account itself", own.pk
     )
     payer = _explicit(chain, "payer_id", "payer") or Sourced(invoiced.value, DEFAULT, "The invoiced account", None)
-    send_to = _explicit(chain, "send_to_id", "send to") or Sourced(invoiced.value, DEFAULT, "The invoiced account", None)
+    send_to = _explicit(chain, "send_to_id", "send to") or Sourced(
+        invoiced.value, DEFAULT, "The invoiced account", None
+    )
     return invoiced, payer, send_to
 
 
@@ -157,8 +161,8 @@ def _parties(account_ids: set[UUID], accounts: dict[UUID, Account]) -> dict[UUID
         if known is None or kinds[address.kind] > kinds[known.kind]:
             addresses[address.account_id] = address
     tax_ids: dict[UUID, list[str]] = {}
-    for account_id, value in TaxIdentifier.objects.filter(account__in=account_ids).order_by("id").values_list(
-        "account_id", "value"
+    for account_id, value in (
+        TaxIdentifier.objects.filter(account__in=account_ids).order_by("id").values_list("account_id", "value")
     ):
         tax_ids.setdefault(account_id, []).append(value)
     return {pk: _party(accounts[pk], addresses.get(pk) or Address(), tuple(tax_ids.get(pk, ()))) for pk in account_ids}

@@ -1,4 +1,7 @@
-"""Tasks, notes and mail about any record. ``account_id`` and ``record_id`` are ids, not links: this room knows no customer."""
+"""Tasks, notes and mail about any record.
+
+``account_id`` and ``record_id`` are ids, not links: this room knows no customer.
+"""
 
 from __future__ import annotations
 
@@ -76,8 +79,9 @@ class MailState(models.TextChoices):
 class Mail(Record):
     """One mail that leaves the house, whole: what it says, to whom, and what became of it.
 
-    ``cause`` is unique: one mail for one reason. ``attempts`` counts the tries, and each has its row in ``MailAttempt``; the
-    ``message_id`` never changes, so a repeat after an unknown outcome can be told by the reader's mail program.
+    ``cause`` is unique: one mail for one reason. ``attempts`` counts the tries, and each has its row in
+    ``MailAttempt``; the ``message_id`` never changes, so a repeat after an unknown outcome can be told by the
+    reader's mail program.
     """
 
     cause = models.CharField(max_length=200, unique=True)
@@ -92,6 +96,7 @@ class Mail(Record):
     account_id = models.UUIDField(null=True, blank=True, db_index=True)
     state = models.CharField(max_length=20, choices=MailState.choices, default=MailState.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
+    tried_since = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=500, blank=True, default="")
@@ -109,8 +114,11 @@ class Mail(Record):
 
 
 class AttemptOutcome(models.TextChoices):
-    """``interrupted``: the product was stopped before it could note the answer. ``unknown``: the server took the mail and said
-    nothing. After both the mail may have arrived, so its repeat may be a second copy."""
+    """``interrupted``:
+
+    the product was stopped before it could note the answer. ``unknown``: the server took the mail and said nothing.
+    After both the mail may have arrived, so its repeat may be a second copy.
+    """
 
     RUNNING = "running", "Under way"
     ACCEPTED = "accepted", "Accepted"

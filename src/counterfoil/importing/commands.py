@@ -58,7 +58,9 @@ def upload_file(*, actor: Actor, name: str, content: bytes, kind: str, at: datet
     described = _described(kind)
     sign = signature(table.heading)
     remembered = RememberedMapping.objects.filter(kind=kind, signature=sign).first()
-    file_id = store_file(actor=actor, name=name, media_type="application/octet-stream", content=content)
+    file_id = store_file(
+        actor=actor, name=name, media_type="application/octet-stream", content=content, see="importing.run"
+    )
     batch = Batch.objects.create(
         kind=kind,
         file_id=file_id,

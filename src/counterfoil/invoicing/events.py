@@ -107,3 +107,15 @@ class InvoiceVoided(Event):
     deal_id: UUID | None
     number: str
     reason: str
+
+
+@event("invoicing.invoice_taken_over")
+class InvoiceTakenOver(Event):
+    """A document that another system had issued was recorded."""
+
+    invoice_id: UUID
+    account_id: UUID
+    number: str
+    total: Decimal
+    currency: str
+    due_on: date

@@ -156,9 +156,9 @@ def _with_parent() -> list[pgtrigger.Trigger]:
 class Invoice(Record):
     """A draft or an issued document.
 
-    ``account`` is the customer who was sold to; ``invoiced_account`` gives the printed identity, ``payer`` owes the money,
-    ``send_to`` receives the mail. ``party`` and ``seller`` are frozen at issue. ``sources`` says of each value where it came from;
-    ``touched`` are the fields that a person changed between the win and the send.
+    ``account`` is the customer who was sold to; ``invoiced_account`` gives the printed identity, ``payer`` owes the
+    money, ``send_to`` receives the mail. ``party`` and ``seller`` are frozen at issue. ``sources`` says of each value
+    where it came from; ``touched`` are the fields that a person changed between the win and the send.
     """
 
     kind = models.CharField(max_length=20, choices=DocumentKind.choices, default=DocumentKind.INVOICE)
@@ -270,7 +270,10 @@ class Invoice(Record):
 
 
 class InvoiceLine(Record):
-    """A line. ``net`` is quantity × unit price less discount, rounded once. ``tax_percent`` is frozen with the document."""
+    """A line.
+
+    ``net`` is quantity × unit price less discount, rounded once. ``tax_percent`` is frozen with the document.
+    """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveSmallIntegerField()

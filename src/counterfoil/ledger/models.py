@@ -118,7 +118,9 @@ RETURN NULL;
 
 
 class Posting(models.Model):
-    """An amount on a ledger account: debit positive, credit negative. The postings of an entry sum to zero per currency.
+    """An amount on a ledger account:
+
+    debit positive, credit negative. The postings of an entry sum to zero per currency.
 
     ``account_id`` is the customer whom a receivable or credit concerns.
     """

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from counterfoil.access.models import User
+from django.contrib.contenttypes.models import ContentType
 from counterfoil.core.money import Money
 from counterfoil.plumbing.record_types import Field, Group, Kind, RecordType
 
@@ -44,7 +44,7 @@ def described() -> RecordType:
         Field("number", "Number", computed=True),
     )
     return RecordType(
-        key=KEY, model=User, label="Slip", plural="Slips", fields=fields, title=lambda one: one.title, see="accounts.see"
+        key=KEY, model=ContentType, label="Slip", plural="Slips", fields=fields, title=lambda one: one.title, see="accounts.see"
     )
 
 

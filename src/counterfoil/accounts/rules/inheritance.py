@@ -47,5 +47,8 @@ def resolve(chain: Sequence[Said[T]], default: T, subject: str) -> Sourced[T]:
 
 
 def would_be_circle(account_id: UUID, ancestors_of_parent: Sequence[UUID]) -> bool:
-    """Whether giving the account this parent would make it its own ancestor. ``ancestors_of_parent`` includes the parent."""
+    """Whether giving the account this parent would make it its own ancestor.
+
+    ``ancestors_of_parent`` includes the parent.
+    """
     return account_id in ancestors_of_parent

@@ -29,7 +29,7 @@ class TaskOrder:
 
 
 @dataclass(frozen=True)
-class MailTo:
+class NewRecipient:
     """One recipient. ``line`` is ``to`` or ``cc``."""
 
     line: str
@@ -46,7 +46,7 @@ class MailOrder:
     sender: str
     subject: str
     body: str
-    recipients: tuple[MailTo, ...]
+    recipients: tuple[NewRecipient, ...]
     reply_to: str = ""
     attachment_ids: tuple[UUID, ...] = ()
     record_key: str = ""

@@ -1,11 +1,12 @@
 """What a mail server's answers mean, and when a mail is tried again.
 
-A mail that the server puts off is tried again for five days, first soon and then every four hours. A mail whose fate is not
-known is repeated, since a second copy is better than none, but not for ever.
+A mail that the server puts off is tried again for five days, first soon and then every four hours. A mail whose fate
+is not known is repeated, since a second copy is better than none, but not for ever.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -19,7 +20,10 @@ _TENTHS = 21
 
 
 def wait_before(attempt: int, seed: int) -> timedelta:
-    """How long to wait after try number ``attempt``. ``seed`` moves it by up to a tenth, so that mails do not come in step."""
+    """How long to wait after try number ``attempt``.
+
+    ``seed`` moves it by up to a tenth, so that mails do not come in step.
+    """
     minutes = WAITS_MINUTES[min(attempt, len(WAITS_MINUTES)) - 1]
     return timedelta(seconds=minutes * 60 * (90 + seed % _TENTHS) / 100)
 
@@ -36,10 +40,9 @@ def is_exhausted(outcomes: Iterable[str]) -> bool:
     return seen.count("unknown") >= UNKNOWN_MAX or seen.count("interrupted") >= INTERRUPTED_MAX
 
 
-def is_accepted(code: int) -> bool:
-    return 200 <= code < 300
-
-
-def is_refused(code: int) -> bool:
-    """A refusal for good. Everything that is neither this nor accepted is worth another try."""
-    return 500 <= code < 600
+def is_bad_address(code: int | None, text: str) -> bool:
+    """Whether a refusal means that the address does not exist, and not that the server dislikes the message or us."""
+    enhanced = re.match(r"(?:\d{3}[ -])?5\.(\d{1,3})\.\d{1,3}\b", text)
+    if enhanced is not None:
+        return enhanced[1] in ("1", "2") and code in (550, 551, 553, 554)
+    return code in (550, 551, 553)

@@ -19,8 +19,8 @@ LONGEST = 400
 def sentence(words: str, payload: Mapping[str, Any], kinds: Mapping[str, str], language: str = "en") -> str:
     """The words with the payload's values in them, as the language writes numbers and days.
 
-    ``kinds`` says of each value what it was before it became JSON: ``Decimal``, ``date`` or something else. An amount is
-    written with the decimals of the payload's ``currency``. A value that is missing leaves nothing behind.
+    ``kinds`` says of each value what it was before it became JSON: ``Decimal``, ``date`` or something else. An amount
+    is written with the decimals of the payload's ``currency``. A value that is missing leaves nothing behind.
     """
     currency = str(payload.get("currency") or "")
     parts: list[str] = []

@@ -18,7 +18,7 @@ from charset_normalizer import from_bytes
 
 from counterfoil.core.errors import Refusal
 
-FILE_BYTES_MAX = 50_000_000
+FILE_BYTES_MAX = 25_000_000
 UNPACKED_BYTES_MAX = 400_000_000
 UNPACKED_RATIO_MAX = 200
 ROWS_MAX = 1_000_000

@@ -1,0 +1,41 @@
+"""The verbs of drafts and issued documents."""
+
+from counterfoil.invoicing.commands.delivery import deliver_invoices, mark_sent, send_invoices, store_pdf
+from counterfoil.invoicing.commands.drafts import (
+    add_draft,
+    change_draft,
+    discard_draft,
+    draft_invoices,
+    return_drafts,
+)
+from counterfoil.invoicing.commands.issuing import issue_clean, issue_invoices
+from counterfoil.invoicing.commands.settings import (
+    add_tax_rate,
+    change_series,
+    change_tax_rate,
+    install_defaults,
+)
+from counterfoil.invoicing.commands.settling import dispute_invoice, settle
+from counterfoil.invoicing.commands.taking_over import take_over_invoices, void_taken_over
+
+__all__ = [
+    "add_draft",
+    "add_tax_rate",
+    "change_draft",
+    "change_series",
+    "change_tax_rate",
+    "deliver_invoices",
+    "discard_draft",
+    "dispute_invoice",
+    "draft_invoices",
+    "install_defaults",
+    "issue_clean",
+    "issue_invoices",
+    "mark_sent",
+    "return_drafts",
+    "send_invoices",
+    "settle",
+    "store_pdf",
+    "take_over_invoices",
+    "void_taken_over",
+]

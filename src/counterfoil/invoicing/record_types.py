@@ -1,0 +1,155 @@
+"""Documents, tax rates and series, each described once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from counterfoil.accounts.models import DeliveryChannel, TaxProfile
+from counterfoil.catalog.models import TaxClass
+from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, Origin, Series, TaxRate
+from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
+
+PRICING, TAX, TERMS, IDENTITY = Group.PRICING, Group.TAX, Group.TERMS, Group.IDENTITY
+HUNDRED = Decimal(100)
+
+LINE_FIELDS = (
+    Field("product", "Product", Kind.LINK, to="catalog.product"),
+    Field("description", "Description", max_length=300),
+    Field("detail", "Detail", Kind.PARAGRAPH, max_length=1000),
+    Field("quantity", "Quantity", Kind.DECIMAL, PRICING, minimum=Decimal("0.000001"), maximum=Decimal("1000000000")),
+    Field("unit", "Unit", max_length=20),
+    Field("unit_price", "Unit price", Kind.DECIMAL, PRICING),
+    Field("discount_percent", "Discount %", Kind.DECIMAL, PRICING, decimals=4, minimum=Decimal(0), maximum=HUNDRED),
+    Field("tax_class", "Tax class", Kind.CHOICE, TAX, choices=TaxClass.choices),
+)
+SHOWN_LINE_FIELDS = (
+    *LINE_FIELDS,
+    Field("position", "No.", Kind.INTEGER, computed=True),
+    Field("net", "Net", Kind.DECIMAL, PRICING, computed=True),
+    Field("tax_label", "Tax", group=TAX, computed=True),
+    Field("tax_percent", "Tax %", Kind.DECIMAL, TAX, computed=True),
+    Field("sources", "Sources", computed=True),
+)
+
+
+def _lines(invoice: Any) -> list[dict[str, Any]]:
+    wanted = [item.id for item in SHOWN_LINE_FIELDS if item.id != "product"]
+    return [
+        {**{name: getattr(line, name) for name in wanted}, "product": line.product_id}
+        for line in sorted(invoice.lines.all(), key=lambda line: line.position)
+    ]
+
+
+register(
+    RecordType(
+        key="invoicing.invoice",
+        model=Invoice,
+        label="Invoice",
+        plural="Invoices",
+        title=lambda invoice: invoice.number or f"Draft {invoice.deal_title}".strip(),
+        see="invoicing.see",
+        page="invoicing:invoice",
+        create="invoicing.add_draft",
+        change="invoicing.change_draft",
+        fields=(
+            Field("account", "Account", Kind.LINK, to="accounts.account", required=True),
+            Field("entity", "Issued by", Kind.LINK, to="ledger.entity"),
+            Field("currency", "Currency", Kind.CURRENCY, TERMS),
+            Field("language", "Language", Kind.LANGUAGE),
+            Field("terms", "Payment terms", Kind.LINK, TERMS, to="accounts.terms"),
+            Field("delivery_channel", "Goes by", Kind.CHOICE, TERMS, choices=DeliveryChannel.choices),
+            Field("po_number", "PO number", max_length=60),
+            Field("service_from", "Service from", Kind.DAY),
+            Field("service_to", "Service until before", Kind.DAY),
+            Field("notes", "Printed note", Kind.PARAGRAPH),
+            Field("internal_notes", "Internal note", Kind.PARAGRAPH),
+            Field("lines", "Lines", Kind.ROWS, rows=SHOWN_LINE_FIELDS, read=_lines),
+            Field("number", "Number", computed=True),
+            Field("kind", "Kind", Kind.CHOICE, computed=True, choices=DocumentKind.choices),
+            Field("status", "Status", Kind.CHOICE, computed=True, choices=InvoiceStatus.choices),
+            Field("origin", "Origin", Kind.CHOICE, computed=True, choices=Origin.choices),
+            Field("invoiced_account", "Invoiced account", Kind.LINK, IDENTITY, computed=True, to="accounts.account"),
+            Field("payer", "Payer", Kind.LINK, TERMS, computed=True, to="accounts.account"),
+            Field("send_to", "Sent to", Kind.LINK, TERMS, computed=True, to="accounts.account"),
+            Field("tax_profile", "Tax profile", Kind.CHOICE, TAX, computed=True, choices=TaxProfile.choices),
+            Field("tax_exemption_reason", "Reason of the exemption", group=TAX, computed=True),
+            Field("sales_owner", "Sold by", Kind.LINK, computed=True, to="access.user"),
+            Field("deal", "Deal", Kind.LINK, computed=True, to="deals.deal"),
+            Field("deal_title", "Deal name", computed=True),
+            Field("quote_version", "Quote version", Kind.INTEGER, computed=True),
+            Field("issued_on", "Issued on", Kind.DAY, computed=True),
+            Field("due_on", "Due on", Kind.DAY, computed=True),
+            Field("net", "Net", Kind.AMOUNT, PRICING, computed=True),
+            Field("tax", "Tax", Kind.AMOUNT, PRICING, computed=True),
+            Field("total", "Total", Kind.AMOUNT, PRICING, computed=True),
+            Field("settled", "Settled", Kind.AMOUNT, PRICING, computed=True),
+            Field("open", "Open", Kind.AMOUNT, PRICING, computed=True, read=lambda one: one.total - one.settled),
+            Field("disputed", "Disputed", Kind.YES_NO, computed=True),
+            Field("dispute_note", "Dispute", computed=True),
+            Field("returned_reason", "Returned because", computed=True),
+            Field("void_reason", "Void because", computed=True),
+            Field("waiting_since", "Waiting since", Kind.INSTANT, computed=True),
+            Field("issued_at", "Issued at", Kind.INSTANT, computed=True),
+            Field("issued_by_name", "Issued by colleague", computed=True),
+            Field("send_requested_at", "Asked to be sent", Kind.INSTANT, computed=True),
+            Field("is_clean", "Clean", Kind.YES_NO, computed=True),
+            Field("created_at", "Made", Kind.INSTANT, computed=True),
+        ),
+        panels=(Panel("accounts.account", "Invoices", "invoicing:account_panel", "invoicing.see", 20),),
+    )
+)
+
+register(
+    RecordType(
+        key="invoicing.tax_rate",
+        model=TaxRate,
+        label="Tax rate",
+        plural="Tax rates",
+        title=lambda rate: rate.label,
+        see="ledger.see",
+        page="invoicing:tax_rate",
+        create="invoicing.add_tax_rate",
+        change="invoicing.change_tax_rate",
+        fields=(
+            Field("entity", "Company", Kind.LINK, TAX, to="ledger.entity", required=True),
+            Field("tax_class", "Tax class", Kind.CHOICE, TAX, required=True, choices=TaxClass.choices),
+            Field("label", "Label", group=TAX, required=True, max_length=60),
+            Field(
+                "percent",
+                "Percent",
+                Kind.DECIMAL,
+                TAX,
+                required=True,
+                decimals=4,
+                minimum=Decimal(0),
+                maximum=Decimal("99.9999"),
+            ),
+            Field(
+                "category", "Category", Kind.CHOICE, TAX, choices=[("S", "Taxed"), ("Z", "Zero-rated"), ("E", "Exempt")]
+            ),
+            Field("legal_note", "Legal note", group=TAX, help="Printed where this rate applies."),
+            Field("valid_from", "From", Kind.DAY, TAX, required=True),
+            Field("valid_to", "Until before", Kind.DAY, TAX),
+        ),
+    )
+)
+
+register(
+    RecordType(
+        key="invoicing.series",
+        model=Series,
+        label="Series",
+        plural="Series",
+        title=lambda series: series.pattern,
+        see="ledger.see",
+        page="invoicing:series",
+        change="invoicing.change_series",
+        fields=(
+            Field("entity", "Company", Kind.LINK, computed=True, to="ledger.entity"),
+            Field("kind", "Kind", Kind.CHOICE, computed=True, choices=DocumentKind.choices),
+            Field("pattern", "Pattern", required=True, max_length=60, help="{year} and {number} are filled in."),
+            Field("digits", "Digits", Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(12)),
+        ),
+    )
+)  # fmt: skip
