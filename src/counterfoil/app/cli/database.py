@@ -72,3 +72,18 @@ def prepare(environment: Environment) -> None:
             "This database belongs to a production installation: demo data and a movable clock are not for it. "
             "Unset COUNTERFOIL_DEMO and start with: counterfoil up"
         )
+    if not environment.demo:  # the demo brings its own
+        install_defaults()
+
+
+def install_defaults() -> None:
+    """Have every room give a new installation what it needs: payment terms, a pipeline. Does nothing where it is."""
+    from django.conf import settings
+
+    from counterfoil.access.actors import Actor
+    from counterfoil.plumbing.registry import command_named, command_names
+
+    known = set(command_names())
+    for room in settings.ROOMS:
+        if f"{room}.install_defaults" in known:
+            command_named(f"{room}.install_defaults")(actor=Actor.system("Counterfoil", origin="cli"))
