@@ -238,6 +238,14 @@ def test_long_values(layout: str) -> None:
     assert is_archival(pdf)
 
 
+def test_a_line_beyond_all_amounts() -> None:
+    """A quantity and a price whose product no ledger can hold are printed; there is only no e-invoice of them."""
+    line = replace(
+        printed().lines[0], quantity=Decimal("999999999999.123456"), unit_price=Decimal("9999999999999.123456")
+    )
+    assert "9,999,999,999,999.123456" in text_of(replace(printed(), lines=(line,)))
+
+
 def test_almost_nothing_is_enough() -> None:
     """A draft without names, lines, dates and a known language is drawn all the same."""
     zero = Money.zero("JPY")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from xml.etree import ElementTree
 
 from counterfoil.core.money import Money, currency_decimals, rounded, sum_of
@@ -21,6 +22,7 @@ __all__ = ["FILE_NAME", "PROFILE", "einvoice_gaps", "einvoice_xml"]
 FILE_NAME = "factur-x.xml"
 PROFILE = "EN 16931"
 
+_DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 _GUIDELINE = "urn:cen.eu:en16931:2017"
 _NAMESPACES = {
     "rsm": "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100",
@@ -33,6 +35,7 @@ for _prefix, _uri in _NAMESPACES.items():
 
 _DOCUMENT_TYPES = {"invoice": "380", "credit_note": "381"}
 _WITH_REASON = frozenset({"E", "AE", "G", "O"})
+_LIMIT = 10**15
 _CATEGORIES = _WITH_REASON | {"S", "Z"}
 # Units of UN/ECE Recommendation 20 for the words that people write; anything else is "one" of something.
 _UNITS = {
@@ -98,8 +101,7 @@ def einvoice_xml(printed: PrintedInvoice) -> bytes:
     _agreement(transaction, printed)
     _delivery(transaction, printed)
     _settlement(transaction, printed)
-    content: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return content
+    return _DECLARATION + ElementTree.tostring(root, encoding="unicode").encode()
 
 
 def _line(transaction: ElementTree.Element, line: PrintedLine) -> None:
@@ -262,6 +264,9 @@ def _has_identity(seller: Seller, categories: set[str]) -> bool:
 
 
 def _line_adds_up(line: PrintedLine) -> bool:
+    """Whether quantity times price comes to the line's amount, or to what its discount is taken from."""
+    if abs(Fraction(line.quantity) * Fraction(line.unit_price)) >= _LIMIT:
+        return False
     return bool(line.discount_percent) or _gross(line) == line.net
 
 
@@ -318,7 +323,7 @@ def _put(parent: ElementTree.Element, path: str, text: str = "", **attributes: s
     for tag in path.split("/"):
         element = ElementTree.SubElement(element, _name(tag))
     if text:
-        element.text = "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())
+        element.text = text if text.isprintable() else _without_control_signs(text)
     for name, value in attributes.items():
         element.set(name, value)
     return element
@@ -336,6 +341,11 @@ def _put_period(parent: ElementTree.Element, period: Period | None) -> None:
         _put_day(element, "ram:EndDateTime", period.last_day)
 
 
+def _without_control_signs(text: str) -> str:
+    return "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())
+
+
+@cache
 def _name(tag: str) -> str:
     prefix, _, local = tag.partition(":")
     return f"{{{_NAMESPACES[prefix]}}}{local}"
