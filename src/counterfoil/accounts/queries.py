@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,9 +11,21 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from counterfoil.accounts.models import Account, AccountContact, Address, BillingDefaults, PaymentTerms, TaxIdentifier
+from counterfoil.access.actors import Actor
+from counterfoil.access.projection import CLOSED, Row, project, project_one
+from counterfoil.accounts.models import (
+    Account,
+    AccountContact,
+    Address,
+    BillingDefaults,
+    Contact,
+    PaymentTerms,
+    TaxIdentifier,
+)
 from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient, TermsFact
 from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, Said, Sourced, resolve
+from counterfoil.core.text import normalised_code, normalised_name, sort_key
+from counterfoil.plumbing.record_types import record_type
 
 _CHAINS = """
 WITH RECURSIVE chain (start_id, id, depth) AS (
@@ -113,10 +126,10 @@ def _facts(
         name: resolve([_said(account, name) for account in chain], getattr(defaults, name, ""), subject)
         for name, subject in _SUBJECTS.items()
     }
-    terms_id = resolve(
+    terms_source = resolve(
         [_said(account, "terms_id") for account in chain], defaults.terms_id if defaults else None, "payment terms"
     )
-    known = terms.get(terms_id.value) or (defaults.terms if defaults and terms_id.kind == DEFAULT else None)
+    known = terms.get(terms_source.value) or (defaults.terms if defaults and terms_source.kind == DEFAULT else None)
     legal = accounts[invoiced.value]
     return BillingFacts(
         account_id=own.pk,
@@ -131,7 +144,7 @@ def _facts(
         recipients=recipients.get(send_to.value, ()),
         recipients_source=Sourced(send_to.value, send_to.kind, f"{accounts[send_to.value].legal_name} · billing contacts",
                                   send_to.value),
-        terms=Sourced(_terms_fact(known), terms_id.kind, terms_id.label, terms_id.record_id),
+        terms=Sourced(_terms_fact(known), terms_source.kind, terms_source.label, terms_source.record_id),
         tax_profile=_tax_profile(legal, defaults),
         tax_exemption_reason=legal.tax_exemption_reason,
         **texts,
@@ -201,3 +214,237 @@ def _recipients(account_ids: set[UUID], on: date) -> dict[UUID, tuple[Recipient,
             Recipient(person.pk, person.name, person.email, role.mail_line, person.email_state)
         )
     return {account_id: tuple(people) for account_id, people in found.items()}
+
+
+# For output: projected rows, for an actor ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of rows and how many there are in all."""
+
+    rows: list[Row]
+    count: int
+
+
+ACCOUNT, CONTACT, ROLE, TERMS = "accounts.account", "accounts.contact", "accounts.role", "accounts.terms"
+_SORTS = {"legal_name": "sort_key", "created_at": "created_at", "status": "status", "industry": "industry"}
+
+
+def list_accounts(
+    actor: Actor,
+    *,
+    text: str = "",
+    filters: Mapping[str, Any] | None = None,
+    sort: str = "legal_name",
+    offset: int = 0,
+    limit: int = 50,
+) -> Found:
+    """Accounts by name, filtered by status, owner, industry, country and parent, with the titles of what they link to."""
+    accounts = Account.objects.all()
+    for name, value in (filters or {}).items():
+        if name == "country":
+            accounts = accounts.filter(addresses__country__in=value).distinct()
+        elif name in ("status", "industry") or name in ("owner", "parent"):
+            accounts = accounts.filter(**{f"{name}__in": value})
+        elif name == "created_at":
+            accounts = _between(accounts, "created_at__date", value)
+    if text:
+        accounts = accounts.filter(_matches(text))
+    order = _SORTS.get(sort.lstrip("-"), "sort_key")
+    accounts = accounts.order_by(f"{'-' if sort.startswith('-') else ''}{order}", "id")
+    page = list(
+        accounts.select_related("owner", "parent", "terms").prefetch_related("addresses", "tax_identifiers")[
+            offset : offset + limit
+        ]
+    )
+    return Found(_account_rows(actor, page), accounts.count())
+
+
+def _matches(text: str) -> Q:
+    """Names that contain the text as it is compared, ids, registration numbers and domains that begin with it."""
+    code = normalised_code(text)
+    matches = Q(normalised_name__contains=normalised_name(text) or text.lower()) | Q(legal_name__icontains=text)
+    matches |= Q(trading_name__icontains=text) | Q(mail_domain__startswith=text.lower()) | Q(external_id=text)
+    if len(code) >= 4:
+        matches |= Q(normalised_registration__startswith=code)
+        matches |= Q(id__in=TaxIdentifier.objects.filter(normalised__startswith=code).values("account"))
+    return matches
+
+
+def _between(rows: Any, name: str, value: tuple[date | None, date | None]) -> Any:
+    start, end = value
+    if start is not None:
+        rows = rows.filter(**{f"{name}__gte": start})
+    return rows.filter(**{f"{name}__lte": end}) if end is not None else rows
+
+
+def _account_rows(actor: Actor, accounts: Sequence[Account]) -> list[Row]:
+    links = {"owner", "parent", "terms", "invoiced_account", "payer", "send_to"}
+    rows = project(actor, ACCOUNT, accounts)
+    for row, account in zip(rows, accounts, strict=False):
+        titles = {}
+        for name in links - set(row.closed):
+            linked = getattr(account, name)
+            titles[f"{name}_title"] = _title(linked) if linked is not None else ""
+        address = next(iter(sorted(account.addresses.all(), key=lambda one: one.kind != "invoice")), None)
+        is_open = "addresses" not in row.closed
+        row.plus(
+            **titles,
+            country=address.country if address and is_open else "",
+            city=address.city if address and is_open else "",
+        )
+    return rows
+
+
+def _title(record: Any) -> str:
+    if isinstance(record, Account):
+        return record.trading_name or record.legal_name
+    return str(record.name)
+
+
+def get_account(actor: Actor, account_id: UUID) -> Row:
+    """One account with the titles of what it links to; raises ``NotFound``."""
+    account = (
+        Account.objects.select_related("owner", "parent", "terms", "invoiced_account", "payer", "send_to")
+        .prefetch_related("addresses", "tax_identifiers")
+        .filter(id=account_id)
+        .first()
+    )
+    project_one(actor, ACCOUNT, account)
+    assert account is not None
+    return _account_rows(actor, [account])[0]
+
+
+def account_titles(account_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """How people call the accounts. For rows of other rooms that link to them; everybody who sees those may know it."""
+    found = Account.objects.filter(id__in=set(account_ids)).values_list("id", "trading_name", "legal_name")
+    return {account_id: trading or legal for account_id, trading, legal in found}
+
+
+@dataclass(frozen=True)
+class ShownFact:
+    """A value that holds for an account, with where it comes from; ``field`` is the account's own field behind it."""
+
+    field: str
+    label: str
+    value: Any
+    source: str
+    source_id: UUID | None
+    is_own: bool
+
+
+def account_facts_for_page(actor: Actor, account_id: UUID, on: date) -> list[ShownFact]:
+    """What billing will use for the account on that day, each with its source. Closed groups give closed values."""
+    row = get_account(actor, account_id)
+    facts = billing_facts([account_id], on)[account_id]
+    accounts = account_titles([facts.invoiced_account.value, facts.payer.value, facts.send_to.value])
+    described = record_type(ACCOUNT).by_id
+    terms = facts.terms.value
+    shown: list[tuple[str, Any, Sourced[Any]]] = [
+        ("invoiced_account", accounts.get(facts.invoiced_account.value, ""), facts.invoiced_account),
+        ("payer", accounts.get(facts.payer.value, ""), facts.payer),
+        ("send_to", accounts.get(facts.send_to.value, ""), facts.send_to),
+        ("terms", terms.name if terms else "", facts.terms),
+        ("billing_cycle", facts.billing_cycle.value, facts.billing_cycle),
+        ("po_policy", facts.po_policy.value, facts.po_policy),
+        ("delivery_channel", facts.delivery_channel.value, facts.delivery_channel),
+        ("currency", facts.currency.value, facts.currency),
+        ("tax_profile", facts.tax_profile.value, facts.tax_profile),
+        ("language", facts.language.value, facts.language),
+        ("service_tier", facts.service_tier.value, facts.service_tier),
+    ]
+    return [
+        ShownFact(
+            field=name,
+            label=described[name].label,
+            value=CLOSED if name in row.closed else value,
+            source="" if name in row.closed else source.label,
+            source_id=source.record_id,
+            is_own=source.kind == "own" and source.record_id == account_id,
+        )
+        for name, value, source in shown
+    ]
+
+
+def hierarchy_of(actor: Actor, account_id: UUID) -> tuple[list[Row], list[Row]]:
+    """The account's ancestors from the top down, and its direct children by name."""
+    chain = ancestors([account_id]).get(account_id, [])[1:]
+    above = Account.objects.in_bulk(chain)
+    below = Account.objects.filter(parent=account_id).order_by("sort_key")[:200]
+    return project(actor, ACCOUNT, [above[one] for one in reversed(chain)]), project(actor, ACCOUNT, below)
+
+
+def contacts_of(actor: Actor, account_id: UUID, on: date, *, with_past: bool = False) -> list[Row]:
+    """The roles at an account on that day, with ``name``, ``email`` and ``email_state`` of the person;
+
+    past ones if asked.
+    """
+    roles = AccountContact.objects.filter(account=account_id).select_related("contact").order_by("role", "valid_from")
+    if not with_past:
+        roles = roles.filter(Q(valid_to=None) | Q(valid_to__gt=on))
+    found = list(roles)
+    return [
+        row.plus(
+            name=role.contact.name,
+            email=role.contact.email,
+            email_state=role.contact.email_state,
+            job_title=role.contact.job_title,
+            phone=role.contact.phone,
+        )
+        for row, role in zip(project(actor, ROLE, found), found, strict=False)
+    ]
+
+
+def list_contacts(
+    actor: Actor, *, text: str = "", filters: Mapping[str, Any] | None = None, sort: str = "name", offset: int = 0,
+    limit: int = 50,
+) -> Found:  # fmt: skip
+    """People by name, with the accounts at which they hold a role."""
+    contacts = Contact.objects.all()
+    for name, value in (filters or {}).items():
+        if name == "email_state":
+            contacts = contacts.filter(email_state__in=value)
+    if text:
+        contacts = contacts.filter(Q(sort_key__contains=sort_key(text)) | Q(email__icontains=text))
+    contacts = contacts.order_by("-sort_key" if sort == "-name" else "sort_key", "id")
+    page = list(contacts.prefetch_related("account_roles__account")[offset : offset + limit])
+    rows = project(actor, CONTACT, page)
+    for row, contact in zip(rows, page, strict=False):
+        names = {role.account_id: _title(role.account) for role in contact.account_roles.all() if role.valid_to is None}
+        row.plus(accounts=", ".join(names.values()), account_links=list(names.items()))
+    return Found(rows, contacts.count())
+
+
+def get_contact(actor: Actor, contact_id: UUID) -> Row:
+    """One person with all roles ever held; raises ``NotFound``."""
+    contact = Contact.objects.filter(id=contact_id).first()
+    row = project_one(actor, CONTACT, contact)
+    roles = (
+        AccountContact.objects.filter(contact=contact_id).select_related("account").order_by("valid_to", "valid_from")
+    )
+    found = list(roles)
+    return row.plus(
+        roles=[
+            given.plus(account_title=_title(role.account))
+            for given, role in zip(project(actor, ROLE, found), found, strict=False)
+        ]
+    )
+
+
+def list_terms(actor: Actor, *, with_unused: bool = False) -> list[Row]:
+    """Payment terms, the shortest first."""
+    terms = PaymentTerms.objects.order_by("from_end_of_month", "days", "name")
+    return project(actor, TERMS, terms if with_unused else terms.filter(is_active=True))
+
+
+def get_terms(actor: Actor, terms_id: UUID) -> Row:
+    return project_one(actor, TERMS, PaymentTerms.objects.filter(id=terms_id).first())
+
+
+def get_defaults(actor: Actor) -> Row:
+    """The billing defaults; raises ``NotFound`` before they are installed."""
+    defaults = BillingDefaults.objects.select_related("terms").first()
+    row = project_one(actor, "accounts.defaults", defaults)
+    assert defaults is not None
+    return row.plus(terms_title=defaults.terms.name)

@@ -74,7 +74,8 @@ def deliver_invoices(*, actor: Actor, invoice_ids: Sequence[UUID], on: date, at:
         if invoice.send_requested_at is None or invoice.pdf_id is None or invoice.delivery_channel != "email":
             continue
         people = [
-            NewRecipient(person.line, person.email, person.name, person.contact_id) for person in _recipients(invoice, on)
+            NewRecipient(person.line, person.email, person.name, person.contact_id)
+            for person in _recipients(invoice, on)
         ]
         if not people:
             continue
