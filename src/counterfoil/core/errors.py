@@ -24,9 +24,7 @@ class Refusal(Exception):
 
     status = 422
 
-    def __init__(
-        self, code: str, message: str, field: str = "", problems: Iterable[Problem] = ()
-    ) -> None:
+    def __init__(self, code: str, message: str, field: str = "", problems: Iterable[Problem] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
