@@ -46,7 +46,7 @@ def numbers_mean_issued() -> str:
     """
 
 
-@invariant("D4", "the file of every printed document is whole")
+@invariant("D4b", "the file of every printed document is whole")
 def files_are_there() -> str:
     return """
         SELECT i.id, i.number FROM invoicing_invoice i JOIN documents_storedfile f ON f.id = i.pdf_id
@@ -69,7 +69,7 @@ def receivables_agree() -> str:
     """
 
 
-@invariant("D8", "every issued document of ours is in the books exactly once")
+@invariant("L13", "every issued document of ours is in the books exactly once")
 def documents_are_posted() -> str:
     return """
         SELECT i.id, i.number FROM invoicing_invoice i
