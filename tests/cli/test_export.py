@@ -35,7 +35,8 @@ def lines(path: Path) -> list[dict[str, object]]:
 def test_folder(tmp_path: Path, system_actor: Actor) -> None:
     """Each kind has a JSON Lines and a CSV file with the same records; documents lie beside them, whole."""
     install_defaults(actor=system_actor)
-    parent = add_account(actor=system_actor, values={"legal_name": "Åre Snö AB"}, on=DAY)
+    address = {"kind": "invoice", "street": "Fjällvägen 1", "postcode": "837 52", "city": "Åre", "country": "SE"}
+    parent = add_account(actor=system_actor, values={"legal_name": "Åre Snö AB", "addresses": [address]}, on=DAY)
     child = add_account(actor=system_actor, values={"legal_name": "=cmd|' /C calc'!A1", "parent": str(parent)}, on=DAY)
     stored = store_file(
         actor=system_actor, content=b"%PDF-1.7 \x00", name="a.pdf", media_type="application/pdf", see="invoicing.see"
@@ -48,6 +49,8 @@ def test_folder(tmp_path: Path, system_actor: Actor) -> None:
         (str(parent), "Åre Snö AB", None),
         (str(child), "=cmd|' /C calc'!A1", str(parent)),
     ]
+    assert isinstance(rows[0]["addresses"], list)
+    assert rows[0]["addresses"][0]["street"] == "Fjällvägen 1"
     with (target / "accounts.account.csv").open(encoding="utf-8-sig", newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["id"] for row in table] == [str(parent), str(child)]

@@ -77,9 +77,9 @@ register(
             Field("tax_profile", "Tax profile", Kind.CHOICE, TAX, choices=TaxProfile.choices),
             Field("tax_exemption_reason", "Reason of the exemption", group=TAX),
             Field("addresses", "Addresses", Kind.ROWS, IDENTITY, rows=ADDRESS_FIELDS,
-                  read=lambda account: list(account.addresses.values(*(item.id for item in ADDRESS_FIELDS)))),
+                  read=lambda account: account.addresses.all()),
             Field("tax_identifiers", "Tax ids", Kind.ROWS, IDENTITY, rows=TAX_IDENTIFIER_FIELDS,
-                  read=lambda account: list(account.tax_identifiers.values("country", "value", "is_format_valid"))),
+                  read=lambda account: account.tax_identifiers.all()),
             Field("created_at", "Added", Kind.INSTANT, computed=True),
         ),
     )

@@ -21,7 +21,7 @@ class Command(Migrate):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        narrow = ("app_label", "plan", "fake", "fake_initial", "check_unapplied", "run_syncdb", "prune")
+        narrow = ("app_label", "plan", "fake", "fake_initial", "check_unapplied", "prune")
         if options.get("snapshot", True) and not any(options.get(name) for name in narrow):
             lay_tables()
         super().handle(*args, **options)
