@@ -69,6 +69,7 @@ def test_laid_at_once_or_one_after_the_other(server: Server, tmp_path: Path, mon
     monkeypatch.setattr(fresh, "SNAPSHOT", tmp_path / "fresh.sql")
     with database("one_after_the_other"):
         fresh.write_snapshot()
+        call_command("migrate", verbosity=0, interactive=False)
         expected = dumped(server)
         names = set(MigrationRecorder(connection).applied_migrations())
     with database("at_once"):

@@ -1,27 +1,30 @@
 """The tables of a new installation, laid at once.
 
-Running all migrations one after the other takes seconds that a first start, and every test database, would wait for.
-``fresh.sql`` is the SQL that these very migrations ran on an empty database, written down by ``make install``. It is
-used only when it was written from exactly the migrations that are there now; without it, and on every database that is
-not empty, the migrations run as usual. A test compares the two results.
+Planning and rendering every migration takes seconds that a first start, and every test database, would wait for.
+``fresh.sql`` is the SQL that these very migrations ran on an empty database, written down by ``make install``,
+migration by migration. It is used only when it was written from exactly the migrations that are there now; without
+it, and on every database that is not empty, the migrations run as usual. Each migration is laid and noted in one
+transaction, so a start that was killed is finished by the usual way. A test compares the two results.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 SNAPSHOT = Path(__file__).with_name("fresh.sql")
-_MARK = "-- written from: "
+_WRITTEN_FROM = "-- written from: "
+_MIGRATION = "\n-- migration: "
 _BETWEEN = "\n;\n"
 
 
@@ -31,16 +34,17 @@ def lay_tables() -> bool:
         return False
     text = SNAPSHOT.read_text()
     loader = MigrationLoader(None)
-    if text.split("\n", 1)[0] != _MARK + digest(loader):
+    if text.split("\n", 1)[0] != _WRITTEN_FROM + digest(loader):
         return False
     recorder = MigrationRecorder(connection)
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(text)
-        recorder.ensure_schema()
-        recorder.migration_qs.bulk_create(
-            [recorder.Migration(app=app, name=name) for app, name in sorted(loader.disk_migrations)]
-        )
+    recorder.ensure_schema()
+    for app, name, statements in _sections(text):
+        is_atomic = loader.disk_migrations[app, name].atomic
+        with transaction.atomic() if is_atomic else nullcontext(), connection.cursor() as cursor:
+            for statement in [_BETWEEN.join(statements)] if is_atomic else statements:
+                if statement.strip():
+                    cursor.execute(statement)
+            recorder.record_applied(app, name)
     return True
 
 
@@ -54,23 +58,28 @@ def digest(loader: MigrationLoader) -> str:
 
 
 def write_snapshot() -> None:
-    """Run all migrations on the present database, which must be empty, and write down what they executed."""
+    """Run all migrations on the present database, which must be empty, and write down what they execute."""
     if not _is_empty():
         raise AssertionError("a snapshot is written from an empty database only")
-    statements: list[str] = []
+    sections: list[tuple[str, list[str]]] = []
+
+    def begin(action: str, migration: Any = None, fake: bool = False) -> None:
+        if action == "apply_start":
+            sections.append((f"{migration.app_label}.{migration.name}", []))
 
     def note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
         with context["connection"].connection.cursor() as plain:
             text = plain.mogrify(sql, params) if params else str(sql)
-        if not text.lstrip().upper().startswith("SELECT") and '"django_migrations"' not in text:
-            statements.append(text.strip().rstrip(";"))
+        if sections and not text.lstrip().upper().startswith("SELECT") and '"django_migrations"' not in text:
+            sections[-1][1].append(text.strip().rstrip(";"))
         return execute(sql, params, many, context)
 
+    executor = MigrationExecutor(connection, begin)
     with connection.execute_wrapper(note):
-        call_command("migrate", interactive=False, verbosity=0, snapshot=False)
-    laid = [text for text in statements if not _is_about_content_types(text)]
-    header = _MARK + digest(MigrationLoader(None))
-    SNAPSHOT.write_text(header + "\n" + _BETWEEN.join(laid) + "\n")
+        executor.migrate(executor.loader.graph.leaf_nodes())
+    text = _WRITTEN_FROM + digest(executor.loader)
+    text += "".join(f"{_MIGRATION}{name}\n{_BETWEEN.join(statements)}" for name, statements in sections)
+    SNAPSHOT.write_text(text)
 
 
 def main() -> None:
@@ -78,11 +87,11 @@ def main() -> None:
     from counterfoil.app.cli.ground import set_up
     from counterfoil.plumbing.postgres import Server, connection_settings
 
+    set_up()
+    if SNAPSHOT.exists() and SNAPSHOT.read_text().startswith(_WRITTEN_FROM + digest(MigrationLoader(None)) + "\n"):
+        return
     with TemporaryDirectory(prefix="counterfoil-") as folder:
         server = Server(Path(folder), durable=False)
-        set_up()
-        if SNAPSHOT.exists() and SNAPSHOT.read_text().startswith(_MARK + digest(MigrationLoader(None)) + "\n"):
-            return
         server.start()
         try:
             connection.settings_dict.update(connection_settings(Path(folder)))
@@ -92,9 +101,12 @@ def main() -> None:
             server.stop()
 
 
-def _is_about_content_types(text: str) -> bool:
-    """The rows that Django writes after every migration, in fresh databases too."""
-    return text.upper().startswith("INSERT INTO") and ('"django_content_type"' in text or '"auth_permission"' in text)
+def _sections(text: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Each migration's app, name and statements, in the order in which they ran."""
+    for section in text.split(_MIGRATION)[1:]:
+        heading, _, body = section.partition("\n")
+        app, _, name = heading.partition(".")
+        yield app, name, body.split(_BETWEEN)
 
 
 def _is_empty() -> bool:
