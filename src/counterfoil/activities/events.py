@@ -67,7 +67,9 @@ class NoteWritten(_ActivityEvent):
 
 @event("activities.mail_sent")
 class MailSent(_MailEvent):
-    """The server answered 250 for these recipients, or there is no server and the mail is kept: ``state`` is sent or kept."""
+    """The server answered 250 for these recipients, or there is no server and the mail is kept: ``state`` is sent or
+    kept.
+    """
 
     words: ClassVar[str] = "Mail {state}: {subject}"
     detail: ClassVar[str] = "To {recipients}"

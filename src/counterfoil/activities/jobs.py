@@ -20,9 +20,11 @@ AT_ONCE = 500
 
 @job("activities.send_mail", queue_name="mail")
 def send_mail(mail_id: str) -> None:
-    """Begin a try (committed), hand the mail to the server, write down what it said. Two workers never send one mail at once.
+    """Begin a try (committed), hand the mail to the server, write down what it said. Two workers never send one mail at
+    once.
 
-    When this process dies between the server's 250 and the last step, the next try finds the first one unended: it is written
+    When this process dies between the server's 250 and the last step, the next try finds the first one unended: it is
+    written
     down as interrupted, and the mail goes out once more under the same Message-ID.
     """
     actor = Actor.system()
@@ -33,9 +35,7 @@ def send_mail(mail_id: str) -> None:
         if envelope is None:
             return
         answers = _hand_over(actor, envelope)
-        record_outcome(
-            actor=actor, mail_id=envelope.mail_id, attempt=envelope.attempt, answers=answers, at=clock.now()
-        )
+        record_outcome(actor=actor, mail_id=envelope.mail_id, attempt=envelope.attempt, answers=answers, at=clock.now())
 
 
 def _hand_over(actor: Actor, envelope: Envelope) -> dict[str, mail.Delivery]:

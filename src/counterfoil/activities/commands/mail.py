@@ -1,4 +1,6 @@
-"""Queueing mail, and writing down each try to send it. The network is asked between two of these verbs, never within one."""
+"""Queueing mail, and writing down each try to send it. The network is asked between two of these verbs, never within
+one.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ STILL_UNKNOWN = "Nobody knows whether the mail arrived. Ask the recipient before
 
 @command("activities.queue_mails", needs="activities.change")
 def queue_mails(*, actor: Actor, orders: Sequence[MailOrder], at: datetime) -> list[UUID]:
-    """Queue mails to be sent soon, and answer their ids in the same order. One cause makes one mail, however often asked."""
+    """Queue mails to be sent soon, and answer their ids in the same order. One cause makes one mail, however often
+    asked.
+    """
     problems: list[Problem] = []
     for number, order in enumerate(orders):
         problems += _problems(order, f"{number}." if len(orders) > 1 else "")
@@ -66,7 +70,7 @@ def queue_mails(*, actor: Actor, orders: Sequence[MailOrder], at: datetime) -> l
         batch_size=1000,
     )
     for cause in new:
-        enqueue("activities.send_mail", mail_id=there[cause])
+        enqueue("activities.send_mail", once=f"mail:{there[cause]}", mail_id=there[cause])
     return [there[order.cause] for order in orders]
 
 
@@ -106,7 +110,9 @@ def queue_mail(
 
 @command("activities.retry_mail", needs="activities.change")
 def retry_mail(*, actor: Actor, mail_id: UUID, at: datetime) -> None:
-    """Send a mail that failed, waits or was kept, now: to those recipients who do not have it. Its text does not change."""
+    """Send a mail that failed, waits or was kept, now: to those recipients who do not have it. Its text does not
+    change.
+    """
     mail = _locked(mail_id)
     if mail is None or not actor.may("mail.see"):
         raise NotFound()
@@ -123,14 +129,16 @@ def retry_mail(*, actor: Actor, mail_id: UUID, at: datetime) -> None:
     mail.state, mail.next_attempt_at, mail.tried_since = MailState.QUEUED, None, None
     mail.version += 1
     mail.save()
-    enqueue("activities.send_mail", mail_id=mail.pk)
+    enqueue("activities.send_mail", once=f"mail:{mail.pk}", mail_id=mail.pk)
 
 
 @command("activities.begin_attempt", needs="activities.change")
 def begin_attempt(*, actor: Actor, mail_id: UUID, at: datetime) -> Envelope | None:
-    """Write down that a mail is about to be handed to the server, and answer what to hand over; ``None`` if nothing is due.
+    """Write down that a mail is about to be handed to the server, and answer what to hand over; ``None`` if nothing is
+    due.
 
-    The caller alone is sending this mail: a try that was begun and never ended was interrupted, and that is written down.
+    The caller alone is sending this mail: a try that was begun and never ended was interrupted, and that is written
+    down.
     """
     mail = _locked(mail_id)
     if mail is None or mail.state not in PENDING or (mail.next_attempt_at is not None and mail.next_attempt_at > at):
@@ -166,9 +174,7 @@ def begin_attempt(*, actor: Actor, mail_id: UUID, at: datetime) -> Envelope | No
 
 
 @command("activities.record_outcome", needs="activities.change")
-def record_outcome(
-    *, actor: Actor, mail_id: UUID, attempt: int, answers: Mapping[str, Delivery], at: datetime
-) -> None:
+def record_outcome(*, actor: Actor, mail_id: UUID, attempt: int, answers: Mapping[str, Delivery], at: datetime) -> None:
     """Write down what the server said of each recipient, and when the mail is tried again if it must be."""
     mail = _locked(mail_id)
     tried = MailAttempt.objects.filter(mail=mail_id, number=attempt, ended_at=None).first()

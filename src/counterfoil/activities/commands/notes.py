@@ -21,7 +21,7 @@ def write_note(*, actor: Actor, record_key: str, record_id: UUID, values: Mappin
 
     It stands on the timeline of the record's account too.
     """
-    _, account_id = subject(actor, record_key, record_id)
+    record_id, _, account_id = subject(actor, record_key, record_id)
     note = Note.objects.create(
         id=new_id(),
         text=values["text"],

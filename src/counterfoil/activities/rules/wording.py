@@ -17,18 +17,26 @@ LONGEST = 400
 
 
 def sentence(words: str, payload: Mapping[str, Any], kinds: Mapping[str, str], language: str = "en") -> str:
-    """The words with the payload's values in them, as the language writes numbers and days.
+    """The words with the payload's values in them, on one line."""
+    return " ".join(text(words, payload, kinds, language).split())[:LONGEST]
+
+
+def text(words: str, payload: Mapping[str, Any], kinds: Mapping[str, str], language: str = "en") -> str:
+    """The words with the payload's values in them, as the language writes numbers and days; lines stay lines.
 
     ``kinds`` says of each value what it was before it became JSON: ``Decimal``, ``date`` or something else. An amount
     is written with the decimals of the payload's ``currency``. A value that is missing leaves nothing behind.
     """
     currency = str(payload.get("currency") or "")
     parts: list[str] = []
-    for text, name, _, _ in Formatter().parse(words):
-        parts.append(text)
-        if name:
+    for literal, name, _, _ in Formatter().parse(words):
+        parts.append(literal)
+        if name == "fields":
+            # Ids of fields, such as legal_name.
+            parts.append(", ".join(str(field).replace("_", " ") for field in payload.get(name) or ()))
+        elif name:
             parts.append(_written(payload.get(name), kinds.get(name, ""), currency, language))
-    return " ".join("".join(parts).split())[:LONGEST]
+    return "".join(parts).strip()
 
 
 def _written(value: Any, kind: str, currency: str, language: str) -> str:
@@ -41,7 +49,7 @@ def _written(value: Any, kind: str, currency: str, language: str) -> str:
         return str(format_skeleton("yMMMd", date.fromisoformat(str(value)), locale=locale_of(language)))
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
-    return str(value).replace("_", " ") if kind == "word" else str(value)
+    return str(value)
 
 
 def plain_sentence(name: str) -> str:
