@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.rules.roles import ROLES
@@ -32,6 +33,8 @@ class User(AbstractBaseUser, Record):
     language = models.CharField(max_length=10, default="en")
     dense = models.BooleanField(default=False)
     theme = models.CharField(max_length=10, default="system")
+    login_generation = models.PositiveIntegerField(default=1, editable=False)
+    """Raised when every session of the user must end: all of them carry it in their hash."""
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["name"]
@@ -48,6 +51,12 @@ class User(AbstractBaseUser, Record):
 
     def __str__(self) -> str:
         return self.name
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """Django compares this with the session's on every request, so a new password or generation ends them all."""
+        salt = "counterfoil.access.models.User.session"
+        value = f"{self.login_generation}:{self.password}"
+        return salted_hmac(salt, value, secret=secret, algorithm="sha256").hexdigest()
 
     def actor(self, origin: str = "web") -> Actor:
         return Actor("user", self.pk, self.name, frozenset(self.roles), origin)
