@@ -15,9 +15,7 @@ from counterfoil.deals.rules.readiness import DealFacts, missing, readiness, who
 ACCOUNT, PARENT, TERMS = new_id(), new_id(), new_id()
 
 DEAL = DealFacts(new_id(), ACCOUNT, "EUR", "", lines=2, priced=2)
-PARTY = Party(
-    ACCOUNT, "Acme GmbH", "Acme", "", ("ATU12345675",), "", "Hauptstr. 1", "", "4020", "Linz", "", "AT"
-)
+PARTY = Party(ACCOUNT, "Acme GmbH", "Acme", "", ("ATU12345675",), "", "Hauptstr. 1", "", "4020", "Linz", "", "AT")
 PAULA = Recipient(new_id(), "Paula", "ap@acme.example", "to", "unknown")
 
 
@@ -145,7 +143,7 @@ def test_the_deal_itself() -> None:
 
 
 def test_facts_of_another_account_are_fixed_there() -> None:
-    """When a parent is invoiced, its name, address and tax profile are entered at the parent, the terms at the account."""
+    """When a parent is invoiced, name, address and tax profile are entered there, the terms at the account itself."""
     billing = replace(
         READY,
         invoiced_account=Sourced(PARENT, "own", "Acme · invoiced account", ACCOUNT),

@@ -16,11 +16,11 @@ class _DealEvent(Event):
 
 @event("deals.deal_added")
 class DealAdded(_DealEvent):
-    words: ClassVar[str] = "Deal {name} added, {amount} {currency}"
+    words: ClassVar[str] = "Deal {title} added, {amount} {currency}"
 
     deal_id: UUID
     account_id: UUID | None
-    name: str
+    title: str
     amount: Decimal
     currency: str
 
@@ -29,23 +29,23 @@ class DealAdded(_DealEvent):
 class DealChanged(_DealEvent):
     """``fields`` are the ids of the changed fields."""
 
-    words: ClassVar[str] = "Deal {name} changed: {fields}"
+    words: ClassVar[str] = "Deal {title} changed: {fields}"
     icon: ClassVar[str] = "pencil"
 
     deal_id: UUID
     account_id: UUID | None
-    name: str
+    title: str
     fields: tuple[str, ...]
 
 
 @event("deals.deal_moved")
 class DealMoved(_DealEvent):
-    words: ClassVar[str] = "Deal {name} moved to {stage}"
+    words: ClassVar[str] = "Deal {title} moved to {stage}"
     icon: ClassVar[str] = "arrow-right"
 
     deal_id: UUID
     account_id: UUID | None
-    name: str
+    title: str
     stage: str
 
 
@@ -53,46 +53,46 @@ class DealMoved(_DealEvent):
 class DealWon(_DealEvent):
     """The deal was won and handed over: ``invoice_id`` is its draft."""
 
-    words: ClassVar[str] = "Deal {name} won, {amount} {currency}, and handed over to billing"
+    words: ClassVar[str] = "Deal {title} won, {amount} {currency}, and handed over to billing"
     icon: ClassVar[str] = "trophy"
 
     deal_id: UUID
     account_id: UUID
     invoice_id: UUID
-    name: str
+    title: str
     amount: Decimal
     currency: str
 
 
 @event("deals.deal_handed_over")
 class DealHandedOver(_DealEvent):
-    """A won deal, whose draft billing had returned or discarded, was handed over again as another quote version."""
+    """A won deal, whose draft billing had returned, was handed over again as another quote version."""
 
-    words: ClassVar[str] = "Deal {name} handed over to billing again, as version {quote_version}"
+    words: ClassVar[str] = "Deal {title} handed over to billing again, as version {quote_version}"
 
     deal_id: UUID
     account_id: UUID
     invoice_id: UUID
-    name: str
+    title: str
     quote_version: int
 
 
 @event("deals.deal_lost")
 class DealLost(_DealEvent):
-    words: ClassVar[str] = "Deal {name} lost: {reason}"
+    words: ClassVar[str] = "Deal {title} lost: {reason}"
     icon: ClassVar[str] = "circle-x"
 
     deal_id: UUID
     account_id: UUID | None
-    name: str
+    title: str
     reason: str
 
 
 @event("deals.deal_reopened")
 class DealReopened(_DealEvent):
-    words: ClassVar[str] = "Deal {name} opened again"
+    words: ClassVar[str] = "Deal {title} opened again"
     icon: ClassVar[str] = "rotate-ccw"
 
     deal_id: UUID
     account_id: UUID | None
-    name: str
+    title: str

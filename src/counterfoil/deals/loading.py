@@ -163,7 +163,7 @@ def load_deals(
             deal = Deal(id=new_id(), created_at=at, external_id=external, is_imported=True, **_columns(row, known, on))
             fresh.append(deal)
             lines.append(_line(deal, row, known, at))
-            emit(DealAdded(deal_id=deal.pk, account_id=deal.account_id, name=deal.name, amount=deal.amount,
+            emit(DealAdded(deal_id=deal.pk, account_id=deal.account_id, title=deal.name, amount=deal.amount,
                            currency=deal.currency))  # fmt: skip
             loaded.append(Loaded(row.number, "new", KEY, deal.pk, deal.version))
             continue
@@ -173,7 +173,7 @@ def load_deals(
             setattr(deal, name, value)
         deal.version += 1
         changed.append(deal)
-        emit(DealChanged(deal_id=deal.pk, account_id=deal.account_id, name=deal.name, fields=tuple(sorted(changes))))
+        emit(DealChanged(deal_id=deal.pk, account_id=deal.account_id, title=deal.name, fields=tuple(sorted(changes))))
         loaded.append(Loaded(row.number, "updated", KEY, deal.pk, deal.version, before))
     Deal.objects.bulk_create(fresh, batch_size=1000)
     DealLine.objects.bulk_create(lines, batch_size=1000)

@@ -55,8 +55,9 @@ class Stage(Record):
 
 
 class Deal(Record):
-    """An opportunity to sell. ``amount`` is the sum of its one-off lines and first periods, kept by the commands; before
-    there are lines it is what somebody expects.
+    """An opportunity to sell. ``amount`` is the sum of its one-off lines and first periods, kept by the commands.
+
+    Without lines it is what somebody expects.
 
     ``quote_version`` rises when a returned draft is handed over again: there is one draft per deal and quote version.
     """

@@ -36,9 +36,9 @@ LINE_FIELDS = (
         Kind.DECIMAL,
         Group.PRICING,
         computed=True,
-        read=lambda line: line_net(
-            PricedLine(line.quantity, line.unit_price, line.discount_percent), line.deal.currency
-        ).amount,
+        read=lambda line: (
+            line_net(PricedLine(line.quantity, line.unit_price, line.discount_percent), line.deal.currency).amount
+        ),
     ),
 )
 

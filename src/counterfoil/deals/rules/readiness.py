@@ -9,6 +9,9 @@ from counterfoil.access.rules.roles import ROLES
 from counterfoil.accounts.rules.facts import BillingFacts, Party
 from counterfoil.core.places import country_name
 
+ASKED = "deals.readiness"
+"""How the cause of a task begins that asks for a missing item: ``deals.readiness:<deal>:<code>``."""
+
 ACCOUNT = "accounts.account"
 CONTACT = "accounts.contact"
 DEAL = "deals.deal"
@@ -27,7 +30,7 @@ class Fix:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that billing needs. ``value`` is what there is, ``source`` where it comes from, ``missing`` what to do."""
+    """One thing that billing needs. ``value`` is what there is, ``source`` whence, ``missing`` what to do if not."""
 
     code: str
     label: str

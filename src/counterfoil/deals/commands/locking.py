@@ -1,0 +1,37 @@
+"""The one way to a deal that is going to change."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from counterfoil.core.errors import Conflict, NotFound, Stale
+from counterfoil.deals.models import Deal, StageKind
+from counterfoil.deals.queries import documents_of_deals, is_live
+
+
+def locked_deal(deal_id: UUID, version: int | None = None) -> Deal:
+    """The deal, held until the end of the transaction; raises ``Stale`` when it is not at that version any more."""
+    # Without joins: after a wait PostgreSQL would drop a row whose stage has changed meanwhile, as if there were none.
+    deal = Deal.objects.select_for_update().filter(pk=deal_id).first()
+    if deal is None:
+        raise NotFound()
+    if version is not None and version != deal.version:
+        raise Stale()
+    return deal
+
+
+def refuse_when_handed_over(deal: Deal, wish: str) -> None:
+    """While billing holds a draft or an invoice of the deal, what it was made from stays as it is."""
+    if deal.status != StageKind.WON:
+        return
+    live = [document for document in documents_of_deals([deal.pk]) if is_live(document)]
+    if live:
+        raise Conflict(
+            "handed_over",
+            f"Billing holds this deal’s {live[0].words}, so {wish}. Ask billing to return it to sales first.",
+        )
+    if deal.is_imported and not deal.handoffs.exists():
+        raise Conflict(
+            "won_elsewhere",
+            f"This deal was won before it was imported, so {wish}. Open it again first.",
+        )
