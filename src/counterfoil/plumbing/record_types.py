@@ -90,7 +90,12 @@ class Field:
     read: Callable[[Any], Any] | None = None
 
     def value_of(self, record: Any) -> Any:
-        """The field's value on a model instance. A link gives the id, an amount a bare ``Decimal``."""
+        """The field's value on a model instance, or of a row that is a mapping by field id.
+
+        A link gives the id, an amount a bare ``Decimal``.
+        """
+        if isinstance(record, Mapping):
+            return record[self.id]
         if self.read is not None:
             return self.read(record)
         if self.kind is Kind.LINK:
