@@ -216,7 +216,7 @@ def _recipients(account_ids: set[UUID], on: date) -> dict[UUID, tuple[Recipient,
     return {account_id: tuple(people) for account_id, people in found.items()}
 
 
-# For output: projected rows, for an actor ------------------------------------------------------------------------------
+# For output: projected rows, for an actor ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ INDUSTRIES: tuple[tuple[str, str], ...] = tuple(
     for name in (
         "agriculture", "construction", "consulting", "education", "employment", "energy", "engineering",
         "entertainment", "finance", "food", "government", "healthcare", "hospitality", "housing", "insurance", "legal",
-        "logistics", "manufacturing", "marketing", "media", "medical", "non-profit", "real estate", "research", "retail",
+        "logistics", "manufacturing", "marketing", "media", "medical", "non-profit", "real estate", "research",
+        "retail",
         "services", "software", "technology", "telecommunications", "transport", "travel", "utilities",
     )
 )  # fmt: skip

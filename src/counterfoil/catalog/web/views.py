@@ -1,0 +1,86 @@
+"""The catalog on the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from counterfoil.access.requests import Request
+from counterfoil.catalog import commands, queries
+from counterfoil.core.errors import Refusal
+from counterfoil.surface import export
+from counterfoil.surface.forms import record_form, values_from, version_from
+from counterfoil.surface.htmx import go, page, say
+from counterfoil.surface.lists import Empty, Listing
+
+KEY = "catalog.product"
+FIELDS = ("name", "code", "family", "unit_price", "currency", "unit", "interval", "tax_class", "description")
+READ_OR_SAVE = ["GET", "HEAD", "POST"]
+
+
+@require_GET
+def products(request: Request) -> HttpResponseBase:
+    listing = Listing(
+        KEY,
+        request.GET,
+        columns=["name", "code", "family", "unit_price", "currency", "interval", "tax_class", "is_active"],
+        filters=["interval", "tax_class", "is_active"],
+        sorts=["name", "code", "family", "unit_price"],
+        sort="name",
+        empty=Empty(
+            "No products yet",
+            "What you sell, with its list price. Deals and drafts take it from here.",
+            "New product" if request.actor.may("catalog.change") else "",
+            reverse("catalog:new_product"),
+            "package",
+        ),
+    )
+    found = queries.list_products(
+        request.actor,
+        text=listing.text,
+        filters=listing.filters,
+        sort=listing.sort,
+        offset=listing.offset,
+        limit=listing.limit,
+    )
+    if listing.export:
+        return export.response(listing, found.rows, "products")
+    return page(request, "catalog/products.html", {"listing": listing.filled(found.rows, count=found.count)})
+
+
+@require_http_methods(READ_OR_SAVE)
+def new_product(request: Request) -> HttpResponse:
+    return _form(request, None)
+
+
+@require_http_methods(READ_OR_SAVE)
+def product(request: Request, product_id: UUID) -> HttpResponse:
+    return _form(request, queries.get_product(request.actor, product_id))
+
+
+def _form(request: Request, row: Any) -> HttpResponse:
+    """The product's form: new, shown, saved, or shown again with what is wrong."""
+    may_save = request.actor.may("catalog.change")
+    writable = request.actor.writes if may_save else frozenset()
+    names = FIELDS if row is None else (*FIELDS, "is_active")
+    form = record_form(KEY, values=row, only=names, writable=writable)
+    status = 200
+    if request.method == "POST":
+        typed = values_from(request.POST, KEY, only=names)
+        try:
+            if row is None:
+                commands.add_product(actor=request.actor, values=typed)
+            else:
+                commands.change_product(
+                    actor=request.actor, product_id=row.id, values=typed, version=version_from(request.POST)
+                )
+            say(request, "Saved.")
+            return go(request, reverse("catalog:products"))
+        except Refusal as refusal:
+            status = refusal.status
+            form = record_form(KEY, values=row, typed=typed, only=names, problems=refusal, writable=writable)
+    return page(request, "catalog/product.html", {"product": row, "form": form, "may_save": may_save}, status=status)
