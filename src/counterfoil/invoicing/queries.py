@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,17 +16,29 @@ from counterfoil.access.models import User
 from counterfoil.access.projection import Row, project, project_one
 from counterfoil.accounts.queries import account_titles, billing_facts
 from counterfoil.activities.models import Mail
-from counterfoil.core.errors import NotFound
+from counterfoil.core.errors import Conflict, NotAllowed, NotFound
 from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
 from counterfoil.documents.pdf import render_preview
+from counterfoil.invoicing.blocks import terms_of
+from counterfoil.invoicing.computing import Draft, compute, surroundings
+from counterfoil.invoicing.editing import (
+    OWN_VALUES,
+    apply_values,
+    mark_edited,
+    new_draft,
+    order_of,
+    refresh,
+    replace_lines,
+)
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, Series, TaxRate
 from counterfoil.invoicing.printing import printed_invoice
 from counterfoil.invoicing.rules.due import due_date
 from counterfoil.invoicing.rules.status import payment_state
 from counterfoil.ledger.models import LegalEntity
-from counterfoil.ledger.queries import default_zone
+from counterfoil.ledger.queries import default_entity_id, default_zone
 from counterfoil.plumbing import clock
+from counterfoil.plumbing.record_types import clean
 
 INVOICE, TAX_RATE, SERIES = "invoicing.invoice", "invoicing.tax_rate", "invoicing.series"
 _SORTS = {
@@ -228,7 +240,7 @@ def review_queue(actor: Actor, *, limit: int = 500) -> list[Row]:
     return _rows(actor, list(drafts), local_today())
 
 
-def drafts_to_review(actor: Actor) -> int:
+def count_drafts_to_review(actor: Actor) -> int:
     """How many drafts wait."""
     return Invoice.objects.filter(status=InvoiceStatus.DRAFT).count() if actor.may("invoicing.draft") else 0
 
@@ -302,6 +314,55 @@ def preview(actor: Actor, invoice_id: UUID, form: str = "png") -> list[bytes]:
     lines: list[InvoiceLine] = list(invoice.lines.order_by("position"))
     printed = printed_invoice(invoice, lines, list(invoice.taxes.order_by("-percent")), local_today())
     return render_preview(printed, "svg" if form == "svg" else "png")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The pages of a document that nobody has saved, and the sums that the server works out for it."""
+
+    pages: list[bytes]
+    net: Money
+    tax: Money
+    total: Money
+
+
+def preview_of_values(
+    actor: Actor, invoice_id: UUID | None, values: Mapping[str, Any], at: datetime, form: str = "svg"
+) -> Preview:
+    """What the document would look like with these values, those of a new draft when there is no ``invoice_id``.
+
+    Cleans and computes as the commands do, and saves nothing. Raises the refusal that saving would raise.
+    """
+    if not actor.may("invoicing.draft"):
+        raise NotAllowed("not_allowed", "You may not make drafts.")
+    on = local_today()
+    cleaned = clean(INVOICE, values, partial=invoice_id is not None)
+    if invoice_id is None:
+        order = order_of(cleaned)
+        entity_id = order.entity_id or default_entity_id()
+        around = surroundings([order.account_id], [entity_id], on)
+        if order.account_id not in around.facts or entity_id not in around.entities:
+            raise NotFound()
+        draft = new_draft(order, entity_id, around.facts[order.account_id], at)
+        changed = apply_values(draft, {name: cleaned[name] for name in OWN_VALUES if cleaned.get(name)})
+    else:
+        invoice = Invoice.objects.select_related("entity").filter(id=invoice_id).first()
+        project_one(actor, INVOICE, invoice)
+        assert invoice is not None
+        if invoice.status != InvoiceStatus.DRAFT:
+            raise Conflict("not_a_draft", f"{invoice.number or 'This draft'} is no draft any more.")
+        draft = Draft(invoice, list(invoice.lines.order_by("position")), [])
+        changed = apply_values(draft, cleaned)
+        if "lines" in cleaned:
+            changed += replace_lines(draft, cleaned["lines"])
+        around = surroundings([invoice.account_id], [invoice.entity_id], on)
+    mark_edited(draft.invoice, changed, cleaned, actor.name)
+    refresh(draft, around)
+    draft.invoice.entity = around.entities[draft.invoice.entity_id]
+    totals = compute(draft, around, terms_of(draft.invoice))
+    printed = printed_invoice(draft.invoice, draft.lines, draft.taxes, on)
+    pages = render_preview(printed, "svg" if form == "svg" else "png")
+    return Preview(pages, totals.net, totals.tax, totals.total)
 
 
 def document_file(actor: Actor, invoice_id: UUID) -> tuple[str, bytes]:

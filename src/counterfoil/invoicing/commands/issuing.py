@@ -16,8 +16,9 @@ from counterfoil.accounts.rules.facts import TermsFact
 from counterfoil.core.errors import Conflict, Problem, Refusal, Stale
 from counterfoil.invoicing import events
 from counterfoil.invoicing.blocks import party_block, seller_block
-from counterfoil.invoicing.commands.drafts import load_drafts, refresh
+from counterfoil.invoicing.commands.drafts import load_drafts
 from counterfoil.invoicing.computing import Draft, Surroundings, compute, surroundings
+from counterfoil.invoicing.editing import refresh
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Series
 from counterfoil.invoicing.rules.checks import BLOCKING
 from counterfoil.invoicing.rules.due import due_date
