@@ -14,7 +14,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install check bench lock chromium
+.PHONY: help run test install check bench lock chromium check-format check-lint check-rooms check-types check-house
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,10 +28,17 @@ test: $(STAMPS)/schema $(STAMPS)/test chromium ## run every test; TESTS=path run
 install: $(STAMPS)/schema ## make .venv with what the product needs
 
 check: $(STAMPS)/schema $(STAMPS)/test $(STAMPS)/check ## format, lint, types, rooms, migrations, house rules
-	$(BIN)/ruff format --check src tests $(wildcard bench)
-	$(BIN)/ruff check src tests $(wildcard bench)
+	@$(MAKE) --no-print-directory --keep-going check-format check-lint check-rooms check-types check-house
+
+check-format:
+	$(BIN)/ruff format --check --quiet src tests bench
+check-lint:
+	$(BIN)/ruff check --quiet --output-format concise src tests bench
+check-rooms:
 	$(BIN)/lint-imports --no-logo
+check-types:
 	$(BIN)/mypy
+check-house:
 	$(BIN)/python -m pytest -q tests/house
 
 bench: $(STAMPS)/schema $(STAMPS)/test ## measure; ONLY=P3 measures one row of the table
