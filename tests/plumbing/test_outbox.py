@@ -205,6 +205,24 @@ def test_once_means_one_waiting_job() -> None:
 
 
 @pytest.mark.django_db
+def test_an_event_may_carry_a_name(house: dict[str, Any], system_actor: Actor) -> None:
+    """An event with a value called name keeps its public name and the value."""
+
+    @event("tests.child_named")
+    class ChildNamed(Event):
+        child: UUID
+        name: str
+
+    @command("tests.name_child", needs="activities.change")
+    def name_child(*, actor: Actor) -> None:
+        emit(ChildNamed(child=new_id(), name="Ada"))
+
+    name_child(actor=system_actor)
+    row = OutboxEvent.objects.get()
+    assert (row.name, row.payload["name"]) == ("tests.child_named", "Ada")
+
+
+@pytest.mark.django_db
 def test_nothing_to_write() -> None:
     """A command without news writes nothing."""
     write(outbox.Frame(new_id(), "tests.quiet", "system", None, "Tests"))

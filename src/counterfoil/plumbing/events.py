@@ -11,9 +11,12 @@ from uuid import UUID
 
 
 class Event:
-    """Base of every event. Subclasses are made by ``@event("room.noun_verbed")``."""
+    """Base of every event. Subclasses are made by ``@event("room.noun_verbed")``.
 
-    name: ClassVar[str]
+    The public name has an attribute of its own, since an event may well carry somebody's ``name``.
+    """
+
+    event_name: ClassVar[str]
 
 
 _by_name: dict[str, type[Event]] = {}
@@ -28,7 +31,7 @@ def event(name: str) -> Callable[[E_], E_]:
         made = dataclass(frozen=True, kw_only=True)(cls)
         if name in _by_name and _by_name[name].__qualname__ != made.__qualname__:
             raise ValueError(f"two events are called {name}")
-        made.name = name
+        made.event_name = name
         _by_name[name] = made
         return cast(E_, made)
 

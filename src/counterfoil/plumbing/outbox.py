@@ -74,7 +74,7 @@ def subscriber(name: str, *events: type[Event]) -> Callable[[F], F]:
     """Register a reaction. Without ``events`` it hears every event. It receives the ``OutboxEvent`` row."""
 
     def register(function: F) -> F:
-        wanted = frozenset(item.name for item in events) or None
+        wanted = frozenset(item.event_name for item in events) or None
         _subscribers[name] = Subscriber(name, wanted, function)
         return function
 
