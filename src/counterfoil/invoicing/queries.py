@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db.models import Case, Count, F, Q, QuerySet, Sum, Value, When, prefetch_related_objects
 
@@ -15,10 +17,12 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.models import User
 from counterfoil.access.projection import Row, project, project_one
 from counterfoil.accounts.queries import account_titles, billing_facts
+from counterfoil.accounts.rules.facts import Recipient
 from counterfoil.activities.models import Mail
 from counterfoil.core.errors import Conflict, NotAllowed, NotFound
 from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
+from counterfoil.documents.models import StoredFile
 from counterfoil.documents.pdf import render_preview
 from counterfoil.invoicing.blocks import terms_of
 from counterfoil.invoicing.computing import Draft, compute, surroundings
@@ -34,7 +38,7 @@ from counterfoil.invoicing.editing import (
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, Series, TaxRate
 from counterfoil.invoicing.printing import printed_invoice
 from counterfoil.invoicing.rules.due import due_date
-from counterfoil.invoicing.rules.status import payment_state
+from counterfoil.invoicing.rules.status import status_of
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import default_entity_id, default_zone
 from counterfoil.plumbing import clock
@@ -61,6 +65,12 @@ class Found:
 def local_today() -> date:
     """The day at our main company."""
     return clock.today(default_zone())
+
+
+def day_of(invoice_id: UUID, at: datetime) -> date:
+    """The day at the company that issues the document."""
+    zone = Invoice.objects.filter(id=invoice_id).values_list("entity__timezone", flat=True).first()
+    return at.astimezone(ZoneInfo(zone or default_zone())).date()
 
 
 def list_invoices(
@@ -118,7 +128,7 @@ def _filtered(invoices: QuerySet[Invoice], filters: Mapping[str, Any], today: da
 
 
 def _state_is(state: str, today: date) -> Q:
-    """The condition of a worked-out state; the same words as ``rules/status.payment_state``."""
+    """The condition of a worked-out state; the same words as ``rules/status.status_of``."""
     issued = Q(status=InvoiceStatus.ISSUED)
     unpaid = issued & Q(settled__lt=F("total"))
     if state == "paid":
@@ -134,6 +144,8 @@ def _state_is(state: str, today: date) -> Q:
 
 def _rows(actor: Actor, invoices: Sequence[Invoice], today: date) -> list[Row]:
     """Rows with ``state`` and the titles of what they link to, in a fixed number of statements."""
+    for invoice in invoices:
+        invoice.as_of = today  # type: ignore[attr-defined]  # read by the field ``state``
     rows = project(actor, INVOICE, _with_lines(invoices))
     titles = account_titles(
         account_id
@@ -148,7 +160,7 @@ def _rows(actor: Actor, invoices: Sequence[Invoice], today: date) -> list[Row]:
     )
     for row, invoice in zip(rows, invoices, strict=False):
         row.plus(
-            state=payment_state(invoice.status, invoice.total, invoice.settled, invoice.due_on, today),
+            state=status_of(invoice.status, invoice.total, invoice.settled, invoice.due_on, today),
             account_title=titles.get(invoice.account_id, ""),
             invoiced_account_title=titles.get(invoice.invoiced_account_id, ""),
             payer_title=titles.get(invoice.payer_id, ""),
@@ -156,6 +168,7 @@ def _rows(actor: Actor, invoices: Sequence[Invoice], today: date) -> list[Row]:
             entity_title=entities.get(invoice.entity_id, ""),
             sales_owner_title=owners.get(invoice.sales_owner_id, "") if invoice.sales_owner_id else "",
             warnings=sum(check["level"] != "ok" for check in invoice.checks),
+            is_blocked=any(check["level"] == "blocking" for check in invoice.checks),
         )
     return rows
 
@@ -201,10 +214,25 @@ def get_invoice(actor: Actor, invoice_id: UUID, today: date | None = None) -> Ro
         else [],
         party=(invoice.party or {}) if not is_open else {"legal_name": facts.party.legal_name},
         expected_due_on=due_date(on, terms) if terms else None,
+        recipients=_recipients(facts.deliverable) if is_open else [],
         pdf_id=invoice.pdf_id,
+        pdf_hash=_hash_of(invoice.pdf_id),
         mails=mails_of(actor, invoice.pk),
         deal_id=invoice.deal_id,
     )
+
+
+def _hash_of(file_id: UUID | None) -> str:
+    """The SHA-256 of the stored document, by which anybody can tell it from another one."""
+    return StoredFile.objects.filter(id=file_id).values_list("sha256", flat=True).first() or "" if file_id else ""
+
+
+def _recipients(people: Iterable[Recipient]) -> list[dict[str, Any]]:
+    """Who would get the mail: each address once, To before Cc."""
+    found: dict[str, Recipient] = {}
+    for person in people:
+        found.setdefault(person.email.lower(), person)
+    return [{"line": person.line, "name": person.name, "email": person.email} for person in found.values()]
 
 
 def _may_know(code: str, groups: frozenset[str]) -> bool:
@@ -274,6 +302,27 @@ def open_invoices_of_payer(actor: Actor, payer_id: UUID, currency: str = "", tod
     if currency:
         invoices = invoices.filter(currency=currency)
     return _rows(actor, list(invoices.order_by("due_on", "issued_on", "number")[:1000]), today or local_today())
+
+
+def last_invoices_of(actor: Actor, account_id: UUID, limit: int = 5, today: date | None = None) -> list[Row]:
+    """The newest drafts and documents that an account bought, was invoiced for or pays."""
+    if not actor.may("invoicing.see"):
+        return []
+    mine = Q(account=account_id) | Q(invoiced_account=account_id) | Q(payer=account_id)
+    found = Invoice.objects.filter(mine).order_by(F("issued_on").desc(nulls_first=True), "-id")[:limit]
+    return _rows(actor, list(found), today or local_today())
+
+
+def titles_of(actor: Actor, ids: Iterable[str]) -> dict[str, str]:
+    """The names of accounts and colleagues by their ids, for filters. What is no id has no name."""
+    wanted = []
+    for one in ids:
+        with suppress(ValueError):
+            wanted.append(UUID(one))
+    found = {str(pk): name for pk, name in User.objects.filter(id__in=wanted).values_list("id", "name")}
+    if actor.may("accounts.see"):
+        found |= {str(pk): title for pk, title in account_titles(wanted).items()}
+    return found
 
 
 @dataclass(frozen=True)

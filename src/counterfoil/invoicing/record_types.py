@@ -8,6 +8,8 @@ from typing import Any
 from counterfoil.accounts.models import DeliveryChannel, TaxProfile
 from counterfoil.catalog.models import TaxClass
 from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, Origin, Series, TaxRate
+from counterfoil.invoicing.rules.status import payment_state
+from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 
 PRICING, TAX, TERMS, IDENTITY = Group.PRICING, Group.TAX, Group.TERMS, Group.IDENTITY
@@ -31,6 +33,18 @@ SHOWN_LINE_FIELDS = (
     Field("tax_percent", "Tax %", Kind.DECIMAL, TAX, computed=True),
     Field("sources", "Sources", computed=True),
 )
+
+
+STATES = [
+    ("draft", "Draft"), ("returned", "Returned"), ("issued", "Open"), ("part_paid", "Part-paid"),
+    ("overdue", "Overdue"), ("paid", "Paid"), ("void", "Void"),
+]  # fmt: skip
+
+
+def _state(invoice: Any) -> str:
+    """Where the document stands on the day as of which a query read it, or else today."""
+    on = getattr(invoice, "as_of", None) or clock.today()
+    return payment_state(invoice.status, invoice.total, invoice.settled, invoice.due_on, on)
 
 
 def _lines(invoice: Any) -> list[dict[str, Any]]:
@@ -68,6 +82,7 @@ register(
             Field("number", "Number", computed=True),
             Field("kind", "Kind", Kind.CHOICE, computed=True, choices=DocumentKind.choices),
             Field("status", "Status", Kind.CHOICE, computed=True, choices=InvoiceStatus.choices),
+            Field("state", "State", Kind.CHOICE, computed=True, choices=STATES, read=_state),
             Field("origin", "Origin", Kind.CHOICE, computed=True, choices=Origin.choices),
             Field("invoiced_account", "Invoiced account", Kind.LINK, IDENTITY, computed=True, to="accounts.account"),
             Field("payer", "Payer", Kind.LINK, TERMS, computed=True, to="accounts.account"),

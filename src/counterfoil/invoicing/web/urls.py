@@ -1,0 +1,28 @@
+"""Addresses of drafts and invoices."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from counterfoil.invoicing.web import documents, invoices, review
+
+app_name = "invoicing"
+
+urlpatterns = [
+    path("review/", review.queue, name="review_queue"),
+    path("review/", review.queue, name="review"),
+    path("review/<uuid:invoice_id>/", review.draft, name="review"),
+    path("review/<uuid:invoice_id>/approve/", review.approve, name="approve"),
+    path("review/<uuid:invoice_id>/return/", review.send_back, name="return"),
+    path("review/clean/", review.approve_clean, name="approve_clean"),
+    path("invoices/", invoices.invoices, name="invoices"),
+    path("invoices/<uuid:invoice_id>/", invoices.invoice, name="invoice"),
+    path("invoices/<uuid:invoice_id>/send/", invoices.send_again, name="send"),
+    path("invoices/<uuid:invoice_id>/dispute/", invoices.dispute, name="dispute"),
+    path("invoices/of/<uuid:account_id>/", invoices.account_panel, name="account_panel"),
+    path("invoices/new/", invoices.invoices, name="new"),
+    path("invoices/<uuid:invoice_id>/edit/", invoices.invoice, name="edit"),
+    path("invoices/<uuid:invoice_id>/pages/", documents.pages, name="pages"),
+    path("invoices/<uuid:invoice_id>/pages/<int:number>.svg", documents.one_page, name="page"),
+    path("invoices/<uuid:invoice_id>/document.pdf", documents.pdf, name="pdf"),
+]
