@@ -66,7 +66,7 @@ def emit(happened: Event) -> None:
     """Tell the house what happened. Only within a command."""
     current = frame.get()
     if current is None:
-        raise AssertionError(f"{type(happened).name} was emitted outside a command")
+        raise AssertionError(f"{happened.event_name} was emitted outside a command")
     current.events.append(happened)
 
 
@@ -97,7 +97,7 @@ def write(current: Frame) -> None:
             OutboxEvent(
                 id=new_id(),
                 batch=current.run,
-                name=type(happened).name,
+                name=happened.event_name,
                 payload=payload_of(happened),
                 about=subjects_of(happened),
                 actor_kind=current.actor_kind,
@@ -113,7 +113,7 @@ def write(current: Frame) -> None:
         ],
         batch_size=1000,
     )
-    names = {type(happened).name for happened in current.events}
+    names = {happened.event_name for happened in current.events}
     for listener in subscribers():
         if listener.events is None or listener.events & names:
             enqueue("plumbing.deliver", subscriber=listener.name, batch=current.run)
