@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -76,7 +78,7 @@ class ApiKey(Record):
     prefix = models.CharField(max_length=12, unique=True)
     secret_hash = models.CharField(max_length=64)
     roles = ArrayField(models.CharField(max_length=20), default=list)
-    made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True)
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
@@ -93,6 +95,13 @@ class ApiKey(Record):
         return Actor("api_key", self.pk, self.name, frozenset(self.roles), "api")
 
 
+class ExactDecoder(json.JSONDecoder):
+    """Reads numbers of the audit trail without floats."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "parse_float": Decimal})
+
+
 class Change(models.Model):
     """Who changed what, when, before and after: written by triggers, never changed or removed."""
 
@@ -100,8 +109,8 @@ class Change(models.Model):
     table_name = models.CharField(max_length=63)
     record_id = models.UUIDField(db_index=True)
     operation = models.CharField(max_length=10)
-    before = models.JSONField(null=True)
-    after = models.JSONField(null=True)
+    before = models.JSONField(null=True, decoder=ExactDecoder)
+    after = models.JSONField(null=True, decoder=ExactDecoder)
     context = models.JSONField()
     at = models.DateTimeField(db_index=True)
 

@@ -142,6 +142,7 @@ CODES = {
     "too_short": "missing",
     "literal_error": "not_a_choice",
     "enum": "not_a_choice",
+    "control_character": "control_character",
 }
 """Pydantic's error types as the codes of the command door; ``_KINDS`` for its families."""
 
@@ -170,9 +171,6 @@ def _problem(item: dict[str, Any]) -> Problem:
     # Ninja puts the source first, and for a body the name of the view's parameter after it.
     field = ".".join(location[2:] if location[0] in ("body", "form") else location[1:])
     kind = item["type"]
-    context = item.get("ctx", {}).get("error")
-    if isinstance(context, Refusal):
-        return Problem(field, context.code, context.message)
     code = CODES.get(kind) or next((code for start, code in _KINDS if kind.startswith(start)), "invalid")
     message = "This is missing." if code == "missing" else f"{item['msg']}."
     return Problem(field, code, message)

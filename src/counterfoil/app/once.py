@@ -11,6 +11,7 @@ A refusal (4xx) and a failure (5xx) roll everything back and store nothing: noth
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -91,9 +92,15 @@ def _locked(
         key=key,
         fingerprint=print_of_request,
         status=response.status_code,
-        body=response.content.decode(),
+        body=_kept_body(request, response),
     )
     return response
+
+
+def _kept_body(request: HttpRequest, response: HttpResponse) -> str:
+    """The answer as it is kept. An operation whose answer holds a secret puts ``kept_answer`` without it on the request."""
+    kept = getattr(request, "kept_answer", None)
+    return response.content.decode() if kept is None else json.dumps(kept)
 
 
 def _known(known: IdempotencyKey, print_of_request: str) -> HttpResponse:

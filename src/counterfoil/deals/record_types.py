@@ -68,7 +68,8 @@ DEAL = register(
         page="deals:deal",
         create="deals.add_deal",
         change="deals.change_deal",
-        search=lambda deal: f"{deal.name} {deal.external_id}",
+        search={"name": "name", "external_id": "external_id"},
+        hint=("account", "account__legal_name"),
         panels=(Panel(on="accounts.account", title="Deals", url="deals:account_panel", needs="deals.see", order=20),),
         fields=(
             Field("name", "Name", required=True, aliases=("deal", "opportunity", "title")),

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     PARAGRAPH = "paragraph"
     EMAIL = "email"
     CHOICE = "choice"
+    CHOICES = "choices"
     YES_NO = "yes_no"
     INTEGER = "integer"
     DECIMAL = "decimal"
@@ -123,7 +124,11 @@ class Panel:
 
 @dataclass(frozen=True)
 class RecordType:
-    """The description of one kind of record. ``see`` is the permission without which it does not exist for an actor."""
+    """The description of one kind of record. ``see`` is the permission without which it does not exist for an actor.
+
+    ``search`` names the fields by which people find it, each with the column that is searched; ``hint`` is a field and the
+    column of a text that tells two records of one title apart.
+    """
 
     key: str
     model: type[models.Model]
@@ -135,7 +140,8 @@ class RecordType:
     page: str = ""
     create: str = ""
     change: str = ""
-    search: Callable[[Any], str] | None = None
+    search: Mapping[str, str] = field(default_factory=dict, compare=False)
+    hint: tuple[str, str] | None = None
     panels: tuple[Panel, ...] = ()
     by_id: Mapping[str, Field] = field(init=False, repr=False, compare=False)
 
@@ -223,7 +229,7 @@ def _clean_fields(
         except BadValue as bad:
             problems.append(Problem(path + item.id, bad.code, bad.message))
             continue
-        if item.required and value in (None, ""):
+        if item.required and value in (None, "", []):
             problems.append(Problem(path + item.id, "missing", f"{item.label} is missing."))
             continue
         found[item.id] = value
@@ -244,6 +250,8 @@ def _clean_rows(item: Field, raw: Any, path: str, problems: list[Problem]) -> li
 
 def clean_value(item: Field, raw: Any) -> Any:
     """One value of a field as a Python value; raises ``BadValue``. Empty text stands for "no value"."""
+    if item.kind is Kind.CHOICES:
+        return _clean_choices(item, raw)
     if raw is None or (isinstance(raw, str) and not raw.strip()):
         return "" if item.kind in _TEXTUAL else (False if item.kind is Kind.YES_NO else None)
     return _CLEANERS[item.kind](item, raw)
@@ -287,6 +295,17 @@ def _clean_choice(item: Field, raw: Any) -> str:
         some = ", ".join(key for key, _ in options[:12])
         raise BadValue("not_a_choice", f"{item.label} cannot be “{text[:60]}”. It is one of: {some}.")
     return text
+
+
+def _clean_choices(item: Field, raw: Any) -> list[str]:
+    """Several of the choices, each once, in the order of the description; a text may hold them separated by commas."""
+    parts = raw.split(",") if isinstance(raw, str) else raw
+    if parts is None:
+        return []
+    if not isinstance(parts, Sequence) or isinstance(parts, bytes) or len(parts) > ROWS_MAX:
+        raise BadValue("not_a_list", f"{item.label} must be a list.")
+    chosen = {_clean_choice(item, part) for part in parts if part not in ("", None)}
+    return [key for key, _ in item.options() if key in chosen]
 
 
 def _clean_yes_no(item: Field, raw: Any) -> bool:
@@ -398,6 +417,7 @@ _CLEANERS: dict[Kind, Callable[[Field, Any], Any]] = {
     Kind.PARAGRAPH: _clean_text,
     Kind.EMAIL: _clean_email,
     Kind.CHOICE: _clean_choice,
+    Kind.CHOICES: _clean_choices,
     Kind.YES_NO: _clean_yes_no,
     Kind.INTEGER: _clean_integer,
     Kind.DECIMAL: _clean_decimal,

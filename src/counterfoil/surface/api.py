@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,12 +19,13 @@ from uuid import UUID
 from django.http import HttpResponse
 from ninja import Schema
 from ninja.renderers import BaseRenderer
-from pydantic import BaseModel, ConfigDict, WithJsonSchema, create_model, model_serializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema, create_model, model_serializer
 from pydantic import Field as SchemaField
+from pydantic_core import PydanticCustomError
 
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import Money
-from counterfoil.plumbing.record_types import Field, Kind, record_type
+from counterfoil.plumbing.record_types import PARAGRAPH_LENGTH, Field, Kind, record_type
 
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
@@ -31,6 +33,19 @@ PROBLEMS_MAX = 200
 PROBLEM_TYPE = "application/problem+json"
 
 Purpose = Literal["read", "create", "change"]
+
+
+def _printable(text: str) -> str:
+    """The text without surrounding space; what cannot be printed is refused, as the command door does."""
+    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
+            raise PydanticCustomError("control_character", "This holds a character that cannot be printed")
+    return text
+
+
+Words = Annotated[str, AfterValidator(_printable), SchemaField(max_length=PARAGRAPH_LENGTH)]
+"""Text in the schema of an action, such as a reason."""
 
 
 # Values ----------------------------------------------------------------------------------------------------------------
@@ -136,6 +151,9 @@ def shape_of(item: Field, purpose: Purpose) -> dict[str, Any]:
         if needed:
             row["required"] = needed
         return {"type": "array", "items": row, "title": item.label}
+    if item.kind is Kind.CHOICES:
+        one = {"type": "string", "enum": [key for key, _ in item.options()]}
+        return {"type": "array", "items": one, "title": item.label, "uniqueItems": True}
     shape = dict(_SHAPES[item.kind])
     if item.kind is Kind.CHOICE and not callable(item.choices) and item.choices:
         shape["enum"] = [key for key, _ in item.choices] + ([] if item.required else [""])

@@ -19,6 +19,8 @@ PERMISSIONS: dict[str, str] = {
     "activities.change": "Add and close tasks and notes",
     "ledger.see": "See legal entities, taxes, terms and postings",
     "settings.change": "Change the company, series, taxes, terms and pipelines",
+    "access.self": "Set one's own theme, rows, language and password",
+    "access.people": "See who the colleagues are",
     "access.see": "See users, roles and API keys",
     "access.change": "Add and change users and API keys",
     "audit.see": "See who changed what",

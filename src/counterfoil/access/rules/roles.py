@@ -12,6 +12,9 @@ from counterfoil.access.rules.permissions import ALL_PERMISSIONS
 
 EVERY_GROUP = frozenset({"general", "identity", "terms", "tax", "bank", "pricing"})
 
+EVERYBODY = frozenset({"access.self", "access.people"})
+"""What whoever has a role at all may do."""
+
 _SEE_EVERYTHING = frozenset(name for name in ALL_PERMISSIONS if name.endswith(".see"))
 
 
@@ -34,7 +37,8 @@ ROLES: dict[str, Role] = {
             key="sales",
             label="Sales",
             what="Customers, deals and tasks. Sees whether a deal was paid. Never changes terms, tax or bank details.",
-            permissions=frozenset(
+            permissions=EVERYBODY
+            | frozenset(
                 {
                     "accounts.see",
                     "accounts.change",
@@ -56,7 +60,8 @@ ROLES: dict[str, Role] = {
             key="billing",
             label="Billing",
             what="Reviews drafts, issues and sends invoices, records payments, keeps terms and tax profiles.",
-            permissions=frozenset(
+            permissions=EVERYBODY
+            | frozenset(
                 {
                     "accounts.see",
                     "accounts.change",
@@ -87,7 +92,7 @@ ROLES: dict[str, Role] = {
             key="accountant",
             label="Accountant",
             what="Reads and exports everything, changes nothing.",
-            permissions=_SEE_EVERYTHING - {"access.see"} | {"exporting.run"},
+            permissions=EVERYBODY | _SEE_EVERYTHING - {"access.see"} | {"exporting.run"},
             reads=EVERY_GROUP,
             writes=frozenset(),
         ),
