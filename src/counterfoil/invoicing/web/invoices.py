@@ -19,7 +19,7 @@ from counterfoil.plumbing import clock
 from counterfoil.surface import export
 from counterfoil.surface.forms import version_from
 from counterfoil.surface.htmx import go, page, say
-from counterfoil.surface.lists import Empty, Listing
+from counterfoil.surface.lists import Empty, Listing, text
 
 COLUMNS = (
     "number", "invoiced_account", "state", "issued_on", "due_on", "total", "open", "sales_owner", "entity", "account",
@@ -43,6 +43,7 @@ def invoices(request: Request) -> HttpResponse:
         filters=FILTERS,
         sorts=("number", "issued_on", "due_on", "total", "created_at"),
         sort="-issued_on",
+        extra=[text("number", "Number", read=lambda row: row.number or "Draft")],
         options={"entity": entities},
         titles=_titles(request),
         search="Number, customer or PO number",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from counterfoil.invoicing.web import documents, invoices, review
+from counterfoil.invoicing.web import documents, editor, invoices, review
 
 app_name = "invoicing"
 
@@ -20,8 +20,11 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>/send/", invoices.send_again, name="send"),
     path("invoices/<uuid:invoice_id>/dispute/", invoices.dispute, name="dispute"),
     path("invoices/of/<uuid:account_id>/", invoices.account_panel, name="account_panel"),
-    path("invoices/new/", invoices.invoices, name="new"),
-    path("invoices/<uuid:invoice_id>/edit/", invoices.invoice, name="edit"),
+    path("invoices/new/", editor.new, name="new"),
+    path("invoices/new/preview/", editor.preview_new, name="preview_new"),
+    path("invoices/<uuid:invoice_id>/edit/", editor.edit, name="edit"),
+    path("invoices/<uuid:invoice_id>/preview/", editor.preview, name="preview"),
+    path("invoices/<uuid:invoice_id>/discard/", editor.discard, name="discard"),
     path("invoices/<uuid:invoice_id>/pages/", documents.pages, name="pages"),
     path("invoices/<uuid:invoice_id>/pages/<int:number>.svg", documents.one_page, name="page"),
     path("invoices/<uuid:invoice_id>/document.pdf", documents.pdf, name="pdf"),
