@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -63,8 +64,8 @@ def write_snapshot() -> None:
         raise AssertionError("a snapshot is written from an empty database only")
     sections: list[tuple[str, list[str]]] = []
 
-    def begin(action: str, migration: Any = None, fake: bool = False) -> None:
-        if action == "apply_start":
+    def begin(action: str, migration: Migration | None = None, fake: bool | None = False) -> None:
+        if action == "apply_start" and migration is not None:
             sections.append((f"{migration.app_label}.{migration.name}", []))
 
     def note(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
