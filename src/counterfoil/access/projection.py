@@ -62,6 +62,9 @@ class Row(Mapping[str, Any]):
         raise AttributeError(f"{self.key} has no {name}")
 
     def __getitem__(self, name: str) -> Any:
+        # A field may be called like something that every row has: payment terms have a key.
+        if name in self._values:
+            return self._values[name]
         try:
             return getattr(self, name)
         except AttributeError:

@@ -1,86 +1,258 @@
-"""Accounts that a new one probably repeats, with the reasons. Suggests, never decides."""
+"""Accounts that a new one probably repeats, with the reasons. Suggests, never decides.
+
+Works on a set of new accounts: a fixed number of statements, however many there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.contrib.postgres.search import TrigramSimilarity
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Lower
 
+from counterfoil.accounts.derived import web_domain
 from counterfoil.accounts.models import Account, AccountContact, Address, TaxIdentifier
+from counterfoil.accounts.rules.tax_ids import normalised_tax_id, tax_country
 from counterfoil.core.text import email_domain, is_public_mail_domain, normalised_code, normalised_name
 
-SIMILAR = 0.6
+SIMILAR = Decimal("0.6")
+"""How alike two normalised names must be, as pg_trgm counts, to be worth a look."""
 CANDIDATES_MAX = 5
+LENGTH_MAX = 400
+
+# How much a reason says. Reasons that stand here alone refuse an account until somebody accepts it.
+_WEIGHTS = {
+    "same tax id": 100,
+    "same registration number": 90,
+    "same name and postcode": 80,
+    "same e-mail address": 70,
+    "same name": 60,
+    "same domain": 50,
+    "a contact at": 40,
+}
+_SIMILAR_WEIGHT = 10
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An account that is probably the same customer, and why, the strongest reason first."""
+    """An account that is probably the same customer, and why, the strongest reason first.
+
+    Not ``is_strong`` is one whose name is merely similar.
+    """
 
     account_id: UUID
     title: str
     reasons: tuple[str, ...]
+    is_strong: bool = True
 
 
-def find_duplicates(values: Mapping[str, Any]) -> list[Candidate]:
-    """Candidates by tax id, registration number, domain, e-mail, name with postcode, and similar name.
+@dataclass
+class _Signs:
+    """What a new account can be recognised by."""
 
-    Domains of public mail providers say nothing and do not count.
-    """
-    reasons: dict[UUID, list[str]] = {}
+    tax_ids: frozenset[str]
+    registration: str
+    emails: frozenset[str]
+    domains: frozenset[str]
+    names: frozenset[str]
+    postcodes: frozenset[str]
+    countries: frozenset[str]
+    found: dict[UUID, dict[str, int]] = field(default_factory=dict)
 
-    def add(account_ids: Any, reason: str) -> None:
-        for account_id in account_ids:
-            reasons.setdefault(account_id, []).append(reason)
+    def add(self, account_id: UUID, reason: str, weight: int) -> None:
+        self.found.setdefault(account_id, {})[reason] = weight
 
-    tax_ids = [normalised_code(str(row.get("value") or "")) for row in values.get("tax_identifiers") or ()]
-    tax_ids = [tax_id for tax_id in tax_ids if tax_id]
-    if tax_ids:
-        add(TaxIdentifier.objects.filter(normalised__in=tax_ids).values_list("account_id", flat=True), "same tax id")
-    registration = normalised_code(str(values.get("registration_number") or ""))
-    if registration:
-        found = Account.objects.filter(normalised_registration=registration)
-        add(found.values_list("id", flat=True), "same registration number")
-    email = str(values.get("email") or "").lower()
-    if email:
-        found_roles = AccountContact.objects.filter(contact__email__iexact=email)
-        add(found_roles.values_list("account_id", flat=True).distinct(), "same e-mail address")
-    _by_domain(values, email, add)
-    _by_name(values, add)
-    titles = dict(Account.objects.filter(id__in=reasons).values_list("id", "legal_name"))
-    ranked = sorted(reasons, key=lambda account_id: (-len(reasons[account_id]), titles[account_id]))
+
+def find_duplicates(values: Mapping[str, Any], exclude: UUID | None = None) -> list[Candidate]:
+    """The accounts that these values probably repeat. Domains of public mail providers do not count."""
+    return find_duplicates_of([values], exclude)[0]
+
+
+def find_duplicates_of(rows: Sequence[Mapping[str, Any]], exclude: UUID | None = None) -> list[list[Candidate]]:
+    """Candidates for each row of values: by tax id, registration number, e-mail, domain, name with postcode, name."""
+    signs = [_signs_of(values) for values in rows]
+    _by_tax_id(signs)
+    _by_registration(signs)
+    _by_mail(signs)
+    _by_domain(signs)
+    _by_name(signs)
+    _by_similar_name(signs)
+    everybody = {account_id for one in signs for account_id in one.found}
+    titles = {
+        account_id: trading or legal
+        for account_id, trading, legal in Account.objects.filter(id__in=everybody).values_list(
+            "id", "trading_name", "legal_name"
+        )
+    }
+    return [_ranked(one, titles, exclude) for one in signs]
+
+
+def _ranked(signs: _Signs, titles: Mapping[UUID, str], exclude: UUID | None) -> list[Candidate]:
+    found = [account_id for account_id in signs.found if account_id != exclude]
+    found.sort(key=lambda account_id: (-sum(signs.found[account_id].values()), titles[account_id], account_id))
     return [
-        Candidate(account_id, titles[account_id], tuple(dict.fromkeys(reasons[account_id])))
-        for account_id in ranked[:CANDIDATES_MAX]
+        Candidate(
+            account_id=account_id,
+            title=titles[account_id],
+            reasons=tuple(sorted(reasons, key=lambda reason: -reasons[reason])),
+            is_strong=any(weight > _SIMILAR_WEIGHT for weight in reasons.values()),
+        )
+        for account_id in found[:CANDIDATES_MAX]
+        for reasons in (signs.found[account_id],)
     ]
 
 
-def _by_domain(values: Mapping[str, Any], email: str, add: Any) -> None:
-    website = str(values.get("website") or "").lower().split("//")[-1].removeprefix("www.").split("/")[0]
-    domains = {domain for domain in (website, email_domain(email)) if domain and not is_public_mail_domain(domain)}
-    for domain in domains:
-        add(Account.objects.filter(mail_domain=domain).values_list("id", flat=True), f"same domain {domain}")
-        roles = AccountContact.objects.filter(contact__email__iendswith=f"@{domain}")
-        add(roles.values_list("account_id", flat=True).distinct(), f"a contact at {domain}")
+# What the values say ------------------------------------------------------------------------------------------------
 
 
-def _by_name(values: Mapping[str, Any], add: Any) -> None:
-    name = normalised_name(str(values.get("legal_name") or ""))
-    if not name:
-        return
-    same = set(Account.objects.filter(normalised_name=name).values_list("id", flat=True))
-    postcodes = {str(row.get("postcode") or "").strip() for row in values.get("addresses") or ()} - {""}
-    near = set(Address.objects.filter(account__in=same, postcode__in=postcodes).values_list("account_id", flat=True))
-    add(near, "same name and postcode")
-    add(same - near, "same name")
-    similar = (
-        Account.objects.filter(normalised_name__trigram_similar=name)
-        .annotate(likeness=TrigramSimilarity("normalised_name", name))
-        .filter(likeness__gte=SIMILAR)
-        .exclude(id__in=same)
-        .order_by("-likeness")
+def _signs_of(values: Mapping[str, Any]) -> _Signs:
+    """The values may come straight from a form: anything that is no text says nothing."""
+    addresses = _rows(values.get("addresses"))
+    countries = {_text(row.get("country")).upper() for row in addresses} - {""}
+    here = next(iter(sorted(countries)), "")
+    tax_ids = set()
+    for row in _rows(values.get("tax_identifiers")):
+        value = _text(row.get("value"))
+        country = tax_country(_text(row.get("country")).upper(), value, here)
+        tax_ids.add(normalised_tax_id(country, value))
+    email = _text(values.get("email")).lower()
+    domains = {web_domain(_text(values.get("website"))), email_domain(email)}
+    names = {normalised_name(_text(values.get(name)))[:200] for name in ("legal_name", "trading_name")}
+    return _Signs(
+        tax_ids=frozenset(tax_ids - {""}),
+        registration=normalised_code(_text(values.get("registration_number"))),
+        emails=frozenset({email} - {""}),
+        domains=frozenset(domain for domain in domains if domain and not is_public_mail_domain(domain)),
+        names=frozenset(names - {""}),
+        postcodes=frozenset({normalised_code(_text(row.get("postcode"))) for row in addresses} - {""}),
+        countries=frozenset(countries),
     )
-    add(similar.values_list("id", flat=True)[:CANDIDATES_MAX], "similar name")
+
+
+def _rows(value: Any) -> list[Mapping[str, Any]]:
+    rows = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
+    return [row for row in rows if isinstance(row, Mapping)][:50]
+
+
+def _text(value: Any) -> str:
+    return value.replace("\x00", "").strip()[:LENGTH_MAX] if isinstance(value, str) else ""
+
+
+# What the database knows, one statement each ------------------------------------------------------------------------
+
+
+def _matches(
+    signs: Sequence[_Signs],
+    wanted: Callable[[_Signs], Iterable[str]],
+    known: Iterable[tuple[str, UUID]],
+    reason: Callable[[str], tuple[str, int]],
+) -> None:
+    accounts: dict[str, set[UUID]] = {}
+    for value, account_id in known:
+        accounts.setdefault(value, set()).add(account_id)
+    for one in signs:
+        for value in wanted(one):
+            for account_id in accounts.get(value, ()):
+                one.add(account_id, *reason(value))
+
+
+def _all(signs: Sequence[_Signs], wanted: Callable[[_Signs], Iterable[str]]) -> set[str]:
+    return {value for one in signs for value in wanted(one)}
+
+
+def _reason(words: str, value: str = "") -> tuple[str, int]:
+    return f"{words} {value}".strip(), _WEIGHTS[words]
+
+
+def _by_tax_id(signs: Sequence[_Signs]) -> None:
+    wanted = _all(signs, lambda one: one.tax_ids)
+    known = TaxIdentifier.objects.filter(normalised__in=wanted).values_list("normalised", "account_id")
+    _matches(signs, lambda one: one.tax_ids, known, lambda value: _reason("same tax id"))
+
+
+def _by_registration(signs: Sequence[_Signs]) -> None:
+    """Registers of different countries give the same numbers, so the countries must not contradict each other."""
+    wanted = _all(signs, lambda one: {one.registration} - {""})
+    known = list(
+        Account.objects.filter(normalised_registration__in=wanted).values_list("normalised_registration", "id")
+    )
+    countries: dict[UUID, set[str]] = {}
+    for account_id, country in (
+        Address.objects.filter(account__in=[account_id for _, account_id in known])
+        .exclude(country="")
+        .values_list("account_id", "country")
+    ):
+        countries.setdefault(account_id, set()).add(country)
+    for one in signs:
+        for registration, account_id in known:
+            theirs = countries.get(account_id, set())
+            if registration == one.registration and (not theirs or not one.countries or theirs & one.countries):
+                one.add(account_id, *_reason("same registration number"))
+
+
+def _by_mail(signs: Sequence[_Signs]) -> None:
+    wanted = _all(signs, lambda one: one.emails)
+    known = (
+        AccountContact.objects.annotate(address=Lower("contact__email"))
+        .filter(address__in=wanted)
+        .values_list("address", "account_id")
+    )
+    _matches(signs, lambda one: one.emails, known, lambda value: _reason("same e-mail address"))
+
+
+def _by_domain(signs: Sequence[_Signs]) -> None:
+    wanted = _all(signs, lambda one: one.domains)
+    own = Account.objects.filter(mail_domain__in=wanted).values_list("mail_domain", "id")
+    _matches(signs, lambda one: one.domains, own, lambda value: _reason("same domain", value))
+    people = AccountContact.objects.filter(contact__mail_domain__in=wanted, contact__left_on=None)
+    known = people.values_list("contact__mail_domain", "account_id")
+    _matches(signs, lambda one: one.domains, known, lambda value: _reason("a contact at", value))
+
+
+def _by_name(signs: Sequence[_Signs]) -> None:
+    wanted = _all(signs, lambda one: one.names)
+    accounts: dict[str, set[UUID]] = {}
+    for account_id, legal, trading in Account.objects.filter(
+        Q(normalised_name__in=wanted) | Q(normalised_trading_name__in=wanted)
+    ).values_list("id", "normalised_name", "normalised_trading_name"):
+        for name in {legal, trading} & wanted:
+            accounts.setdefault(name, set()).add(account_id)
+    postcodes: dict[UUID, set[str]] = {}
+    everybody = {account_id for found in accounts.values() for account_id in found}
+    for account_id, postcode in (
+        Address.objects.filter(account__in=everybody).exclude(postcode="").values_list("account_id", "postcode")
+    ):
+        postcodes.setdefault(account_id, set()).add(normalised_code(postcode))
+    for one in signs:
+        for account_id in {account_id for name in one.names for account_id in accounts.get(name, ())}:
+            is_near = bool(one.postcodes & postcodes.get(account_id, set()))
+            one.add(account_id, *_reason("same name and postcode" if is_near else "same name"))
+
+
+_SIMILAR_NAMES = """
+SELECT wanted.place, account.id
+FROM unnest(%s::int[], %s::text[]) AS wanted(place, name)
+CROSS JOIN LATERAL (
+    SELECT a.id FROM accounts_account a
+    WHERE a.normalised_name %% wanted.name AND a.normalised_name <> wanted.name
+    ORDER BY similarity(a.normalised_name, wanted.name) DESC, a.id
+    LIMIT %s
+) AS account
+"""
+
+
+def _by_similar_name(signs: Sequence[_Signs]) -> None:
+    wanted = [(place, name) for place, one in enumerate(signs) for name in one.names]
+    if not wanted:
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(SIMILAR)])
+        cursor.execute(_SIMILAR_NAMES, [[place for place, _ in wanted], [name for _, name in wanted], CANDIDATES_MAX])
+        for place, account_id in cursor.fetchall():
+            if account_id not in signs[place].found:
+                signs[place].add(account_id, "similar name", _SIMILAR_WEIGHT)

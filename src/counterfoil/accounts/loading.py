@@ -18,11 +18,18 @@ from django.db.models.deletion import RestrictedError
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
+from counterfoil.accounts.derived import (
+    ACCOUNT_COLUMNS,
+    derive_account,
+    derive_contact,
+    derive_tax_identifier,
+)
 from counterfoil.accounts.events import AccountAdded, AccountChanged
 from counterfoil.accounts.models import Account, AccountContact, Address, Contact, TaxIdentifier
+from counterfoil.accounts.rules.tax_ids import normalised_tax_id, tax_country
 from counterfoil.core.errors import Problem
 from counterfoil.core.ids import new_id
-from counterfoil.core.text import NewText, normalised_code, normalised_name, sort_key
+from counterfoil.core.text import NewText, normalised_name
 from counterfoil.plumbing.importers import Kept, Loaded, LoadRow, Verdict
 from counterfoil.plumbing.outbox import emit
 
@@ -71,7 +78,7 @@ def check_accounts(rows: Sequence[LoadRow], options: Mapping[str, Any]) -> list[
             continue
         seen[name] = row.number
         account = known.get(row.number)
-        tax_id = normalised_code(str(row.values.get("tax_id") or ""))
+        tax_id = _tax_id(row)
         if account is None and tax_id in taxed:
             other = taxed[tax_id]
             problem = Problem("tax_id", "same_tax_id", f"{other.legal_name} has this tax id.")
@@ -89,9 +96,14 @@ def _new_country(row: LoadRow, present: str | None) -> bool:
 
 
 def _accounts_by_tax_id(rows: Sequence[LoadRow]) -> dict[str, Account]:
-    wanted = {normalised_code(str(row.values["tax_id"])) for row in rows if row.values.get("tax_id")}
+    wanted = {_tax_id(row) for row in rows} - {""}
     found = TaxIdentifier.objects.filter(normalised__in=wanted).select_related("account")
     return {item.normalised: item.account for item in found}
+
+
+def _tax_id(row: LoadRow) -> str:
+    value = str(row.values.get("tax_id") or "")
+    return normalised_tax_id(tax_country("", value, str(row.values.get("country") or "")), value)
 
 
 def _changes(account: Account, row: LoadRow, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,7 +153,7 @@ def load_accounts(
         if changes:
             for name, value in changes.items():
                 setattr(account, name, value)
-            _normalise(account)
+            derive_account(account)
             if row.number in known:
                 account.version += 1
             changed.append(account)
@@ -167,23 +179,13 @@ def load_accounts(
     ]
 
 
-_UPDATED = [*OWN_COLUMNS, "owner", "terms", "parent", "version", "normalised_name", "normalised_registration",
-            "mail_domain", "sort_key"]  # fmt: skip
+_UPDATED = [*OWN_COLUMNS, "owner", "terms", "parent", "version", *ACCOUNT_COLUMNS]
 
 
 def _fresh(row: LoadRow, options: Mapping[str, Any], at: datetime) -> Account:
     account = Account(id=new_id(), created_at=at, **_own_values(row, options))
-    _normalise(account)
+    derive_account(account)
     return account
-
-
-def _normalise(account: Account) -> None:
-    account.normalised_name = normalised_name(account.legal_name)
-    account.normalised_registration = normalised_code(account.registration_number)
-    account.sort_key = sort_key(account.legal_name)
-    if account.website:
-        domain = account.website.lower().removeprefix("https://").removeprefix("http://").removeprefix("www.")
-        account.mail_domain = domain.split("/")[0]
 
 
 def _parents(rows: Sequence[LoadRow], at: datetime) -> dict[str, UUID]:
@@ -196,7 +198,7 @@ def _parents(rows: Sequence[LoadRow], at: datetime) -> dict[str, UUID]:
     found = dict(Account.objects.filter(normalised_name__in=texts).values_list("normalised_name", "id"))
     missing = [Account(id=new_id(), created_at=at, legal_name=text) for key, text in texts.items() if key not in found]
     for account in missing:
-        _normalise(account)
+        derive_account(account)
     Account.objects.bulk_create(missing, batch_size=1000)
     return {**found, **{account.normalised_name: account.pk for account in missing}}
 
@@ -213,20 +215,14 @@ def _load_details(rows: Sequence[LoadRow], accounts: Mapping[int, Account], on: 
             addresses.append(Address(id=new_id(), created_at=at, account=account, kind="invoice", **address))
         if row.values.get("tax_id"):
             value = str(row.values["tax_id"])
-            tax_ids.append(
-                TaxIdentifier(
-                    id=new_id(),
-                    created_at=at,
-                    account=account,
-                    value=value,
-                    normalised=normalised_code(value),
-                    country=str(row.values.get("country") or ""),
-                )
-            )
+            tax_id = TaxIdentifier(id=new_id(), created_at=at, account=account, value=value)
+            derive_tax_identifier(tax_id, str(row.values.get("country") or ""))
+            tax_ids.append(tax_id)
         email = str(row.values.get("billing_email") or "")
         if email:
             name = str(row.values.get("billing_name") or email)
-            contact = Contact(id=new_id(), created_at=at, name=name, email=email, sort_key=sort_key(name))
+            contact = Contact(id=new_id(), created_at=at, name=name, email=email)
+            derive_contact(contact)
             contacts.append(contact)
             roles.append(
                 AccountContact(
@@ -272,7 +268,7 @@ def unload_accounts(*, actor: Actor, loaded: Sequence[Loaded], on: date, at: dat
         elif one.action == "updated":
             for name, value in one.before.items():
                 setattr(account, name, value)
-            _normalise(account)
+            derive_account(account)
             account.version += 1
             account.save()
         else:
@@ -305,7 +301,7 @@ def add_named_accounts(*, actor: Actor, names: Sequence[str], at: datetime) -> M
     fresh = {name: Account(id=new_id(), created_at=at, legal_name=name[:200], status="customer") for name in names}
     for name, account in fresh.items():
         account.external_id = name[:100]
-        _normalise(account)
+        derive_account(account)
         emit(AccountAdded(account_id=account.pk, name=account.legal_name))
     Account.objects.bulk_create(fresh.values(), batch_size=1000)
     return {name: account.pk for name, account in fresh.items()}

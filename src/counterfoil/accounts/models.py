@@ -284,7 +284,7 @@ class MailLine(models.TextChoices):
 
 
 class AccountContact(Record):
-    """A person's role at an account from ``valid_from`` until before ``valid_to``. A role is never held twice at once."""
+    """A person's role at an account from ``valid_from`` until before ``valid_to``; never held twice at once."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="contact_roles")
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="account_roles")

@@ -57,6 +57,23 @@ def ancestors(account_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
     return chains
 
 
+_HEIGHT = """
+WITH RECURSIVE branch (id, depth) AS (
+    SELECT %s::uuid, 1
+    UNION ALL
+    SELECT a.id, b.depth + 1 FROM branch b JOIN accounts_account a ON a.parent_id = b.id WHERE b.depth < 100
+)
+SELECT max(depth) FROM branch
+"""
+
+
+def height_of(account_id: UUID) -> int:
+    """How many levels the account's branch has, itself included."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HEIGHT, [account_id])
+        return int(cursor.fetchone()[0])
+
+
 def terms_by_key() -> dict[str, UUID]:
     """The ids of the payment terms by key."""
     return dict(PaymentTerms.objects.values_list("key", "id"))
@@ -314,6 +331,25 @@ def get_account(actor: Actor, account_id: UUID) -> Row:
     project_one(actor, ACCOUNT, account)
     assert account is not None
     return _account_rows(actor, [account])[0]
+
+
+def accounts_after(actor: Actor, *, after: UUID | None, take: int, text: str = "") -> list[Row]:
+    """Accounts with an id above ``after``, in the order of their ids: a page by cursor."""
+    accounts = Account.objects.filter(_matches(text)) if text else Account.objects.all()
+    if after is not None:
+        accounts = accounts.filter(id__gt=after)
+    page = accounts.select_related("owner", "parent", "terms").prefetch_related("addresses", "tax_identifiers")
+    return _account_rows(actor, list(page.order_by("id")[:take]))
+
+
+def contacts_after(actor: Actor, *, after: UUID | None, take: int, text: str = "") -> list[Row]:
+    """Contacts with an id above ``after``, in the order of their ids: a page by cursor."""
+    contacts = Contact.objects.all()
+    if text:
+        contacts = contacts.filter(Q(sort_key__contains=sort_key(text)) | Q(email__icontains=text))
+    if after is not None:
+        contacts = contacts.filter(id__gt=after)
+    return project(actor, CONTACT, list(contacts.order_by("id")[:take]))
 
 
 def account_titles(account_ids: Iterable[UUID]) -> dict[UUID, str]:

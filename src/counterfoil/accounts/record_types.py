@@ -38,6 +38,7 @@ ADDRESS_FIELDS = (
 TAX_IDENTIFIER_FIELDS = (
     Field("country", "Country", Kind.COUNTRY, IDENTITY),
     Field("value", "Number", group=IDENTITY, required=True, max_length=40),
+    Field("is_format_valid", "Format is right", Kind.YES_NO, IDENTITY, computed=True),
 )
 
 register(

@@ -10,6 +10,6 @@ ENDPOINTS: dict[str, str] = {
     "POST catalog/<uuid:product_id>/": "catalog.change",
     "GET api/v1/products": "catalog.see",
     "POST api/v1/products": "catalog.change",
-    "GET api/v1/products/<product_id>": "catalog.see",
-    "PATCH api/v1/products/<product_id>": "catalog.change",
+    "GET api/v1/products/<uuid:product_id>": "catalog.see",
+    "PATCH api/v1/products/<uuid:product_id>": "catalog.change",
 }

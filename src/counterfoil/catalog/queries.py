@@ -44,6 +44,12 @@ def list_products(
     return Found(project(actor, KEY, products[offset : offset + limit]), products.count())
 
 
+def products_after(actor: Actor, *, after: UUID | None, take: int) -> list[Row]:
+    """Products with an id above ``after``, in the order of their ids: a page by cursor."""
+    products = Product.objects.filter(id__gt=after) if after is not None else Product.objects.all()
+    return project(actor, KEY, list(products.order_by("id")[:take]))
+
+
 def get_product(actor: Actor, product_id: UUID) -> Row:
     """One product; raises ``NotFound``."""
     return project_one(actor, KEY, Product.objects.filter(id=product_id).first())

@@ -23,4 +23,12 @@ ENDPOINTS: dict[str, str] = {
     "GET invoices/<uuid:invoice_id>/pages/": "invoicing.see",
     "GET invoices/<uuid:invoice_id>/pages/<int:number>.svg": "invoicing.see",
     "GET invoices/<uuid:invoice_id>/document.pdf": "invoicing.see",
+    "GET settings/taxes/": "ledger.see",
+    "GET settings/taxes/new/": "settings.change",
+    "POST settings/taxes/new/": "settings.change",
+    "GET settings/taxes/<uuid:rate_id>/": "ledger.see",
+    "POST settings/taxes/<uuid:rate_id>/": "settings.change",
+    "GET settings/series/": "ledger.see",
+    "GET settings/series/<uuid:series_id>/": "ledger.see",
+    "POST settings/series/<uuid:series_id>/": "settings.change",
 }

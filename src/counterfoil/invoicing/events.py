@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import ClassVar
 from uuid import UUID
 
 from counterfoil.plumbing.events import Event, event
 
 
+class _InvoiceEvent(Event):
+    see: ClassVar[str] = "invoicing.see"
+    topic: ClassVar[str] = "Invoices"
+    icon: ClassVar[str] = "receipt"
+
+
+class _DraftEvent(_InvoiceEvent):
+    icon: ClassVar[str] = "file-pen"
+
+
 @event("invoicing.draft_made")
-class DraftMade(Event):
+class DraftMade(_DraftEvent):
     """``deal_id`` is set when the draft comes from a won deal."""
+
+    words: ClassVar[str] = "Draft made, {total} {currency}"
 
     invoice_id: UUID
     account_id: UUID
@@ -21,14 +34,22 @@ class DraftMade(Event):
 
 
 @event("invoicing.draft_changed")
-class DraftChanged(Event):
+class DraftChanged(_DraftEvent):
+    """``fields`` are the ids of the fields that a person changed."""
+
+    words: ClassVar[str] = "Draft changed: {fields}"
+
     invoice_id: UUID
     account_id: UUID
     fields: tuple[str, ...]
 
 
 @event("invoicing.draft_returned")
-class DraftReturned(Event):
+class DraftReturned(_DraftEvent):
+    words: ClassVar[str] = "Draft returned to sales"
+    detail: ClassVar[str] = "{reason}"
+    icon: ClassVar[str] = "undo-2"
+
     invoice_id: UUID
     account_id: UUID
     deal_id: UUID | None
@@ -36,14 +57,19 @@ class DraftReturned(Event):
 
 
 @event("invoicing.draft_discarded")
-class DraftDiscarded(Event):
+class DraftDiscarded(_DraftEvent):
+    words: ClassVar[str] = "Draft discarded"
+    icon: ClassVar[str] = "trash-2"
+
     invoice_id: UUID
     account_id: UUID
     deal_id: UUID | None
 
 
 @event("invoicing.invoice_issued")
-class InvoiceIssued(Event):
+class InvoiceIssued(_InvoiceEvent):
+    words: ClassVar[str] = "{number} issued, {total} {currency}, due {due_on}"
+
     invoice_id: UUID
     account_id: UUID
     payer_id: UUID
@@ -55,8 +81,11 @@ class InvoiceIssued(Event):
 
 
 @event("invoicing.invoice_sent")
-class InvoiceSent(Event):
+class InvoiceSent(_InvoiceEvent):
     """The mail with the invoice was accepted by the mail server for at least one recipient."""
+
+    words: ClassVar[str] = "{number} sent"
+    icon: ClassVar[str] = "send"
 
     invoice_id: UUID
     account_id: UUID
@@ -65,8 +94,11 @@ class InvoiceSent(Event):
 
 
 @event("invoicing.invoice_settled")
-class InvoiceSettled(Event):
+class InvoiceSettled(_InvoiceEvent):
     """What the invoice owes became less. ``open`` is what remains; zero means paid."""
+
+    words: ClassVar[str] = "{number} settled by {amount} {currency}, {open} {currency} open"
+    icon: ClassVar[str] = "check"
 
     invoice_id: UUID
     account_id: UUID
@@ -78,8 +110,11 @@ class InvoiceSettled(Event):
 
 
 @event("invoicing.invoice_reopened")
-class InvoiceReopened(Event):
+class InvoiceReopened(_InvoiceEvent):
     """Money that had settled the invoice was taken back."""
+
+    words: ClassVar[str] = "{number} owes {amount} {currency} again, {open} {currency} open"
+    icon: ClassVar[str] = "rotate-ccw"
 
     invoice_id: UUID
     account_id: UUID
@@ -91,17 +126,28 @@ class InvoiceReopened(Event):
 
 
 @event("invoicing.invoice_disputed")
-class InvoiceDisputed(Event):
+class InvoiceDisputed(_InvoiceEvent):
+    """The customer disputes the invoice, or (``disputed`` is false) no longer does. ``state`` says it for people."""
+
+    words: ClassVar[str] = "{number} {state}"
+    detail: ClassVar[str] = "{note}"
+    icon: ClassVar[str] = "message-circle-warning"
+
     invoice_id: UUID
     account_id: UUID
     deal_id: UUID | None
     number: str
     disputed: bool
+    state: str
     note: str
 
 
 @event("invoicing.invoice_voided")
-class InvoiceVoided(Event):
+class InvoiceVoided(_InvoiceEvent):
+    words: ClassVar[str] = "{number} made void"
+    detail: ClassVar[str] = "{reason}"
+    icon: ClassVar[str] = "ban"
+
     invoice_id: UUID
     account_id: UUID
     deal_id: UUID | None
@@ -110,8 +156,10 @@ class InvoiceVoided(Event):
 
 
 @event("invoicing.invoice_taken_over")
-class InvoiceTakenOver(Event):
+class InvoiceTakenOver(_InvoiceEvent):
     """A document that another system had issued was recorded."""
+
+    words: ClassVar[str] = "{number} taken over, {total} {currency}, due {due_on}"
 
     invoice_id: UUID
     account_id: UUID

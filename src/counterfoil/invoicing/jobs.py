@@ -5,52 +5,32 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q
-
 from counterfoil.access.actors import Actor
-from counterfoil.activities.queries import mail_causes
 from counterfoil.documents.pdf import render_invoice
-from counterfoil.invoicing import commands
-from counterfoil.invoicing.commands.delivery import mail_cause
-from counterfoil.invoicing.models import Invoice, InvoiceStatus, Origin
-from counterfoil.invoicing.printing import printed_invoice
+from counterfoil.invoicing import commands, queries
+from counterfoil.ledger.days import today_of
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.jobs import enqueue, job, sweep
+from counterfoil.plumbing.jobs import enqueue_many, job, sweep
 
 GRACE = timedelta(minutes=2)
+LOOKED_BACK = timedelta(days=7)
+AT_ONCE = 500
 
 
 @job("invoicing.deliver", queue_name="documents")
 def deliver(invoice_id: str) -> None:
-    """Print the document if it was not printed, then queue its mail if one is asked for."""
+    """Print the document if it was not printed, then queue its mail if one is asked for. Safe to run twice."""
     actor = Actor.system()
-    now = clock.now()
-    invoice = Invoice.objects.select_related("terms", "entity").filter(id=invoice_id).first()
-    if invoice is None or invoice.status != InvoiceStatus.ISSUED or invoice.origin == Origin.IMPORTED:
-        return
-    today = clock.today(invoice.entity.timezone)
-    if invoice.pdf_id is None:
-        lines = list(invoice.lines.order_by("position"))
-        content = render_invoice(printed_invoice(invoice, lines, list(invoice.taxes.order_by("-percent")), today))
-        commands.store_pdf(actor=actor, invoice_id=UUID(invoice_id), content=content)
-    commands.deliver_invoices(actor=actor, invoice_ids=[UUID(invoice_id)], on=today, at=now)
+    unprinted = queries.unprinted(UUID(invoice_id))
+    if unprinted is not None:
+        commands.store_pdf(actor=actor, invoice_id=UUID(invoice_id), content=render_invoice(unprinted))
+    commands.deliver_invoices(actor=actor, invoice_ids=[UUID(invoice_id)], on=today_of(None), at=clock.now())
 
 
 @sweep("invoicing.undelivered_invoices")
 def undelivered_invoices() -> int:
-    """Issued documents without a file, and such as were to be sent and have no mail."""
-    found = 0
-    since = clock.now() - GRACE
-    due = (
-        Invoice.objects.filter(status=InvoiceStatus.ISSUED, issued_at__lt=since)
-        .exclude(origin=Origin.IMPORTED)
-        .filter(Q(pdf=None) | Q(send_requested_at__lt=since, delivery_channel="email"))
-        .order_by("-issued_at")
-    )
-    recent = list(due.filter(Q(pdf=None) | Q(send_requested_at__gt=since - timedelta(days=7)))[:2000])
-    mailed = mail_causes([mail_cause(invoice) for invoice in recent if invoice.send_requested_at is not None])
-    for invoice in recent:
-        if invoice.pdf_id is None or (invoice.send_requested_at is not None and mail_cause(invoice) not in mailed):
-            enqueue("invoicing.deliver", once=f"deliver:{invoice.pk}", invoice_id=invoice.pk)
-            found += 1
-    return found
+    """Issued documents without a file, and such as were to be mailed in the last week and have no mail."""
+    now = clock.now()
+    due = queries.undelivered(issued_before=now - GRACE, asked_since=now - LOOKED_BACK, limit=AT_ONCE)
+    enqueue_many("invoicing.deliver", [{"invoice_id": invoice_id} for invoice_id in due])
+    return len(due)

@@ -83,12 +83,16 @@ class Series(Record):
 
 
 class SeriesCounter(models.Model):
-    """The last number taken of a series in a year. Its row is locked last, in the transaction that issues."""
+    """The last number taken of a series in a year, and the day of it. A pattern without a year counts under year 0.
+
+    Its row is locked last, in the transaction that issues.
+    """
 
     id = models.BigAutoField(primary_key=True)
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="counters")
     year = models.PositiveSmallIntegerField()
     last = models.PositiveIntegerField(default=0)
+    last_on = models.DateField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["series", "year"], name="invoicing_seriescounter_one_per_year")]
@@ -130,8 +134,13 @@ RETURN NEW;
 """
 
 _PARENT_FROZEN = """
-parent := CASE WHEN TG_OP = 'INSERT' THEN NEW.invoice_id ELSE OLD.invoice_id END;
-IF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = parent AND i.status IN ('issued', 'void')) THEN
+IF TG_OP <> 'INSERT' THEN
+    parents := ARRAY[OLD.invoice_id];
+END IF;
+IF TG_OP <> 'DELETE' THEN
+    parents := parents || NEW.invoice_id;
+END IF;
+IF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.status IN ('issued', 'void')) THEN
     RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';
 END IF;
 IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
@@ -147,7 +156,7 @@ def _with_parent() -> list[pgtrigger.Trigger]:
             level=pgtrigger.Row,
             when=pgtrigger.Before,
             operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
-            declare=[("parent", "uuid")],
+            declare=[("parents", "uuid[]")],
             func=_PARENT_FROZEN,
         )
     ]

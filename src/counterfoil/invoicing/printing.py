@@ -1,7 +1,4 @@
-"""An invoice as the documents room prints it:
-
-from frozen blocks when it is issued, from the facts of today as a draft.
-"""
+"""An invoice as the documents room prints it: from frozen blocks when it is issued, from the facts of today as a draft."""
 
 from __future__ import annotations
 
@@ -9,24 +6,49 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from counterfoil.accounts.queries import billing_facts
+from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
 from counterfoil.core.money import Money
 from counterfoil.core.periods import Period
 from counterfoil.documents.printed import Address, Buyer, PrintedInvoice, PrintedLine, PrintedTax, Seller
-from counterfoil.invoicing.blocks import party_block, seller_block, terms_of
-from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax
+from counterfoil.invoicing.blocks import party_block, seller_block
+from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.rules.due import due_date
+from counterfoil.ledger.models import LegalEntity
 
 
-def printed_invoice(
-    invoice: Invoice, lines: Sequence[InvoiceLine], taxes: Sequence[InvoiceTax], on: date
+def printed_document(invoice: Invoice, lines: Sequence[InvoiceLine], taxes: Sequence[InvoiceTax]) -> PrintedInvoice:
+    """An issued document, from what was frozen on it and nothing else."""
+    assert invoice.party is not None and invoice.seller is not None
+    terms = invoice.terms.name if invoice.terms else ""
+    return _printed(invoice, lines, taxes, invoice.party, invoice.seller, terms, invoice.issued_on, invoice.due_on)
+
+
+def printed_draft(
+    invoice: Invoice,
+    lines: Sequence[InvoiceLine],
+    taxes: Sequence[InvoiceTax],
+    facts: BillingFacts,
+    entity: LegalEntity,
+    terms: TermsFact | None,
+    on: date,
 ) -> PrintedInvoice:
-    """The document. A draft shows when it would be due if it were issued ``on``."""
-    is_draft = invoice.status in (InvoiceStatus.DRAFT, InvoiceStatus.RETURNED)
-    party, seller = invoice.party, invoice.seller
-    if party is None or seller is None:
-        party = party_block(billing_facts([invoice.account_id], on)[invoice.account_id].party)
-        seller = seller_block(invoice.entity)
+    """A draft as it would be if it were issued ``on``."""
+    party, seller = party_block(facts.party), seller_block(entity)
+    name = terms.name if terms else ""
+    return _printed(invoice, lines, taxes, party, seller, name, on, due_date(on, terms), is_preview=True)
+
+
+def _printed(
+    invoice: Invoice,
+    lines: Sequence[InvoiceLine],
+    taxes: Sequence[InvoiceTax],
+    party: Mapping[str, Any],
+    seller: Mapping[str, Any],
+    terms: str,
+    issued_on: date | None,
+    due_on: date | None,
+    is_preview: bool = False,
+) -> PrintedInvoice:
     currency = invoice.currency
     return PrintedInvoice(
         kind="credit_note" if invoice.kind == "credit_note" else "invoice",
@@ -36,36 +58,24 @@ def printed_invoice(
         seller=_seller(seller),
         buyer=_buyer(party),
         lines=tuple(_line(line, currency) for line in lines),
-        taxes=tuple(
-            PrintedTax(
-                tax.label, tax.percent, Money.exact(tax.base, currency), Money.exact(tax.amount, currency),
-                tax.category, tax.reason,
-            )
-            for tax in taxes
-        ),
+        taxes=tuple(_tax(tax, currency) for tax in taxes),
         net=Money.exact(invoice.net, currency),
         tax=Money.exact(invoice.tax, currency),
         total=Money.exact(invoice.total, currency),
         paid=Money.zero(currency),
-        issued_on=on if is_draft else invoice.issued_on,
-        due_on=due_date(on, terms_of(invoice)) if is_draft else invoice.due_on,
+        issued_on=issued_on,
+        due_on=due_on,
         service=_period(invoice.service_from, invoice.service_to),
         po_number=invoice.po_number,
-        terms=invoice.terms.name if invoice.terms else "",
+        terms=terms,
         notes=invoice.notes,
-        is_preview=is_draft,
-    )  # fmt: skip
+        is_preview=is_preview,
+    )
 
 
 def _address(block: Mapping[str, Any]) -> Address:
-    return Address(
-        street=block["street"],
-        street_2=block["street_2"],
-        postcode=block["postcode"],
-        city=block["city"],
-        region=block["region"],
-        country=block["country"],
-    )
+    names = ("street", "street_2", "postcode", "city", "region", "country")
+    return Address(**{name: block[name] for name in names})
 
 
 def _seller(block: Mapping[str, Any]) -> Seller:
@@ -80,7 +90,7 @@ def _buyer(block: Mapping[str, Any]) -> Buyer:
     return Buyer(
         legal_name=block["legal_name"],
         address=_address(block),
-        tax_id=", ".join(block["tax_ids"][:1]),
+        tax_id=next(iter(block["tax_ids"]), ""),
         registration_number=block["registration_number"],
         attention=block["attention"],
     )
@@ -91,7 +101,7 @@ def _line(line: InvoiceLine, currency: str) -> PrintedLine:
         position=line.position,
         text=line.description,
         detail=line.detail,
-        quantity=line.quantity.normalize(),
+        quantity=line.quantity,
         unit=line.unit,
         unit_price=line.unit_price,
         discount_percent=line.discount_percent,
@@ -101,6 +111,11 @@ def _line(line: InvoiceLine, currency: str) -> PrintedLine:
         tax_category=line.tax_category,
         service=_period(line.service_from, line.service_to),
     )
+
+
+def _tax(tax: InvoiceTax, currency: str) -> PrintedTax:
+    base, amount = Money.exact(tax.base, currency), Money.exact(tax.amount, currency)
+    return PrintedTax(tax.label, tax.percent, base, amount, tax.category, tax.reason)
 
 
 def _period(start: date | None, end: date | None) -> Period | None:

@@ -24,23 +24,15 @@ from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
 from counterfoil.documents.models import StoredFile
 from counterfoil.documents.pdf import render_preview
-from counterfoil.invoicing.blocks import terms_of
+from counterfoil.documents.printed import PrintedInvoice
 from counterfoil.invoicing.computing import Draft, compute, surroundings
-from counterfoil.invoicing.editing import (
-    OWN_VALUES,
-    apply_values,
-    mark_edited,
-    new_draft,
-    order_of,
-    refresh,
-    replace_lines,
-)
+from counterfoil.invoicing.drafting import apply_values, follow_account, new_draft, order_of
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, Series, TaxRate
-from counterfoil.invoicing.printing import printed_invoice
+from counterfoil.invoicing.printing import printed_document, printed_draft
 from counterfoil.invoicing.rules.due import due_date
 from counterfoil.invoicing.rules.status import status_of
 from counterfoil.ledger.models import LegalEntity
-from counterfoil.ledger.queries import default_entity_id, default_zone
+from counterfoil.ledger.queries import default_zone
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import clean
 
@@ -97,11 +89,13 @@ def list_invoices(
     count = 0
     totals: dict[str, Money] = {}
     opens: dict[str, Money] = {}
-    sums = invoices.order_by().values_list("currency").annotate(Count("id"), Sum("total"), Sum("settled"))
-    for currency, found, total, settled in sums:
+    issued = Q(status=InvoiceStatus.ISSUED)
+    owed = Sum(F("total") - F("settled"), filter=issued, default=Decimal(0))
+    sums = invoices.order_by().values_list("currency").annotate(Count("id"), Sum("total"), owed)
+    for currency, found, total, left in sums:
         count += found
         totals[currency] = Money.exact(total, currency)
-        opens[currency] = Money.exact(total - settled, currency)
+        opens[currency] = Money.exact(left, currency)
     return Found(_rows(actor, page, on), count, totals, opens)
 
 
@@ -356,13 +350,29 @@ def account_balances(actor: Actor, account_ids: Iterable[UUID], today: date | No
 
 
 def preview(actor: Actor, invoice_id: UUID, form: str = "png") -> list[bytes]:
-    """The pages of the true document as pictures."""
+    """The pages of the true document as pictures. A draft is shown as it would be if it were issued today."""
     invoice = Invoice.objects.select_related("terms", "entity").filter(id=invoice_id).first()
     project_one(actor, INVOICE, invoice)
     assert invoice is not None
     lines: list[InvoiceLine] = list(invoice.lines.order_by("position"))
-    printed = printed_invoice(invoice, lines, list(invoice.taxes.order_by("-percent")), local_today())
-    return render_preview(printed, "svg" if form == "svg" else "png")
+    draft = Draft(invoice, lines, list(invoice.taxes.order_by("-percent")))
+    return render_preview(_printed(draft, local_today()), "svg" if form == "svg" else "png")
+
+
+def _printed(draft: Draft, on: date) -> PrintedInvoice:
+    invoice = draft.invoice
+    if invoice.party is not None:
+        return printed_document(invoice, draft.lines, draft.taxes)
+    around = surroundings([invoice.account_id], on)
+    return printed_draft(
+        invoice,
+        draft.lines,
+        draft.taxes,
+        around.facts[invoice.account_id],
+        around.entities[invoice.entity_id],
+        around.terms.get(invoice.terms_id) if invoice.terms_id else None,
+        on,
+    )
 
 
 @dataclass(frozen=True)
@@ -387,30 +397,22 @@ def preview_of_values(
     on = local_today()
     cleaned = clean(INVOICE, values, partial=invoice_id is not None)
     if invoice_id is None:
-        order = order_of(cleaned)
-        entity_id = order.entity_id or default_entity_id()
-        around = surroundings([order.account_id], [entity_id], on)
-        if order.account_id not in around.facts or entity_id not in around.entities:
-            raise NotFound()
-        draft = new_draft(order, entity_id, around.facts[order.account_id], at)
-        changed = apply_values(draft, {name: cleaned[name] for name in OWN_VALUES if cleaned.get(name)})
+        around = surroundings([cleaned["account"]], on)
+        draft = new_draft(order_of(cleaned, around, actor.name), around, at, actor.name)
+        rest = {name: cleaned[name] for name in ("terms", "language", "delivery_channel") if cleaned.get(name)}
+        apply_values(draft, rest, around, actor.name)
     else:
         invoice = Invoice.objects.select_related("entity").filter(id=invoice_id).first()
         project_one(actor, INVOICE, invoice)
         assert invoice is not None
         if invoice.status != InvoiceStatus.DRAFT:
             raise Conflict("not_a_draft", f"{invoice.number or 'This draft'} is no draft any more.")
+        around = surroundings([invoice.account_id], on)
         draft = Draft(invoice, list(invoice.lines.order_by("position")), [])
-        changed = apply_values(draft, cleaned)
-        if "lines" in cleaned:
-            changed += replace_lines(draft, cleaned["lines"])
-        around = surroundings([invoice.account_id], [invoice.entity_id], on)
-    mark_edited(draft.invoice, changed, cleaned, actor.name)
-    refresh(draft, around)
-    draft.invoice.entity = around.entities[draft.invoice.entity_id]
-    totals = compute(draft, around, terms_of(draft.invoice))
-    printed = printed_invoice(draft.invoice, draft.lines, draft.taxes, on)
-    pages = render_preview(printed, "svg" if form == "svg" else "png")
+        apply_values(draft, cleaned, around, actor.name)
+    follow_account(draft, around)
+    totals = compute(draft, around)
+    pages = render_preview(_printed(draft, on), "svg" if form == "svg" else "png")
     return Preview(pages, totals.net, totals.tax, totals.total)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from counterfoil.accounts.models import DeliveryChannel, TaxProfile
 from counterfoil.catalog.models import TaxClass
 from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, Origin, Series, TaxRate
-from counterfoil.invoicing.rules.status import payment_state
+from counterfoil.invoicing.rules.status import status_of
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 
@@ -44,7 +44,12 @@ STATES = [
 def _state(invoice: Any) -> str:
     """Where the document stands on the day as of which a query read it, or else today."""
     on = getattr(invoice, "as_of", None) or clock.today()
-    return payment_state(invoice.status, invoice.total, invoice.settled, invoice.due_on, on)
+    return status_of(invoice.status, invoice.total, invoice.settled, invoice.due_on, on)
+
+
+def _open(invoice: Any) -> Any:
+    """What is still owed; a draft owes nothing."""
+    return invoice.total - invoice.settled if invoice.status == InvoiceStatus.ISSUED else None
 
 
 def _lines(invoice: Any) -> list[dict[str, Any]]:
@@ -99,7 +104,7 @@ register(
             Field("tax", "Tax", Kind.AMOUNT, PRICING, computed=True),
             Field("total", "Total", Kind.AMOUNT, PRICING, computed=True),
             Field("settled", "Settled", Kind.AMOUNT, PRICING, computed=True),
-            Field("open", "Open", Kind.AMOUNT, PRICING, computed=True, read=lambda one: one.total - one.settled),
+            Field("open", "Open", Kind.AMOUNT, PRICING, computed=True, read=_open),
             Field("disputed", "Disputed", Kind.YES_NO, computed=True),
             Field("dispute_note", "Dispute", computed=True),
             Field("returned_reason", "Returned because", computed=True),

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from schwifty import IBAN
+from schwifty import BIC, IBAN
 from schwifty.exceptions import SchwiftyException
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
 from counterfoil.core.errors import Conflict, NotFound, Refusal, Stale
 from counterfoil.core.ids import new_id
+from counterfoil.ledger import events
 from counterfoil.ledger.models import JournalEntry, LedgerAccount, LegalEntity, Posting
 from counterfoil.ledger.rules.entries import EntryOrder, imbalance
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.outbox import frame
+from counterfoil.plumbing.outbox import emit, frame
 
 CHART = (
     ("receivable", "1200", "Receivables", "asset"),
@@ -32,9 +34,15 @@ CHART = (
 )
 
 
+_USUAL = {"currency": "EUR", "timezone": "UTC", "language": "en", "tax_rounding": "per_rate", "layout": "classic"}
+
+
 @command("ledger.post", needs="invoicing.issue")
 def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = None) -> list[UUID]:
-    """Write entries with their postings: three statements, however many entries. Asserts that each sums to zero."""
+    """Write entries with their postings: three statements, however many entries. Asserts that each sums to zero.
+
+    A posting of nothing is left out. Needs no right of its own: it is always the consequence of another command.
+    """
     current = frame.get()
     assert current is not None
     for entry in entries:
@@ -76,12 +84,15 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
 
 def _ledger_accounts(entity_ids: set[UUID]) -> dict[tuple[UUID, str], UUID]:
     rows = LedgerAccount.objects.filter(entity__in=entity_ids).values_list("entity_id", "role", "id")
-    return {(entity_id, role): ledger_account for entity_id, role, ledger_account in rows}
+    return {(entity_id, role): ledger_account_id for entity_id, role, ledger_account_id in rows}
 
 
 @command("ledger.add_entity", needs="settings.change", takes={"values": Takes("ledger.entity")})
 def add_entity(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
-    """Add one of our own companies with its chart of accounts. The first one is the default."""
+    """Add one of our own companies with its chart of accounts. The first one is the default.
+
+    Its series and tax rates follow when invoicing hears of it.
+    """
     columns = _checked(values)
     if not LegalEntity.objects.filter(is_default=True).exists():
         columns["is_default"] = True
@@ -92,6 +103,7 @@ def add_entity(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
     LedgerAccount.objects.bulk_create(
         LedgerAccount(entity=entity, role=role, code=code, name=name, kind=kind) for role, code, name, kind in CHART
     )
+    emit(events.EntityAdded(entity_id=entity.pk, title=entity.name))
     return entity.pk
 
 
@@ -103,15 +115,22 @@ def change_entity(*, actor: Actor, entity_id: UUID, values: Mapping[str, Any], v
         raise NotFound()
     if version is not None and entity.version != version:
         raise Stale()
-    columns = _checked(values)
+    columns = {name: value for name, value in _checked(values).items() if getattr(entity, name) != value}
+    if not columns:
+        return
     if columns.get("is_default"):
         LegalEntity.objects.filter(is_default=True).exclude(id=entity_id).update(is_default=False)
-    elif "is_default" in columns and entity.is_default:
-        raise Refusal("one_default", "Make another company the default one instead.", "is_default")
     for name, value in columns.items():
         setattr(entity, name, value)
+    if not (entity.is_default and entity.is_active) and not _another_default(entity):
+        raise Refusal("one_default", "Make another company the default one instead.", "is_default")
     entity.version += 1
     _save(entity, is_new=False)
+    emit(events.EntityChanged(entity_id=entity.pk, title=entity.name, fields=tuple(sorted(columns))))
+
+
+def _another_default(entity: LegalEntity) -> bool:
+    return LegalEntity.objects.filter(is_default=True, is_active=True).exclude(id=entity.pk).exists()
 
 
 @command("ledger.install_defaults", needs="settings.change")
@@ -123,6 +142,7 @@ def install_defaults(*, actor: Actor) -> None:
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with IBAN and colour in their usual form; refused when they cannot be right."""
     columns = dict(values)
     iban = columns.get("iban")
     if iban:
@@ -130,6 +150,19 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
             columns["iban"] = str(IBAN(iban))
         except SchwiftyException:
             raise Refusal("not_an_iban", "This is not a valid IBAN; its check digits do not fit.", "iban") from None
+    if columns.get("bic"):
+        try:
+            columns["bic"] = str(BIC(columns["bic"]))
+        except SchwiftyException:
+            raise Refusal("not_a_bic", "This is not a valid BIC.", "bic") from None
+    colour = columns.get("accent_colour")
+    if colour == "":
+        del columns["accent_colour"]
+    elif colour is not None and not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise Refusal("not_a_colour", "A colour is written as # and six digits, such as #1f5d46.", "accent_colour")
+    for name, usual in _USUAL.items():
+        if columns.get(name) == "":
+            columns[name] = usual
     return columns
 
 

@@ -1,19 +1,25 @@
-"""Our own companies, and what the books say of customers."""
+"""Our own companies, and what the books say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project, project_one
 from counterfoil.core.errors import Refusal
+from counterfoil.core.money import Money
 from counterfoil.ledger.models import LegalEntity, Posting
 
 KEY = "ledger.entity"
+
+
+# For an actor ----------------------------------------------------------------------------------------------------------
 
 
 def list_entities(actor: Actor) -> list[Row]:
@@ -21,20 +27,64 @@ def list_entities(actor: Actor) -> list[Row]:
     return project(actor, KEY, LegalEntity.objects.order_by("-is_default", "name"))
 
 
+def entities_after(actor: Actor, *, after: UUID | None, take: int) -> list[Row]:
+    """The entities with an id above ``after``: a page by cursor."""
+    found = LegalEntity.objects.order_by("id")
+    return project(actor, KEY, (found.filter(id__gt=after) if after else found)[:take])
+
+
 def get_entity(actor: Actor, entity_id: UUID) -> Row:
     """One legal entity; raises ``NotFound``."""
     return project_one(actor, KEY, LegalEntity.objects.filter(id=entity_id).first())
 
 
-def default_entity_id() -> UUID:
-    """The entity that issues what names no other. For other rooms' commands."""
-    found = (
-        LegalEntity.objects.filter(is_active=True).order_by("-is_default", "created_at").values_list("id", flat=True)
-    )
-    first = found.first()
-    if first is None:
+@dataclass(frozen=True)
+class BookLine:
+    """One posting as an accountant reads it. Debit is positive, credit negative."""
+
+    posted_on: date
+    memo: str
+    code: str
+    name: str
+    amount: Money
+
+
+def postings_of(actor: Actor, document_id: UUID) -> list[BookLine]:
+    """What the books say of one document, oldest first. Nothing for an actor who may not see postings."""
+    if not actor.may("ledger.see") or "pricing" not in actor.reads:
+        return []
+    postings = Posting.objects.filter(entry__document_id=document_id).select_related("entry", "ledger_account")
+    return [
+        BookLine(
+            posting.entry.posted_on,
+            posting.entry.memo,
+            posting.ledger_account.code,
+            posting.ledger_account.name,
+            Money.exact(posting.amount, posting.currency),
+        )
+        for posting in postings.order_by("entry__created_at", "entry_id", "id")
+    ]
+
+
+# For other rooms' commands ---------------------------------------------------------------------------------------------
+
+
+def entities() -> dict[UUID, LegalEntity]:
+    """Every entity by its id; there are few."""
+    return {entity.pk: entity for entity in LegalEntity.objects.all()}
+
+
+def default_of(known: Sequence[LegalEntity]) -> UUID:
+    """Of these entities, the one that issues what names no other."""
+    active = [entity for entity in known if entity.is_active]
+    if not active:
         raise Refusal("no_entity", "There is no company yet that issues invoices. Add one in the settings.", "entity")
-    return first
+    return min(active, key=lambda entity: (not entity.is_default, entity.created_at, entity.pk)).pk
+
+
+def default_entity_id() -> UUID:
+    """The entity that issues what names no other."""
+    return default_of(list(LegalEntity.objects.filter(is_active=True)))
 
 
 def default_zone() -> str:
@@ -43,14 +93,26 @@ def default_zone() -> str:
     return found.values_list("timezone", flat=True).first() or "UTC"
 
 
+def zone_of(entity_id: UUID) -> str:
+    """The time zone of a company, whose day its documents bear."""
+    return LegalEntity.objects.filter(id=entity_id).values_list("timezone", flat=True).first() or "UTC"
+
+
 def balances(role: str, account_ids: Sequence[UUID]) -> dict[UUID, dict[str, Decimal]]:
-    """What the books say on the ledger account of a role by customer and currency. For other rooms' checks."""
-    rows = (
-        Posting.objects.filter(ledger_account__role=role, account__in=account_ids)
-        .values_list("account_id", "currency")
-        .annotate(balance=Sum("amount"))
-    )
+    """What the books say on the ledger account of a role by customer and currency."""
+    return _by_account(Posting.objects.filter(ledger_account__role=role, account__in=account_ids))
+
+
+def balance_by_account(role: str, on: date | None = None) -> dict[UUID, dict[str, Decimal]]:
+    """The balance of the ledger account of a role by customer and currency, at the end of a day or of all time."""
+    postings = Posting.objects.filter(ledger_account__role=role, account__isnull=False)
+    return _by_account(postings.filter(entry__posted_on__lte=on) if on else postings)
+
+
+def _by_account(postings: QuerySet[Posting]) -> dict[UUID, dict[str, Decimal]]:
+    rows = postings.order_by().values_list("account_id", "currency").annotate(balance=Sum("amount"))
     found: dict[UUID, dict[str, Decimal]] = {}
     for account_id, currency, balance in rows:
+        assert account_id is not None
         found.setdefault(account_id, {})[currency] = balance
     return found

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 from uuid import UUID
 
 from counterfoil.plumbing.events import Event, event
 
 
+class _PaymentEvent(Event):
+    see: ClassVar[str] = "payments.see"
+    topic: ClassVar[str] = "Payments"
+    icon: ClassVar[str] = "banknote"
+
+
 @event("payments.payment_recorded")
-class PaymentRecorded(Event):
+class PaymentRecorded(_PaymentEvent):
+    words: ClassVar[str] = "Payment recorded, {amount} {currency}"
+
     payment_id: UUID
     account_id: UUID
     invoice_ids: tuple[UUID, ...]
@@ -20,7 +29,9 @@ class PaymentRecorded(Event):
 
 
 @event("payments.payment_allocated")
-class PaymentAllocated(Event):
+class PaymentAllocated(_PaymentEvent):
+    words: ClassVar[str] = "{amount} {currency} of a payment allocated"
+
     payment_id: UUID
     account_id: UUID
     invoice_ids: tuple[UUID, ...]
@@ -29,7 +40,10 @@ class PaymentAllocated(Event):
 
 
 @event("payments.allocation_undone")
-class AllocationUndone(Event):
+class AllocationUndone(_PaymentEvent):
+    words: ClassVar[str] = "Allocation of {amount} {currency} undone"
+    icon: ClassVar[str] = "undo-2"
+
     payment_id: UUID
     account_id: UUID
     invoice_ids: tuple[UUID, ...]
@@ -38,8 +52,12 @@ class AllocationUndone(Event):
 
 
 @event("payments.payment_undone")
-class PaymentUndone(Event):
+class PaymentUndone(_PaymentEvent):
     """The payment was recorded by mistake."""
+
+    words: ClassVar[str] = "Payment of {amount} {currency} undone"
+    detail: ClassVar[str] = "{reason}"
+    icon: ClassVar[str] = "undo-2"
 
     payment_id: UUID
     account_id: UUID
@@ -50,8 +68,12 @@ class PaymentUndone(Event):
 
 
 @event("payments.payment_failed")
-class PaymentFailed(Event):
+class PaymentFailed(_PaymentEvent):
     """Money that had been recorded did not arrive or came back: ``kind`` is failed or bounced."""
+
+    words: ClassVar[str] = "Payment of {amount} {currency} {kind}"
+    detail: ClassVar[str] = "{reason}"
+    icon: ClassVar[str] = "circle-x"
 
     payment_id: UUID
     account_id: UUID

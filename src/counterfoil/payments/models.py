@@ -1,7 +1,8 @@
-"""Money received, and which invoices it settles. Allocations are added and never changed: an undo is a counter-entry."""
+"""Money received, and which invoices it settles. Allocations are added, never changed: an undo is a counter-entry."""
 
 from __future__ import annotations
 
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
@@ -25,7 +26,11 @@ class PaymentStatus(models.TextChoices):
 
 
 class Payment(Record):
-    """Money from a payer. ``allocated`` is the sum of its allocations; the rest is the payer's credit."""
+    """Money from a payer. ``allocated`` is the sum of its allocations; the rest is the payer's credit.
+
+    ``external_id`` is the payment's name in another system, ``request_key`` the form or program that asked for it: each
+    is taken once.
+    """
 
     entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
     payer = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
@@ -38,6 +43,7 @@ class Payment(Record):
     reference = models.CharField(max_length=140, blank=True, default="")
     note = models.CharField(max_length=500, blank=True, default="")
     external_id = models.CharField(max_length=100, blank=True, default="")
+    request_key = models.CharField(max_length=100, blank=True, default="")
     ended_on = models.DateField(null=True)
     ended_reason = models.CharField(max_length=300, blank=True, default="")
 
@@ -57,10 +63,14 @@ class Payment(Record):
                 condition=~Q(external_id="") & ~Q(status="undone"),
                 name="payments_payment_external_id_once",
             ),
+            models.UniqueConstraint(
+                fields=["request_key"], condition=~Q(request_key=""), name="payments_payment_request_once"
+            ),
             exact_amounts("amount", "allocated", name="payments_payment_exact"),
         ]
         indexes = [
             models.Index(fields=["payer", "received_on"], name="payments_payment_by_payer"),
+            models.Index(fields=["received_on", "id"], name="payments_payment_by_day"),
             models.Index(
                 fields=["payer"],
                 condition=Q(status="received") & Q(allocated__lt=F("amount")),
@@ -69,8 +79,23 @@ class Payment(Record):
         ]
 
 
+_SUM_IS_ALLOCATED = """
+IF EXISTS (
+    SELECT 1 FROM payments_payment p WHERE p.id IN (SELECT n.payment_id FROM new_rows n)
+    AND p.allocated <> (SELECT COALESCE(SUM(a.amount), 0) FROM payments_allocation a WHERE a.payment_id = p.id)
+) THEN
+    RAISE EXCEPTION 'the allocations of a payment do not sum to what it has allocated' USING ERRCODE = 'CF004';
+END IF;
+RETURN NULL;
+"""
+
+
 class Allocation(models.Model):
-    """So much of a payment settles so much of an invoice. A counter-entry has the negative amount and names what it undoes."""
+    """So much of a payment settles so much of an invoice.
+
+    A counter-entry has the negative amount and names what it undoes. The payment's row is written first: the database
+    refuses an allocation that its payment does not count.
+    """
 
     id = models.UUIDField(primary_key=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="allocations")
@@ -83,7 +108,17 @@ class Allocation(models.Model):
     by_name = models.CharField(max_length=200)
 
     class Meta:
-        triggers = [append_only()]
+        triggers = [
+            append_only(),
+            pgtrigger.Trigger(
+                name="sum_is_allocated",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
+                func=_SUM_IS_ALLOCATED,
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=(Q(amount__gt=0) & Q(undoes=None)) | (Q(amount__lt=0) & Q(undoes__isnull=False)),

@@ -59,7 +59,7 @@ class TermsFact:
 
 @dataclass(frozen=True)
 class BillingFacts:
-    """Everything that a draft takes from an account. The party and the tax profile are those of the invoiced account."""
+    """All that a draft takes from an account. The party and the tax profile are those of the invoiced account."""
 
     account_id: UUID
     legal_name: str

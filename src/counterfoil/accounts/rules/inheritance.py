@@ -46,9 +46,18 @@ def resolve(chain: Sequence[Said[T]], default: T, subject: str) -> Sourced[T]:
     return Sourced(default, DEFAULT, f"Company default · {subject}")
 
 
+LEVELS_MAX = 20
+"""How many accounts may stand above one another. More than any group of companies has; it keeps every walk short."""
+
+
 def would_be_circle(account_id: UUID, ancestors_of_parent: Sequence[UUID]) -> bool:
     """Whether giving the account this parent would make it its own ancestor.
 
     ``ancestors_of_parent`` includes the parent.
     """
     return account_id in ancestors_of_parent
+
+
+def would_be_too_deep(height: int, ancestors_of_parent: Sequence[UUID]) -> bool:
+    """Whether the account's branch of ``height`` levels, itself included, is too tall to hang below that parent."""
+    return height + len(ancestors_of_parent) > LEVELS_MAX

@@ -19,7 +19,8 @@ STANDING_FOR = frozenset({"link", "choice", "country"})
 class MappedColumn:
     """A column of the file and what its cells are.
 
-    ``clean`` takes a text and gives the value or raises ``ValueError`` with a code and a sentence; ``known`` gives what a
+    ``clean`` takes a text and gives the value or raises ``ValueError`` with a code and a sentence; ``known`` gives what
+    a
     text stands for; a text of ``may_be_new`` that is not known goes on as a ``NewText``.
     """
 

@@ -9,19 +9,20 @@ from uuid import UUID
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.accounts.queries import billing_facts
-from counterfoil.accounts.rules.facts import Recipient
-from counterfoil.activities.commands import queue_mail
+from counterfoil.accounts.rules.facts import BillingFacts
+from counterfoil.activities.commands import finish_tasks, open_task, queue_mail
 from counterfoil.activities.rules.orders import NewRecipient
-from counterfoil.core.errors import Conflict, NotFound, Refusal
+from counterfoil.core.errors import Conflict, NotFound, Problem
 from counterfoil.documents.commands import store_file
-from counterfoil.documents.mail_texts import invoice_mail
 from counterfoil.invoicing import events
+from counterfoil.invoicing.mailing import mail_of, recipients_of, sender_of
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
-from counterfoil.invoicing.printing import printed_invoice
-from counterfoil.plumbing.jobs import enqueue
+from counterfoil.invoicing.rules.checks import CHANNELS
+from counterfoil.plumbing.jobs import enqueue_many
 from counterfoil.plumbing.outbox import emit
 
 PDF = "application/pdf"
+KEY = "invoicing.invoice"
 
 
 @command("invoicing.store_pdf", needs="invoicing.issue")
@@ -30,6 +31,8 @@ def store_pdf(*, actor: Actor, invoice_id: UUID, content: bytes) -> UUID:
     invoice = Invoice.objects.select_for_update().filter(id=invoice_id).first()
     if invoice is None:
         raise NotFound()
+    if invoice.status != InvoiceStatus.ISSUED:
+        raise Conflict("not_issued", "Only an issued document has a file.")
     if invoice.pdf_id is not None:
         return invoice.pdf_id
     file_id = store_file(
@@ -41,19 +44,50 @@ def store_pdf(*, actor: Actor, invoice_id: UUID, content: bytes) -> UUID:
 
 @command("invoicing.send_invoices", needs="invoicing.issue")
 def send_invoices(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) -> None:
-    """Ask for the mail of issued documents, again if it was sent before. Each request makes one mail."""
-    invoices = list(Invoice.objects.select_for_update().filter(id__in=list(invoice_ids)).order_by("id"))
-    if len(invoices) < len(set(invoice_ids)):
+    """Ask for the mail of issued documents, again if it was sent before. Each request makes one mail.
+
+    Refused for documents that go another way, and for those that another system issued: there is no file of them.
+    """
+    wanted = set(invoice_ids)
+    invoices = list(Invoice.objects.select_for_update().filter(id__in=wanted).order_by("id"))
+    if len(invoices) < len(wanted):
         raise NotFound()
-    for invoice in invoices:
-        if invoice.status != InvoiceStatus.ISSUED:
-            raise Conflict("not_issued", "Only an issued document can be sent.", str(invoice.pk))
-        if invoice.delivery_channel != "email":
-            text = f"This customer gets invoices by {invoice.delivery_channel}; there is no mail to send."
-            raise Refusal("not_by_mail", text, str(invoice.pk))
-    Invoice.objects.filter(id__in=[invoice.pk for invoice in invoices]).update(send_requested_at=at)
-    for invoice in invoices:
-        enqueue("invoicing.deliver", invoice_id=invoice.pk)
+    problems = [problem for invoice in invoices if (problem := _not_sendable(invoice)) is not None]
+    if problems:
+        raise Conflict(problems[0].code, problems[0].message, problems[0].field, problems)
+    Invoice.objects.filter(id__in=wanted).update(send_requested_at=at)
+    enqueue_many("invoicing.deliver", [{"invoice_id": invoice.pk} for invoice in invoices])
+
+
+def _not_sendable(invoice: Invoice) -> Problem | None:
+    field = str(invoice.pk)
+    if invoice.status != InvoiceStatus.ISSUED:
+        return Problem(field, "not_issued", "Only an issued document can be sent.")
+    if invoice.origin == "imported":
+        return Problem(field, "not_ours", f"{invoice.number} was issued by another system, which has its file.")
+    if invoice.delivery_channel != "email":
+        way = CHANNELS.get(invoice.delivery_channel, f"by {invoice.delivery_channel}")
+        return Problem(field, "not_by_mail", f"The customer gets {invoice.number} {way}; there is no mail to send.")
+    return None
+
+
+@command("invoicing.deliver_invoices", needs="invoicing.issue")
+def deliver_invoices(*, actor: Actor, invoice_ids: Sequence[UUID], on: date, at: datetime) -> None:
+    """Queue the mail that was asked for, to the billing contacts of the account that it is sent to: one mail, To and Cc.
+
+    Asking twice for the same request makes one mail. Documents without a file wait. For one that goes by post, and for one
+    that nobody would receive, a task is opened instead, so that it does not end here unseen.
+    """
+    invoices = Invoice.objects.select_for_update(of=("self",)).filter(
+        id__in=list(invoice_ids), status=InvoiceStatus.ISSUED, send_requested_at__isnull=False, pdf__isnull=False
+    )
+    due = list(invoices.select_related("terms").order_by("id"))
+    facts = billing_facts([invoice.account_id for invoice in due], on)
+    for invoice in due:
+        if invoice.delivery_channel == "email":
+            _mail(actor, invoice, facts[invoice.account_id], at)
+        elif invoice.delivery_channel == "post":
+            _post_by_hand(actor, invoice)
 
 
 def mail_cause(invoice: Invoice) -> str:
@@ -62,58 +96,67 @@ def mail_cause(invoice: Invoice) -> str:
     return f"invoice:{invoice.pk}:{invoice.send_requested_at.isoformat()}"
 
 
-@command("invoicing.deliver_invoices", needs="invoicing.issue")
-def deliver_invoices(*, actor: Actor, invoice_ids: Sequence[UUID], on: date, at: datetime) -> None:
-    """Queue the mail that was asked for, to the billing contacts of the account it is sent to: one mail, To and Cc.
-
-    Asking twice for the same request makes one mail. Documents without a file wait; those that go another way have
-    none.
-    """
-    invoices = Invoice.objects.select_for_update(of=("self",)).filter(id__in=list(invoice_ids)).order_by("id")
-    for invoice in invoices.select_related("terms", "entity"):
-        if invoice.send_requested_at is None or invoice.pdf_id is None or invoice.delivery_channel != "email":
-            continue
-        people = [
-            NewRecipient(person.line, person.email, person.name, person.contact_id)
-            for person in _recipients(invoice, on)
-        ]
-        if not people:
-            continue
-        printed = printed_invoice(
-            invoice, list(invoice.lines.order_by("position")), list(invoice.taxes.order_by("-percent")), on
+def _mail(actor: Actor, invoice: Invoice, facts: BillingFacts, at: datetime) -> None:
+    people = recipients_of(facts)
+    nobody = f"unsent:{invoice.pk}"
+    if not people:
+        _open_task(
+            actor,
+            invoice,
+            title=f"Nobody can receive {invoice.number}",
+            detail="No billing contact has an e-mail address that works. Once there is one, the invoice goes out by itself.",
+            cause=nobody,
         )
-        first = people[0].name if len(people) == 1 else ""
-        text = invoice_mail(printed, first)
-        sender = (invoice.seller or {}).get("email") or "billing@localhost"
-        queue_mail(
-            actor=actor,
-            cause=mail_cause(invoice),
-            sender=f"{(invoice.seller or {}).get('legal_name', '')} <{sender}>",
-            reply_to=sender,
-            subject=text.subject,
-            body=text.body,
-            recipients=people,
-            attachment_ids=[invoice.pdf_id],
-            record_key="invoicing.invoice",
-            record_id=invoice.pk,
-            account_id=invoice.account_id,
-            at=at,
-        )
+        return
+    text = mail_of(invoice, people)
+    sender, reply_to = sender_of(invoice)
+    queue_mail(
+        actor=actor,
+        cause=mail_cause(invoice),
+        sender=sender,
+        reply_to=reply_to,
+        subject=text.subject,
+        body=text.body,
+        recipients=[NewRecipient(one.line, one.email, one.name, one.contact_id) for one in people],
+        attachment_ids=[invoice.pdf_id] if invoice.pdf_id else [],
+        record_key=KEY,
+        record_id=invoice.pk,
+        account_id=invoice.account_id,
+        at=at,
+    )
+    finish_tasks(actor=actor, cause=nobody, outcome="The invoice was mailed.", at=at)
 
 
-def _recipients(invoice: Invoice, on: date) -> list[Recipient]:
-    """Billing contacts with an address that works; the same address stands once, To before Cc."""
-    facts = billing_facts([invoice.account_id], on)[invoice.account_id]
-    found: dict[str, Recipient] = {}
-    for person in facts.deliverable:
-        found.setdefault(person.email.lower(), person)
-    return list(found.values())
+def _post_by_hand(actor: Actor, invoice: Invoice) -> None:
+    _open_task(
+        actor,
+        invoice,
+        title=f"Print {invoice.number} and post it",
+        detail="This customer gets invoices by post.",
+        cause=f"post:{invoice.pk}",
+    )
+
+
+def _open_task(actor: Actor, invoice: Invoice, *, title: str, detail: str, cause: str) -> None:
+    open_task(
+        actor=actor,
+        kind="to_do",
+        title=title,
+        detail=detail,
+        record_key=KEY,
+        record_id=invoice.pk,
+        record_title=invoice.number,
+        account_id=invoice.account_id,
+        amount=invoice.total,
+        currency=invoice.currency,
+        cause=cause,
+    )
 
 
 @command("invoicing.mark_sent", needs="invoicing.issue")
 def mark_sent(*, actor: Actor, invoice_id: UUID) -> None:
     """Say on the timeline that the mail with this invoice was accepted. The state itself is the mail's."""
-    invoice = Invoice.objects.filter(id=invoice_id).first()
+    invoice = Invoice.objects.filter(id=invoice_id).only("account_id", "deal_id", "number").first()
     if invoice is None:
         return
     emit(

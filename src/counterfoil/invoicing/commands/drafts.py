@@ -2,53 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from counterfoil.access.actors import Actor
-from counterfoil.access.door import Takes, command
+from counterfoil.access.door import Takes, check, command
 from counterfoil.activities.commands import open_task
-from counterfoil.core.errors import Conflict, NotFound, Refusal, Stale
+from counterfoil.core.errors import Conflict, NotFound, Problem, Stale
 from counterfoil.invoicing import events
-from counterfoil.invoicing.blocks import terms_of
-from counterfoil.invoicing.computing import Draft, compute, surroundings
-from counterfoil.invoicing.editing import (
-    OWN_VALUES,
-    apply_values,
-    mark_edited,
-    new_draft,
-    order_of,
-    refresh,
-    replace_lines,
-)
-from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax
+from counterfoil.invoicing.computing import Draft, Surroundings, compute, surroundings
+from counterfoil.invoicing.drafting import apply_values, follow_account, new_draft, order_of
+from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin
 from counterfoil.invoicing.rules.orders import DraftOrder
-from counterfoil.ledger.queries import default_entity_id
+from counterfoil.plumbing.bulk import update_rows
 from counterfoil.plumbing.outbox import emit
+
+REASON_MAX = 500
+RECHECKED_AT_ONCE = 500
+
+CURRENT_COLUMNS = (
+    "invoiced_account", "payer", "send_to", "terms", "language", "delivery_channel", "tax_profile",
+    "tax_exemption_reason", "net", "tax", "total", "checks", "is_clean", "sources",
+)  # fmt: skip
+"""What a draft takes over from its account and from the rules."""
+FIGURES = ("net", "tax", "tax_label", "tax_percent", "tax_category", "sources")
+"""What the rules set on a line."""
+
+# Drafts of the accounts that these ids name, and of all accounts below them, which may inherit.
+_TOUCHED_BY = """
+WITH RECURSIVE below (id) AS (
+    SELECT unnest(%s::uuid[])
+    UNION
+    SELECT a.id FROM accounts_account a JOIN below b ON a.parent_id = b.id
+)
+SELECT i.id FROM invoicing_invoice i
+WHERE i.status = 'draft' AND (i.account_id IN (SELECT id FROM below)
+    OR i.invoiced_account_id = ANY(%s) OR i.payer_id = ANY(%s) OR i.send_to_id = ANY(%s))
+ORDER BY i.id LIMIT %s FOR UPDATE OF i SKIP LOCKED
+"""
+
+
+# Making ----------------------------------------------------------------------------------------------------------------
 
 
 @command("invoicing.draft_invoices", needs="invoicing.draft")
 def draft_invoices(*, actor: Actor, orders: Sequence[DraftOrder], on: date, at: datetime) -> list[UUID]:
-    """Make one draft per order, in a fixed number of statements.
+    """Make one draft per order, in a fixed number of statements. Every value names its source.
 
-    Every value names its source. Issues and sends nothing.
+    Issues and sends nothing.
     """
-    default = default_entity_id() if any(order.entity_id is None for order in orders) else None
-    entities = [order.entity_id or default for order in orders]
-    around = surroundings(
-        (order.account_id for order in orders), (entity for entity in entities if entity is not None), on
-    )
+    around = surroundings((order.account_id for order in orders), on)
+    return _make(orders, around, at, actor)
+
+
+@command("invoicing.add_draft", needs="invoicing.draft", takes={"values": Takes("invoicing.invoice")})
+def add_draft(*, actor: Actor, values: Mapping[str, Any], on: date, at: datetime) -> UUID:
+    """Make a draft by hand. What ``values`` does not say comes from the account."""
+    around = surroundings([values["account"]], on)
+    order = order_of(values, around, actor.name)
+    rest = {name: values[name] for name in ("terms", "language", "delivery_channel") if values.get(name)}
+    return _make([order], around, at, actor, rest)[0]
+
+
+def _make(
+    orders: Sequence[DraftOrder], around: Surroundings, at: datetime, actor: Actor, rest: Mapping[str, Any] | None = None
+) -> list[UUID]:
     drafts = []
-    for order, entity_id in zip(orders, entities, strict=True):
-        facts = around.facts.get(order.account_id)
-        if facts is None or entity_id is None or entity_id not in around.entities:
-            raise NotFound(field="account" if facts is None else "entity")
-        draft = new_draft(order, entity_id, facts, at)
-        compute(draft, around, facts.terms.value)
+    for order in orders:
+        draft = new_draft(order, around, at, actor.name)
+        if rest:
+            apply_values(draft, rest, around, actor.name)
+        compute(draft, around)
         drafts.append(draft)
-    _insert(drafts)
+    Invoice.objects.bulk_create([draft.invoice for draft in drafts], batch_size=500)
+    InvoiceLine.objects.bulk_create([line for draft in drafts for line in draft.lines], batch_size=1000)
+    InvoiceTax.objects.bulk_create([tax for draft in drafts for tax in draft.taxes], batch_size=1000)
     for draft in drafts:
         invoice = draft.invoice
         emit(
@@ -63,141 +95,181 @@ def draft_invoices(*, actor: Actor, orders: Sequence[DraftOrder], on: date, at: 
     return [draft.invoice.pk for draft in drafts]
 
 
-def _insert(drafts: Sequence[Draft]) -> None:
-    Invoice.objects.bulk_create([draft.invoice for draft in drafts], batch_size=500)
-    InvoiceLine.objects.bulk_create([line for draft in drafts for line in draft.lines], batch_size=1000)
-    InvoiceTax.objects.bulk_create([tax for draft in drafts for tax in draft.taxes], batch_size=1000)
-
-
-@command("invoicing.add_draft", needs="invoicing.draft", takes={"values": Takes("invoicing.invoice")})
-def add_draft(*, actor: Actor, values: Mapping[str, Any], on: date, at: datetime) -> UUID:
-    """Make a draft by hand. What ``values`` does not say comes from the account."""
-    (invoice_id,) = draft_invoices(actor=actor, orders=[order_of(values)], on=on, at=at)
-    rest = {name: values[name] for name in OWN_VALUES if values.get(name)}
-    if rest:
-        change_draft(actor=actor, invoice_id=invoice_id, values=rest, version=None, on=on)
-    return invoice_id
+# Changing --------------------------------------------------------------------------------------------------------------
 
 
 @command("invoicing.change_draft", needs="invoicing.draft", takes={"values": Takes("invoicing.invoice", partial=True)})
 def change_draft(*, actor: Actor, invoice_id: UUID, values: Mapping[str, Any], version: int | None, on: date) -> None:
-    """Change what ``values`` names;
+    """Change what ``values`` names; lines are replaced as a whole. The rest is worked out anew from the account as it is.
 
-    lines are replaced as a whole. The rest is worked out anew from the account as it is now.
-
-    Each changed field says from then on that a person edited it, and counts as a touch when the draft comes from a
-    deal.
+    Each changed field says from then on that a person edited it, and counts as a touch when the draft comes from a deal.
     """
     draft = load_draft(invoice_id, version)
     invoice = draft.invoice
-    if values.get("account") not in (None, invoice.account_id):
-        raise Refusal("fixed", "A draft stays with its customer. Discard it and make another one.", "account")
-    changed = apply_values(draft, values)
-    if "lines" in values:
-        changed += replace_lines(draft, values["lines"])
+    around = surroundings([invoice.account_id], on)
+    changed = apply_values(draft, values, around, actor.name)
     if not changed:
         return
-    mark_edited(invoice, changed, values, actor.name)
-    around = surroundings([invoice.account_id], [invoice.entity_id], on)
-    refresh(draft, around)
-    compute(draft, around, terms_of(invoice))
+    if invoice.origin == Origin.DEAL:
+        invoice.touched = sorted({*invoice.touched, *changed})
+    make_current([draft], around)
     invoice.version += 1
-    save_draft(draft)
+    _save(draft)
     emit(events.DraftChanged(invoice_id=invoice.pk, account_id=invoice.account_id, fields=tuple(sorted(changed))))
+
+
+def _save(draft: Draft) -> None:
+    """Write the draft with its lines and taxes."""
+    draft.invoice.save()
+    InvoiceLine.objects.filter(invoice=draft.invoice).exclude(id__in=[line.pk for line in draft.lines]).delete()
+    written = [field.name for field in InvoiceLine._meta.concrete_fields if field.name not in ("id", "created_at")]
+    InvoiceLine.objects.bulk_create(draft.lines, update_conflicts=True, unique_fields=["id"], update_fields=written)
+    replace_taxes([draft])
+
+
+def replace_taxes(drafts: Sequence[Draft]) -> None:
+    """Write the tax rows of drafts anew."""
+    InvoiceTax.objects.filter(invoice__in=[draft.invoice.pk for draft in drafts]).delete()
+    InvoiceTax.objects.bulk_create([tax for draft in drafts for tax in draft.taxes], batch_size=1000)
+
+
+@command("invoicing.recheck_drafts", needs="invoicing.draft")
+def recheck_drafts(*, actor: Actor, account_ids: Sequence[UUID], on: date) -> int:
+    """Work out anew the drafts that take anything from these accounts; answers how many changed.
+
+    A draft that somebody is changing or issuing in this moment is left alone: that works it out anew too. The version
+    rises only where a value changed, so that new findings alone disturb nobody who edits the draft.
+    """
+    ids = list(account_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_TOUCHED_BY, [ids, ids, ids, ids, RECHECKED_AT_ONCE])
+        drafts = load_drafts([invoice_id for (invoice_id,) in cursor.fetchall()])
+    if not drafts:
+        return 0
+    around = surroundings((draft.invoice.account_id for draft in drafts), on)
+    before = {draft.invoice.pk: _values(draft.invoice) for draft in drafts}
+    make_current(drafts, around)
+    changed = [draft for draft in drafts if _values(draft.invoice) != before[draft.invoice.pk]]
+    for draft in changed:
+        was, now = before[draft.invoice.pk], _values(draft.invoice)
+        draft.invoice.version += any(was[name] != now[name] for name in was if name not in ("checks", "is_clean"))
+    save_current(changed)
+    return len(changed)
+
+
+def _values(invoice: Invoice) -> dict[str, Any]:
+    return {name: getattr(invoice, Invoice._meta.get_field(name).attname) for name in CURRENT_COLUMNS}
+
+
+def make_current(drafts: Sequence[Draft], around: Surroundings) -> None:
+    """Take over what the accounts say now, and work everything out anew. Saves nothing."""
+    for draft in drafts:
+        follow_account(draft, around)
+        compute(draft, around)
+
+
+def save_current(drafts: Sequence[Draft], also: Sequence[str] = ("version",)) -> None:
+    """Write what ``make_current`` set, in four statements at most, however many drafts."""
+    if not drafts:
+        return
+    update_rows([line for draft in drafts for line in draft.lines], FIGURES)
+    replace_taxes(drafts)
+    update_rows([draft.invoice for draft in drafts], (*CURRENT_COLUMNS, *also))
+
+
+# Returning, discarding -------------------------------------------------------------------------------------------------
 
 
 @command("invoicing.return_drafts", needs="invoicing.draft")
 def return_drafts(*, actor: Actor, invoice_ids: Sequence[UUID], reason: str, at: datetime) -> None:
-    """Give drafts back to sales with a reason.
+    """Give drafts of won deals back to sales, with a reason and a task for the deal's owner.
 
-    Each opens a task for the deal's owner; the deal can be handed over again.
+    The deal stays won and is handed over again as its next quote version.
     """
     reason = reason.strip()
-    if not reason:
-        raise Refusal("missing", "Say what sales should change.", "reason")
-    if len(reason) > 500:
-        raise Refusal("too_long", "The reason can have at most 500 characters.", "reason")
-    for draft in load_drafts(invoice_ids):
+    check(bool(reason), "missing", "Say what sales should correct.", "reason")
+    check(len(reason) <= REASON_MAX, "too_long", f"A reason can have at most {REASON_MAX} characters.", "reason")
+    drafts = load_drafts(invoice_ids)
+    by_hand = [
+        Problem(str(draft.invoice.pk), "by_hand", "This draft was made by hand. Change or discard it instead.")
+        for draft in drafts
+        if draft.invoice.deal_id is None
+    ]
+    if by_hand:
+        raise Conflict("by_hand", by_hand[0].message, by_hand[0].field, by_hand)
+    for draft in drafts:
         invoice = draft.invoice
-        if invoice.deal_id is None:
-            text = "This draft was made by hand, so there is no deal to return it to. Edit or discard it."
-            raise Conflict("not_from_a_deal", text, str(invoice.pk))
         invoice.status, invoice.returned_reason, invoice.returned_at = InvoiceStatus.RETURNED, reason, at
         invoice.version += 1
-        invoice.save()
-        open_task(
-            actor=actor,
-            kind="returned_draft",
-            title=f"Draft returned: {invoice.deal_title or 'invoice'}"[:300],
-            detail=reason,
-            assignee_id=invoice.sales_owner_id,
-            record_key="deals.deal",
-            record_id=invoice.deal_id,
-            record_title=invoice.deal_title,
-            account_id=invoice.account_id,
-            amount=invoice.total,
-            currency=invoice.currency,
-            cause=f"returned:{invoice.pk}",
-        )
+        _ask_sales(actor, invoice)
         emit(
             events.DraftReturned(
                 invoice_id=invoice.pk, account_id=invoice.account_id, deal_id=invoice.deal_id, reason=reason
             )
         )
+    update_rows([draft.invoice for draft in drafts], ["status", "returned_reason", "returned_at", "version"])
+
+
+def _ask_sales(actor: Actor, invoice: Invoice) -> None:
+    open_task(
+        actor=actor,
+        kind="returned_draft",
+        title=f"Billing returned the draft of {invoice.deal_title}"[:300],
+        detail=invoice.returned_reason,
+        assignee_id=invoice.sales_owner_id,
+        record_key="deals.deal",
+        record_id=invoice.deal_id,
+        record_title=invoice.deal_title,
+        account_id=invoice.account_id,
+        amount=invoice.total,
+        currency=invoice.currency,
+        cause=f"returned:{invoice.pk}",
+    )
 
 
 @command("invoicing.discard_draft", needs="invoicing.draft")
 def discard_draft(*, actor: Actor, invoice_id: UUID, version: int | None) -> None:
-    """Remove a draft that was made by hand.
-
-    One that comes from a deal is returned to sales instead, so nothing is lost.
-    """
-    draft = load_draft(invoice_id, version)
-    invoice = draft.invoice
+    """Remove a draft that was made by hand. One that comes from a deal is returned to sales instead, so nothing is lost."""
+    invoice = load_draft(invoice_id, version).invoice
     if invoice.deal_id is not None:
         raise Conflict("from_a_deal", "This draft comes from a won deal. Return it to sales instead.")
     emit(events.DraftDiscarded(invoice_id=invoice.pk, account_id=invoice.account_id, deal_id=None))
     invoice.delete()
 
 
+# Finding ---------------------------------------------------------------------------------------------------------------
+
+
 def load_draft(invoice_id: UUID, version: int | None) -> Draft:
     """The draft, locked; refused when it was changed since ``version`` or is no draft any more."""
-    draft = load_drafts([invoice_id])[0]
-    if version is not None and draft.invoice.version != version:
-        raise Stale()
-    return draft
+    return load_drafts([invoice_id], {invoice_id: version} if version is not None else None)[0]
 
 
-def load_drafts(invoice_ids: Sequence[UUID]) -> list[Draft]:
-    """Drafts, locked in the order of their ids so that two sets never wait for each other, in the order asked for."""
+def load_drafts(invoice_ids: Iterable[UUID], versions: Mapping[UUID, int] | None = None) -> list[Draft]:
+    """Drafts with their lines, in the order asked for, in two statements.
+
+    They are locked in the order of their ids, so that two sets never wait for each other.
+    """
     wanted = list(dict.fromkeys(invoice_ids))
+    if not wanted:
+        return []
     found = {
         invoice.pk: invoice for invoice in Invoice.objects.select_for_update().filter(id__in=wanted).order_by("id")
     }
+    problems = []
     for invoice_id in wanted:
         invoice = found.get(invoice_id)
         if invoice is None:
             raise NotFound()
         if invoice.status != InvoiceStatus.DRAFT:
-            state = InvoiceStatus(invoice.status).label.lower()
-            raise Conflict("not_a_draft", f"{invoice.number or 'This draft'} is {state} already.", str(invoice_id))
+            text = f"{invoice.number or 'This draft'} is {InvoiceStatus(invoice.status).label.lower()} already."
+            problems.append(Problem(str(invoice_id), "not_a_draft", text))
+    if problems:
+        raise Conflict("not_a_draft", problems[0].message, problems[0].field, problems)
+    for invoice_id, version in (versions or {}).items():
+        if invoice_id in found and found[invoice_id].version != version:
+            raise Stale()
     lines: dict[UUID, list[InvoiceLine]] = {}
-    for line in InvoiceLine.objects.filter(invoice__in=wanted).order_by("position"):
+    for line in InvoiceLine.objects.filter(invoice__in=wanted).order_by("invoice", "position"):
         lines.setdefault(line.invoice_id, []).append(line)
     return [Draft(found[invoice_id], lines.get(invoice_id, []), []) for invoice_id in wanted]
-
-
-def save_draft(draft: Draft) -> None:
-    """Write the draft with its lines and taxes anew."""
-    invoice = draft.invoice
-    invoice.save()
-    keep = [line.pk for line in draft.lines]
-    InvoiceLine.objects.filter(invoice=invoice).exclude(id__in=keep).delete()
-    InvoiceLine.objects.bulk_create(
-        draft.lines,
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["position", "net", "tax", "tax_label", "tax_percent", "tax_category", "sources"],
-    )
-    InvoiceTax.objects.filter(invoice=invoice).delete()
-    InvoiceTax.objects.bulk_create(draft.taxes)

@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
-from counterfoil.accounts.models import PaymentTerms
-from counterfoil.accounts.rules.facts import TermsFact
-from counterfoil.core.errors import Conflict, Problem, Refusal, Stale
+from counterfoil.core.errors import Conflict, Problem, Refusal
 from counterfoil.invoicing import events
 from counterfoil.invoicing.blocks import party_block, seller_block
-from counterfoil.invoicing.commands.drafts import load_drafts
-from counterfoil.invoicing.computing import Draft, Surroundings, compute, surroundings
-from counterfoil.invoicing.editing import refresh
-from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Series
+from counterfoil.invoicing.commands.drafts import (
+    CURRENT_COLUMNS,
+    FIGURES,
+    load_drafts,
+    make_current,
+    replace_taxes,
+)
+from counterfoil.invoicing.computing import Draft, Surroundings, surroundings
+from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, InvoiceTax, Series
 from counterfoil.invoicing.rules.checks import BLOCKING
 from counterfoil.invoicing.rules.due import due_date
-from counterfoil.invoicing.rules.numbering import document_number
+from counterfoil.invoicing.rules.numbering import counter_year, document_number
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.rules.entries import EntryOrder, PostingOrder
-from counterfoil.plumbing.jobs import enqueue
+from counterfoil.plumbing.bulk import update_rows
+from counterfoil.plumbing.jobs import enqueue_many
 from counterfoil.plumbing.outbox import emit, frame
 
+# Nothing comes back when the last number of the counter bears a later day.
 _TAKE_NUMBERS = """
-INSERT INTO invoicing_seriescounter (series_id, year, last) VALUES (%s, %s, %s)
-ON CONFLICT (series_id, year) DO UPDATE SET last = invoicing_seriescounter.last + EXCLUDED.last
+INSERT INTO invoicing_seriescounter AS counter (series_id, year, last, last_on) VALUES (%s, %s, %s, %s)
+ON CONFLICT (series_id, year) DO UPDATE SET last = counter.last + EXCLUDED.last, last_on = EXCLUDED.last_on
+    WHERE counter.last_on <= EXCLUDED.last_on
 RETURNING last
 """
-
-_DRAFT_COLUMNS = (
-    "invoiced_account", "payer", "send_to", "terms", "language", "delivery_channel", "tax_profile",
-    "tax_exemption_reason", "net", "tax", "total", "checks", "is_clean", "sources",
-)  # fmt: skip
 _ISSUED_COLUMNS = (
     "status", "series", "year", "sequence", "number", "issued_on", "due_on", "issued_at", "issued_by_name",
     "command_run", "party", "seller", "send_requested_at", "version",
 )  # fmt: skip
+CLEAN_AT_ONCE = 500
 
 
 @command("invoicing.issue_invoices", needs="invoicing.issue")
@@ -56,76 +57,42 @@ def issue_invoices(
 ) -> list[UUID]:
     """Give drafts their numbers and make them final; with ``send``, ask for their mail. Collects no money.
 
-    All or none: what blocks any of them is refused with a problem per draft (its id is the field), and nothing
-    changes. Everything is worked out anew as of ``on``. The numbers are taken last, so the counter is held for the
-    shortest time.
+    All or none: what blocks any of them is refused with a problem per draft (its id is the field), and nothing changes.
+    Everything is worked out anew as of ``on``. The numbers are taken last, so the counter is held for the shortest time.
     """
-    drafts = load_drafts(invoice_ids)
-    for draft in drafts:
-        expected = (versions or {}).get(draft.invoice.pk)
-        if expected is not None and expected != draft.invoice.version:
-            raise Stale()
-    around = surroundings(
-        (draft.invoice.account_id for draft in drafts), (draft.invoice.entity_id for draft in drafts), on
-    )
-    terms = _terms(drafts, around)
-    _make_current(drafts, around, terms)
+    drafts = load_drafts(invoice_ids, versions)
+    if not drafts:
+        return []
+    around = surroundings((draft.invoice.account_id for draft in drafts), on)
+    taxed_before = {draft.invoice.pk: _figures(draft) for draft in drafts}
+    make_current(drafts, around)
     _refuse_blocked(drafts)
-    _save_current(drafts)
+    _write_figures(drafts, taxed_before)
     post(actor=actor, entries=[_entry(draft.invoice, on) for draft in drafts], at=at)
-    _freeze(actor, drafts, around, terms, on, at, send)
-    _number(drafts, on)
-    Invoice.objects.bulk_update([draft.invoice for draft in drafts], _ISSUED_COLUMNS, batch_size=200)
+    _freeze(actor, drafts, around, on, at, send)
+    _number([draft.invoice for draft in drafts], on)
+    _write_issued([draft.invoice for draft in drafts])
     for draft in drafts:
-        invoice = draft.invoice
-        assert invoice.due_on is not None
-        emit(
-            events.InvoiceIssued(
-                invoice_id=invoice.pk,
-                account_id=invoice.account_id,
-                payer_id=invoice.payer_id,
-                deal_id=invoice.deal_id,
-                number=invoice.number,
-                total=invoice.total,
-                currency=invoice.currency,
-                due_on=invoice.due_on,
-            )
-        )
-        enqueue("invoicing.deliver", invoice_id=invoice.pk)
+        _tell(draft.invoice)
+    enqueue_many("invoicing.deliver", [{"invoice_id": draft.invoice.pk} for draft in drafts])
     return [draft.invoice.pk for draft in drafts]
 
 
 @command("invoicing.issue_clean", needs="invoicing.issue")
-def issue_clean(*, actor: Actor, on: date, at: datetime, limit: int = 500) -> list[UUID]:
-    """Issue and send every draft on which nothing warns or blocks. One that stopped being clean meanwhile is left."""
-    waiting = Invoice.objects.filter(status=InvoiceStatus.DRAFT, is_clean=True).order_by("id")
-    ids = list(waiting.select_for_update(skip_locked=True).values_list("id", flat=True)[:limit])
-    drafts = load_drafts(ids)
-    if not drafts:
-        raise Conflict("none_clean", "No draft is clean at the moment.")
-    around = surroundings(
-        (draft.invoice.account_id for draft in drafts), (draft.invoice.entity_id for draft in drafts), on
-    )
-    _make_current(drafts, around, _terms(drafts, around))
-    clean = [draft.invoice.pk for draft in drafts if draft.invoice.is_clean]
+def issue_clean(*, actor: Actor, on: date, at: datetime, limit: int = CLEAN_AT_ONCE) -> list[UUID]:
+    """Issue and send the drafts on which nothing warns or blocks as of ``on``, the longest waiting first.
+
+    One that somebody is changing or issuing in this moment is left alone.
+    """
+    waiting = Invoice.objects.filter(status=InvoiceStatus.DRAFT, kind=DocumentKind.INVOICE)
+    free = waiting.order_by("waiting_since", "id").select_for_update(skip_locked=True)
+    drafts = load_drafts(free.values_list("id", flat=True)[: limit * 4])
+    around = surroundings((draft.invoice.account_id for draft in drafts), on)
+    make_current(drafts, around)
+    clean = [draft.invoice.pk for draft in drafts if draft.invoice.is_clean][:limit]
     if not clean:
-        raise Conflict("none_clean", "No draft is clean at the moment.")
+        raise Conflict("none_clean", "There is no draft on which nothing warns. Look at them one by one.")
     return issue_invoices(actor=actor, invoice_ids=clean, on=on, at=at, send=True)
-
-
-def _terms(drafts: Sequence[Draft], around: Surroundings) -> dict[UUID, TermsFact]:
-    wanted = {draft.invoice.terms_id for draft in drafts if draft.invoice.terms_id}
-    wanted |= {fact.terms.value.id for fact in around.facts.values() if fact.terms.value is not None}
-    return {
-        terms.pk: TermsFact(terms.pk, terms.key, terms.name, terms.days, terms.from_end_of_month)
-        for terms in PaymentTerms.objects.filter(id__in=wanted)
-    }
-
-
-def _make_current(drafts: Sequence[Draft], around: Surroundings, terms: Mapping[UUID, TermsFact]) -> None:
-    for draft in drafts:
-        refresh(draft, around)
-        compute(draft, around, terms.get(draft.invoice.terms_id) if draft.invoice.terms_id else None)
 
 
 def _refuse_blocked(drafts: Sequence[Draft]) -> None:
@@ -139,26 +106,33 @@ def _refuse_blocked(drafts: Sequence[Draft]) -> None:
         raise Refusal("not_issuable", problems[0].message, problems[0].field, problems)
 
 
-def _save_current(drafts: Sequence[Draft]) -> None:
-    """Write the draft as it is issued, while its lines may still change."""
-    ids = [draft.invoice.pk for draft in drafts]
-    Invoice.objects.bulk_update([draft.invoice for draft in drafts], _DRAFT_COLUMNS, batch_size=200)
-    InvoiceLine.objects.bulk_update(
-        [line for draft in drafts for line in draft.lines],
-        ["net", "tax", "tax_label", "tax_percent", "tax_category", "sources"],
-        batch_size=500,
-    )
-    InvoiceTax.objects.filter(invoice__in=ids).delete()
-    InvoiceTax.objects.bulk_create([tax for draft in drafts for tax in draft.taxes], batch_size=1000)
+def _figures(draft: Draft) -> list[tuple[object, ...]]:
+    return [tuple(getattr(line, name) for name in FIGURES) for line in draft.lines]
+
+
+def _write_figures(drafts: Sequence[Draft], before: Mapping[UUID, list[tuple[object, ...]]]) -> None:
+    """Write lines and taxes that the day or the account changed since the draft was made; most drafts have none."""
+    changed = [draft for draft in drafts if _figures(draft) != before[draft.invoice.pk]]
+    taxes: dict[UUID, list[tuple[object, ...]]] = {draft.invoice.pk: [] for draft in drafts}
+    for tax in InvoiceTax.objects.filter(invoice__in=taxes).order_by("-percent", "category"):
+        taxes[tax.invoice_id].append(_tax_values(tax))
+    update_rows([line for draft in changed for line in draft.lines], FIGURES)
+    retaxed = [draft for draft in drafts if [_tax_values(tax) for tax in draft.taxes] != taxes[draft.invoice.pk]]
+    if retaxed:
+        replace_taxes(retaxed)
+
+
+def _tax_values(tax: InvoiceTax) -> tuple[object, ...]:
+    return tax.category, tax.percent, tax.label, tax.base, tax.amount, tax.reason
 
 
 def _entry(invoice: Invoice, on: date) -> EntryOrder:
-    sign = 1 if invoice.kind == "invoice" else -1
+    sign = 1 if invoice.kind == DocumentKind.INVOICE else -1
     return EntryOrder(
         entity_id=invoice.entity_id,
         source=f"invoice:{invoice.pk}",
         document_id=invoice.pk,
-        memo=f"{'Invoice' if sign == 1 else 'Credit note'} issued",
+        memo=f"{DocumentKind(invoice.kind).label} issued",
         posted_on=on,
         postings=(
             PostingOrder("receivable", sign * invoice.total, invoice.currency, invoice.payer_id),
@@ -169,58 +143,86 @@ def _entry(invoice: Invoice, on: date) -> EntryOrder:
 
 
 def _freeze(
-    actor: Actor,
-    drafts: Sequence[Draft],
-    around: Surroundings,
-    terms: Mapping[UUID, TermsFact],
-    on: date,
-    at: datetime,
-    send: bool,
+    actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date, at: datetime, send: bool
 ) -> None:
     current = frame.get()
     assert current is not None
+    sellers = {entity_id: seller_block(entity) for entity_id, entity in around.entities.items()}
     for draft in drafts:
         invoice = draft.invoice
-        facts = around.facts[invoice.account_id]
         invoice.status = InvoiceStatus.ISSUED
         invoice.issued_on, invoice.issued_at, invoice.issued_by_name = on, at, actor.name
-        invoice.due_on = due_date(on, terms.get(invoice.terms_id) if invoice.terms_id else None)
+        invoice.due_on = due_date(on, around.terms.get(invoice.terms_id) if invoice.terms_id else None)
         invoice.command_run = current.run
-        invoice.party = party_block(facts.party)
-        invoice.seller = seller_block(around.entities[invoice.entity_id])
+        invoice.party = party_block(around.facts[invoice.account_id].party)
+        invoice.seller = sellers[invoice.entity_id]
         invoice.send_requested_at = at if send else None
         invoice.version += 1
 
 
-def _number(drafts: Sequence[Draft], on: date) -> None:
+def _number(invoices: Sequence[Invoice], on: date) -> None:
     """A block of numbers per series, taken in one update each, in the order in which the drafts waited."""
-    kinds: dict[tuple[UUID, str], list[Invoice]] = defaultdict(list)
-    for draft in drafts:
-        kinds[draft.invoice.entity_id, draft.invoice.kind].append(draft.invoice)
-    series = {
-        (one.entity_id, one.kind): one for one in Series.objects.filter(entity__in={entity for entity, _ in kinds})
-    }
-    for key in sorted(kinds, key=str):
-        if key not in series:
-            raise Refusal("no_series", "This company has no number series for this kind of document.", "series")
-        one, invoices = series[key], kinds[key]
-        last = _take_numbers(one, on, len(invoices))
-        invoices.sort(key=lambda invoice: (invoice.waiting_since or invoice.created_at, invoice.pk))
-        for sequence, invoice in enumerate(invoices, last - len(invoices) + 1):
-            invoice.series, invoice.year, invoice.sequence = one, on.year, sequence
+    wanted: dict[tuple[UUID, str], list[Invoice]] = {}
+    for invoice in sorted(invoices, key=lambda invoice: (invoice.waiting_since or invoice.created_at, invoice.pk)):
+        wanted.setdefault((invoice.entity_id, invoice.kind), []).append(invoice)
+    known = Series.objects.filter(entity__in={entity_id for entity_id, _ in wanted})
+    series = {(one.entity_id, one.kind): one for one in known}
+    if wanted.keys() - series.keys():
+        raise Refusal("no_series", "This company has no number series for this kind of document.", "series")
+    # Always in the same order, so that two sets never wait for each other's counters.
+    for key in sorted(wanted, key=lambda key: series[key].pk):
+        one, numbered = series[key], wanted[key]
+        year = counter_year(one.pattern, on.year)
+        last = _take_numbers(one, year, on, len(numbered))
+        for sequence, invoice in enumerate(numbered, last - len(numbered) + 1):
+            invoice.series, invoice.year, invoice.sequence = one, year, sequence
             invoice.number = document_number(one.pattern, one.digits, on.year, sequence)
 
 
-def _take_numbers(series: Series, on: date, count: int) -> int:
+def _take_numbers(series: Series, year: int, on: date, count: int) -> int:
     """The last of ``count`` new numbers. The counter's row stays locked until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE_NUMBERS, [series.pk, on.year, count])
-        last: int = cursor.fetchone()[0]
-    latest = Invoice.objects.filter(series=series, year__lte=on.year).order_by("-year", "-sequence").first()
-    if latest is not None and latest.issued_on is not None and latest.issued_on > on:
-        raise Refusal(
-            "earlier_than_last",
-            f"{latest.number} was issued on {latest.issued_on.isoformat()}; a later number cannot have an earlier day.",
-            "on",
+        cursor.execute(_TAKE_NUMBERS, [series.pk, year, count, on])
+        found = cursor.fetchone()
+    if found is not None:
+        last: int = found[0]
+        return last
+    latest = Invoice.objects.filter(series=series, year=year).order_by("-sequence").first()
+    assert latest is not None and latest.issued_on is not None
+    raise Conflict(
+        "earlier_than_last",
+        f"{latest.number} was issued on {latest.issued_on.isoformat()}. A later number cannot bear an earlier day, such "
+        f"as {on.isoformat()}.",
+        "on",
+    )
+
+
+def _write_issued(invoices: Sequence[Invoice]) -> None:
+    try:
+        update_rows(invoices, (*CURRENT_COLUMNS, *_ISSUED_COLUMNS))
+    except IntegrityError as error:
+        if "number_once" not in str(error):
+            raise
+        numbers = ", ".join(sorted(invoice.number for invoice in invoices)[:3])
+        raise Conflict(
+            "number_taken",
+            f"A document with one of these numbers is here already: {numbers}. It may have been taken over from another "
+            "system. Change the pattern of the series in the settings.",
+            "series",
+        ) from None
+
+
+def _tell(invoice: Invoice) -> None:
+    assert invoice.due_on is not None
+    emit(
+        events.InvoiceIssued(
+            invoice_id=invoice.pk,
+            account_id=invoice.account_id,
+            payer_id=invoice.payer_id,
+            deal_id=invoice.deal_id,
+            number=invoice.number,
+            total=invoice.total,
+            currency=invoice.currency,
+            due_on=invoice.due_on,
         )
-    return last
+    )

@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
 from counterfoil.core.errors import Conflict, NotFound, Refusal, Stale
 from counterfoil.core.ids import new_id
-from counterfoil.invoicing.models import Series, TaxRate
+from counterfoil.invoicing.models import DocumentKind, Series, TaxRate
 from counterfoil.invoicing.rules.numbering import bad_pattern
+from counterfoil.invoicing.rules.usual_rates import UsualRate, is_provisional, usual_rates
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.plumbing import clock
 
-_SINCE = date(2015, 1, 1)
-# (standard, reduced) in percent and what the tax is called; the rates in force in January 2026. Sources: the EU's
-# taxes-in-Europe database, HMRC. An installation keeps its own in the settings.
-_RATES: dict[str, tuple[str, str, str]] = {
-    "AT": ("20", "10", "VAT"), "BE": ("21", "6", "VAT"), "DE": ("19", "7", "VAT"), "DK": ("25", "25", "VAT"),
-    "ES": ("21", "10", "VAT"), "FI": ("25.5", "13.5", "VAT"), "FR": ("20", "5.5", "VAT"), "GB": ("20", "5", "VAT"),
-    "IE": ("23", "13.5", "VAT"), "IT": ("22", "10", "VAT"), "LU": ("17", "8", "VAT"), "NL": ("21", "9", "VAT"),
-    "PL": ("23", "8", "VAT"), "PT": ("23", "6", "VAT"), "SE": ("25", "12", "VAT"), "CH": ("8.1", "2.6", "VAT"),
-}  # fmt: skip
-_UNKNOWN = ("0", "0", "Tax")
+_PREFIXES = {DocumentKind.INVOICE: "INV", DocumentKind.CREDIT_NOTE: "CN"}
 
 
 @command("invoicing.add_tax_rate", needs="settings.change", takes={"values": Takes("invoicing.tax_rate")})
 def add_tax_rate(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
     """Add a rate from a day on. An open-ended rate of the same class ends before that day."""
-    columns = {**values, "entity_id": values["entity"]}
-    del columns["entity"]
-    _check_days(columns.get("valid_from"), columns.get("valid_to"))
-    TaxRate.objects.filter(
-        entity=columns["entity_id"], tax_class=columns["tax_class"], valid_to=None, valid_from__lt=columns["valid_from"]
-    ).update(valid_to=columns["valid_from"])
-    rate = TaxRate(id=new_id(), created_at=clock.now(), **columns)
+    rate = TaxRate(id=new_id(), created_at=clock.now(), **_columns(values))
+    _check(rate)
+    before = TaxRate.objects.select_for_update().filter(
+        entity=rate.entity_id, tax_class=rate.tax_class, valid_to=None, valid_from__lt=rate.valid_from
+    )
+    for ending in before:
+        ending.valid_to = rate.valid_from
+        ending.version += 1
+        ending.save(update_fields=["valid_to", "version"])
     _save(rate, is_new=True)
     return rate.pk
 
 
-@command(
-    "invoicing.change_tax_rate", needs="settings.change", takes={"values": Takes("invoicing.tax_rate", partial=True)}
-)
+@command("invoicing.change_tax_rate", needs="settings.change", takes={"values": Takes("invoicing.tax_rate", partial=True)})
 def change_tax_rate(*, actor: Actor, rate_id: UUID, values: Mapping[str, Any], version: int | None) -> None:
     """Change a rate. Issued documents keep the tax that is frozen on them."""
     rate = TaxRate.objects.select_for_update().filter(id=rate_id).first()
@@ -55,21 +45,35 @@ def change_tax_rate(*, actor: Actor, rate_id: UUID, values: Mapping[str, Any], v
         raise NotFound()
     if version is not None and rate.version != version:
         raise Stale()
-    for name, value in values.items():
-        setattr(rate, f"{name}_id" if name == "entity" else name, value)
-    _check_days(rate.valid_from, rate.valid_to)
+    for name, value in _columns(values).items():
+        setattr(rate, name, value)
+    _check(rate)
     rate.version += 1
     _save(rate, is_new=False)
 
 
-def _check_days(start: date | None, end: date | None) -> None:
-    if start is not None and end is not None and end <= start:
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {"entity_id" if name == "entity" else name: value for name, value in values.items()}
+    if not columns.get("category"):
+        columns.pop("category", None)
+        if columns.get("percent") == 0:
+            columns["category"] = "Z"
+    return columns
+
+
+def _check(rate: TaxRate) -> None:
+    if rate.valid_to is not None and rate.valid_to <= rate.valid_from:
         raise Refusal("runs_backward", "The rate would end before it begins.", "valid_to")
+    if rate.category != "S" and rate.percent:
+        raise Refusal("not_zero", "Only what is taxed has a rate above zero.", "percent")
+    if rate.category == "S" and not rate.percent:
+        raise Refusal("zero", "What is taxed has a rate above zero. For no tax choose zero-rated or exempt.", "category")
 
 
 def _save(rate: TaxRate, *, is_new: bool) -> None:
     try:
-        rate.save(force_insert=is_new)
+        with transaction.atomic():
+            rate.save(force_insert=is_new)
     except IntegrityError as error:
         if "one_at_a_time" in str(error):
             text = "Another rate of this class holds on some of these days."
@@ -79,14 +83,18 @@ def _save(rate: TaxRate, *, is_new: bool) -> None:
 
 @command("invoicing.change_series", needs="settings.change", takes={"values": Takes("invoicing.series", partial=True)})
 def change_series(*, actor: Actor, series_id: UUID, values: Mapping[str, Any], version: int | None) -> None:
-    """Change how future documents are numbered. Numbers that were given stay, and the counter goes on."""
+    """Change how future documents are numbered. Numbers that were given stay, and the counter goes on.
+
+    A pattern that names a year for the first time, or no longer, begins a counter of its own.
+    """
     series = Series.objects.select_for_update().filter(id=series_id).first()
     if series is None:
         raise NotFound()
     if version is not None and series.version != version:
         raise Stale()
     for name, value in values.items():
-        setattr(series, f"{name}_id" if name == "entity" else name, value)
+        if value is not None:
+            setattr(series, name, value)
     bad = bad_pattern(series.pattern)
     if bad:
         raise Refusal("bad_pattern", bad, "pattern")
@@ -99,43 +107,54 @@ def change_series(*, actor: Actor, series_id: UUID, values: Mapping[str, Any], v
 
 @command("invoicing.install_defaults", needs="settings.change")
 def install_defaults(*, actor: Actor) -> None:
-    """Give every company that has none its series and the usual tax rates of its country."""
-    with_series = set(Series.objects.values_list("entity_id", flat=True))
-    with_rates = set(TaxRate.objects.values_list("entity_id", flat=True))
-    entities = list(LegalEntity.objects.order_by("created_at"))
-    Series.objects.bulk_create(
-        Series(entity=entity, kind=kind, pattern=_pattern(prefix, place))
-        for place, entity in enumerate(entities)
-        if entity.pk not in with_series
-        for kind, prefix in (("invoice", "INV"), ("credit_note", "CN"))
+    """Give every company that has none its series and the usual tax rates of its country.
+
+    Rates that stand in for an unknown country are replaced once the country is known, unless somebody changed them.
+    """
+    at = clock.now()
+    entities = list(LegalEntity.objects.select_for_update().order_by("created_at", "id"))
+    known: dict[UUID, list[TaxRate]] = {entity.pk: [] for entity in entities}
+    for rate in TaxRate.objects.all():
+        known[rate.entity_id].append(rate)
+    for entity in entities:
+        held = known[entity.pk]
+        if held and is_provisional([_usual(rate) for rate in held]) and all(rate.version == 1 for rate in held):
+            fresh = usual_rates(entity.country)
+            if fresh != usual_rates(""):
+                TaxRate.objects.filter(entity=entity).delete()
+                held = []
+        if not held:
+            TaxRate.objects.bulk_create(_rate(entity, rate, at) for rate in usual_rates(entity.country))
+    _install_series(entities)
+
+
+def _usual(rate: TaxRate) -> UsualRate:
+    return UsualRate(rate.tax_class, rate.label, rate.percent, rate.category, rate.legal_note, rate.valid_from)
+
+
+def _rate(entity: LegalEntity, rate: UsualRate, at: Any) -> TaxRate:
+    return TaxRate(
+        created_at=at,
+        entity=entity,
+        tax_class=rate.tax_class,
+        label=rate.label,
+        percent=rate.percent,
+        category=rate.category,
+        legal_note=rate.legal_note,
+        valid_from=rate.valid_from,
     )
-    TaxRate.objects.bulk_create(
-        rate for entity in entities if entity.pk not in with_rates for rate in _usual_rates(entity)
+
+
+def _install_series(entities: Iterable[LegalEntity]) -> None:
+    there = set(Series.objects.values_list("entity_id", "kind"))
+    Series.objects.bulk_create(
+        Series(created_at=clock.now(), entity=entity, kind=kind, pattern=_pattern(prefix, place))
+        for place, entity in enumerate(entities)
+        for kind, prefix in _PREFIXES.items()
+        if (entity.pk, kind.value) not in there
     )
 
 
 def _pattern(prefix: str, place: int) -> str:
     """The first company's numbers are plain; others say which company, since payers see several."""
     return f"{prefix}-{{year}}-{{number}}" if place == 0 else f"{prefix}{place + 1}-{{year}}-{{number}}"
-
-
-def _usual_rates(entity: LegalEntity) -> list[TaxRate]:
-    standard, reduced, name = _RATES.get(entity.country, _UNKNOWN)
-    wanted = (
-        ("standard", f"{name} {standard} %", standard, "S" if Decimal(standard) else "Z", ""),
-        ("reduced", f"{name} {reduced} %", reduced, "S" if Decimal(reduced) else "Z", ""),
-        ("zero", f"{name} 0 %", "0", "Z", ""),
-        ("exempt", "Exempt", "0", "E", "Exempt supply"),
-    )
-    return [
-        TaxRate(
-            entity=entity,
-            tax_class=tax_class,
-            label=label,
-            percent=Decimal(percent),
-            category=category,
-            legal_note=note,
-            valid_from=_SINCE,
-        )
-        for tax_class, label, percent, category, note in wanted
-    ]

@@ -8,56 +8,72 @@ from decimal import Decimal
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
-from counterfoil.access.door import command
-from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal
+from counterfoil.access.door import check, command
+from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
 from counterfoil.core.money import Money, formatted
 from counterfoil.invoicing import events
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.plumbing.bulk import update_rows
 from counterfoil.plumbing.outbox import emit
+
+NOTE_MAX = 500
+_NEEDED = ("id", "status", "number", "account_id", "deal_id", "total", "settled", "currency", "version")
 
 
 @command("invoicing.settle", needs="payments.record")
 def settle(*, actor: Actor, amounts: Mapping[UUID, Decimal], on: date) -> None:
     """Reduce what invoices owe by positive amounts, or raise it again by negative ones. Posts nothing: the caller does.
 
-    Invoices are locked in the order of their ids. More than is open, or more back than was settled, is refused.
+    Two statements, however many invoices; they are locked in the order of their ids. More than is open, or more back than
+    was settled, is refused with a problem per invoice.
     """
-    invoices = list(Invoice.objects.select_for_update().filter(id__in=list(amounts)).order_by("id"))
+    locked = Invoice.objects.select_for_update().filter(id__in=list(amounts)).order_by("id")
+    invoices = list(locked.only(*_NEEDED))
     if len(invoices) < len(amounts):
         raise NotFound("One of the invoices does not exist.", "allocations")
     problems = [problem for invoice in invoices if (problem := _problem(invoice, amounts[invoice.pk])) is not None]
     if problems:
         raise Refusal.of(problems)
     for invoice in invoices:
-        amount = amounts[invoice.pk]
-        invoice.settled += amount
+        invoice.settled += amounts[invoice.pk]
         invoice.version += 1
-        facts = {
-            "invoice_id": invoice.pk,
-            "account_id": invoice.account_id,
-            "deal_id": invoice.deal_id,
-            "number": invoice.number,
-            "open": Money.exact(invoice.total - invoice.settled, invoice.currency).amount,
-            "currency": invoice.currency,
-        }
-        if amount > 0:
-            emit(events.InvoiceSettled(amount=amount, **facts))
-        else:
-            emit(events.InvoiceReopened(amount=-amount, **facts))
-    Invoice.objects.bulk_update(invoices, ["settled", "version"], batch_size=500)
+        _tell(invoice, amounts[invoice.pk])
+    update_rows(invoices, ["settled", "version"])
 
 
 def _problem(invoice: Invoice, amount: Decimal) -> Problem | None:
     field = str(invoice.pk)
     if invoice.status != InvoiceStatus.ISSUED:
         return Problem(field, "not_open", f"{invoice.number or 'A draft'} is not an open invoice.")
+    if not amount:
+        return Problem(field, "missing", f"Say how much of {invoice.number} is meant.")
+    try:
+        Money.exact(amount, invoice.currency)
+    except ValueError:
+        return Problem(field, "too_many_decimals", f"{amount} has more decimals than {invoice.currency} has.")
     left = invoice.total - invoice.settled
     if amount > left:
         shown = formatted(Money.exact(left, invoice.currency), "en")
         return Problem(field, "more_than_open", f"{invoice.number} owes {shown}; more cannot be settled.")
     if -amount > invoice.settled:
-        return Problem(field, "more_than_settled", f"{invoice.number} was not settled by that much.")
+        shown = formatted(Money.exact(invoice.settled, invoice.currency), "en")
+        return Problem(field, "more_than_settled", f"{invoice.number} was settled by {shown}; no more can be taken back.")
     return None
+
+
+def _tell(invoice: Invoice, amount: Decimal) -> None:
+    kind = events.InvoiceSettled if amount > 0 else events.InvoiceReopened
+    emit(
+        kind(
+            invoice_id=invoice.pk,
+            account_id=invoice.account_id,
+            deal_id=invoice.deal_id,
+            number=invoice.number,
+            amount=Money.exact(abs(amount), invoice.currency).amount,
+            open=Money.exact(invoice.total - invoice.settled, invoice.currency).amount,
+            currency=invoice.currency,
+        )
+    )
 
 
 @command("invoicing.dispute_invoice", needs="invoicing.draft")
@@ -66,10 +82,11 @@ def dispute_invoice(*, actor: Actor, invoice_id: UUID, disputed: bool, note: str
     invoice = Invoice.objects.select_for_update().filter(id=invoice_id).first()
     if invoice is None:
         raise NotFound()
+    if version is not None and version != invoice.version:
+        raise Stale()
     if invoice.status != InvoiceStatus.ISSUED:
         raise Conflict("not_open", "Only an issued invoice can be disputed.")
-    if len(note) > 500:
-        raise Refusal("too_long", "The note can have at most 500 characters.", "note")
+    check(len(note) <= NOTE_MAX, "too_long", f"The note can have at most {NOTE_MAX} characters.", "note")
     if (invoice.disputed, invoice.dispute_note) == (disputed, note):
         return
     invoice.disputed, invoice.dispute_note = disputed, note
@@ -82,6 +99,7 @@ def dispute_invoice(*, actor: Actor, invoice_id: UUID, disputed: bool, note: str
             deal_id=invoice.deal_id,
             number=invoice.number,
             disputed=disputed,
+            state="is disputed" if disputed else "is no longer disputed",
             note=note,
         )
     )

@@ -1,7 +1,7 @@
 """What a reviewer must know of a draft before it is issued.
 
-``blocking`` means that it cannot be issued; ``warning`` that a person should look; ``ok`` that the check was made and
-is fine. A draft is clean when nothing warns or blocks.
+``blocking`` means that it cannot be issued; ``warning`` that a person should look; ``ok`` that the check was made and is
+fine. A draft is clean when nothing warns or blocks.
 """
 
 from __future__ import annotations
@@ -11,32 +11,42 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from counterfoil.core.money import Money, formatted
+from counterfoil.invoicing.rules.tax import EXEMPT, REVERSE_CHARGE
+
 OK, WARNING, BLOCKING = "ok", "warning", "blocking"
 UNUSUAL = 2
+CHANNELS = {"post": "by post", "portal": "through the customer portal"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. ``fix`` says where it is mended: account, contact, draft, tax, entity, or empty."""
+    """One finding. ``fix`` says where it is mended: account, contact, draft, tax, entity, or empty where nothing is wrong.
+
+    ``group`` is the field group that it tells of: who may not read the group does not learn the finding.
+    """
 
     code: str
     level: str
     message: str
     fix: str = ""
+    group: str = "general"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Checked:
-    """A draft as the checks see it. Percentages of discount are effective ones over the whole document."""
+    """A draft as the checks see it. Discounts are effective ones over the whole document, in percent."""
 
-    total: Decimal
+    total: Money
     line_count: int
-    currency: str
     tax_profile: str
-    tax_profile_kind: str
     tax_exemption_reason: str
-    lines_without_rate: int
+    classes_without_rate: tuple[str, ...]
+    rates_without_reason: tuple[str, ...]
+    on: date
+    party_name: str
     party_tax_ids: int
+    has_address: bool
     discount_percent: Decimal
     deal_discount_percent: Decimal | None
     po_policy: str
@@ -44,13 +54,12 @@ class Checked:
     terms_name: str
     account_terms_name: str
     earlier_invoices: int
-    median_total: Decimal | None
+    median_total: Money | None
     delivery_channel: str
     deliverable_recipients: int
-    has_address: bool
-    entity_has_bank: bool
-    entity_has_tax_id: bool
-    service_to: date | None = None
+    known_recipients: int
+    entity_name: str
+    entity_lacks: tuple[str, ...]
 
 
 def checks(draft: Checked) -> tuple[Check, ...]:
@@ -73,89 +82,106 @@ def is_clean(found: Sequence[Check]) -> bool:
     return all(check.level == OK for check in found)
 
 
-def blocking(found: Sequence[Check]) -> tuple[Check, ...]:
-    return tuple(check for check in found if check.level == BLOCKING)
-
-
 def _content(draft: Checked) -> Check:
     if not draft.line_count:
         return Check("no_lines", BLOCKING, "The draft has no lines.", "draft")
-    if draft.total <= 0:
-        return Check("zero_total", BLOCKING, "The total is zero. Nothing would be owed.", "draft")
-    return Check("content", OK, f"{draft.line_count} line{'s' if draft.line_count > 1 else ''}")
+    if draft.total.amount <= 0:
+        word = "zero" if not draft.total.amount else "negative"
+        return Check("zero_total", BLOCKING, f"The total is {word}: nothing would be owed.", "draft", "pricing")
+    return Check("content", OK, "1 line" if draft.line_count == 1 else f"{draft.line_count} lines")
 
 
 def _tax(draft: Checked) -> Check:
-    if draft.tax_profile_kind == "none" or not draft.tax_profile:
-        return Check("tax_undecided", BLOCKING, "Nobody has decided how this customer is taxed.", "account")
-    if draft.lines_without_rate:
-        return Check("no_tax_rate", BLOCKING, "No tax rate is valid for a line on this day.", "tax")
-    if draft.tax_profile == "exempt" and not draft.tax_exemption_reason:
-        return Check("no_exemption_reason", BLOCKING, "The customer is exempt, but no reason is given.", "account")
-    if draft.tax_profile == "reverse_charge" and not draft.party_tax_ids:
-        return Check("no_tax_id", BLOCKING, "Reverse charge needs the customer's tax id.", "account")
-    return Check("tax", OK, "Tax is decided")
+    if not draft.tax_profile:
+        text = f"Nobody has decided how {draft.party_name} is taxed."
+        return Check("tax_undecided", BLOCKING, text, "account", "tax")
+    if draft.classes_without_rate:
+        classes = ", ".join(draft.classes_without_rate)
+        text = f"{draft.entity_name} has no tax rate that holds on {draft.on.isoformat()} for: {classes}."
+        return Check("no_tax_rate", BLOCKING, text, "tax", "tax")
+    if draft.tax_profile == EXEMPT and not draft.tax_exemption_reason:
+        text = f"{draft.party_name} is exempt, but no reason is given."
+        return Check("no_exemption_reason", BLOCKING, text, "account", "tax")
+    if draft.tax_profile == REVERSE_CHARGE and not draft.party_tax_ids:
+        text = f"Reverse charge needs a tax id of {draft.party_name}."
+        return Check("no_tax_id", BLOCKING, text, "account", "tax")
+    if draft.rates_without_reason:
+        text = f"The law's reason for no tax is missing on: {', '.join(draft.rates_without_reason)}."
+        return Check("no_legal_note", WARNING, text, "tax", "tax")
+    return Check("tax", OK, "Tax is decided", group="tax")
 
 
 def _discount(draft: Checked) -> Check:
-    deal = draft.deal_discount_percent
-    if deal is not None and draft.discount_percent > deal:
-        return Check(
-            "discount_above_deal", WARNING,
-            f"The discount is {draft.discount_percent:.2f} %; the deal had {deal:.2f} %.", "draft",
-        )  # fmt: skip
-    return Check("discount", OK, "Discount as in the deal" if deal is not None else "No deal to compare with")
+    deal, here = draft.deal_discount_percent, draft.discount_percent
+    if deal is None:
+        text = f"Discount {_percent(here)} %, no deal to compare with" if here else "No discount"
+        return Check("discount", OK, text, group="pricing")
+    if here != deal:
+        code = "discount_above_deal" if here > deal else "discount_below_deal"
+        text = f"The discount is {_percent(here)} %; the deal had {_percent(deal)} %."
+        return Check(code, WARNING, text, "draft", "pricing")
+    text = f"Discount {_percent(here)} %, as in the deal" if here else "No discount, as in the deal"
+    return Check("discount", OK, text, group="pricing")
+
+
+def _percent(value: Decimal) -> str:
+    return format(value.normalize() if value else Decimal(0), "f")
 
 
 def _purchase_order(draft: Checked) -> Check:
     if draft.po_policy == "required" and not draft.po_number:
-        return Check("po_missing", BLOCKING, "This customer wants a purchase order number on every invoice.", "draft")
+        text = "The customer wants a purchase order number on every invoice, and there is none."
+        return Check("po_missing", BLOCKING, text, "draft")
     return Check("po", OK, f"PO {draft.po_number}" if draft.po_number else "No purchase order needed")
 
 
 def _terms(draft: Checked) -> Check:
     if not draft.terms_name:
-        return Check("no_terms", BLOCKING, "There are no payment terms.", "account")
+        return Check("no_terms", BLOCKING, "There are no payment terms.", "account", "terms")
     if draft.terms_name != draft.account_terms_name:
-        return Check(
-            "terms_differ", WARNING,
-            f"The terms are “{draft.terms_name}”; the account's are “{draft.account_terms_name}”.", "draft",
-        )  # fmt: skip
-    return Check("terms", OK, draft.terms_name)
+        usual = f"the account's are “{draft.account_terms_name}”" if draft.account_terms_name else "the account has none"
+        return Check("terms_differ", WARNING, f"The terms are “{draft.terms_name}”; {usual}.", "draft", "terms")
+    return Check("terms", OK, draft.terms_name, group="terms")
 
 
 def _recipients(draft: Checked) -> Check:
-    if draft.delivery_channel == "email" and not draft.deliverable_recipients:
-        return Check("no_recipient", BLOCKING, "No billing contact has an e-mail address that works.", "contact")
     if draft.delivery_channel != "email":
-        return Check("delivery", WARNING, f"This customer gets invoices by {draft.delivery_channel}, not by mail.", "")
-    return Check("recipients", OK, f"{draft.deliverable_recipients} will get the mail")
+        way = CHANNELS.get(draft.delivery_channel, f"by {draft.delivery_channel}")
+        return Check("not_mailed", OK, f"The customer gets it {way}: no mail is sent.")
+    count = draft.deliverable_recipients
+    if not count:
+        why = "Mail to every billing contact bounced." if draft.known_recipients else "There is no billing contact."
+        return Check("no_recipient", BLOCKING, f"{why} Nobody would receive the mail.", "contact")
+    return Check("recipients", OK, "1 person gets the mail" if count == 1 else f"{count} people get the mail")
 
 
 def _address(draft: Checked) -> Check:
     if not draft.has_address:
-        return Check("no_address", BLOCKING, "The invoiced account has no complete invoice address.", "account")
-    return Check("address", OK, "Invoice address is complete")
+        text = f"{draft.party_name} has no whole invoice address: street or box, city and country."
+        return Check("no_address", BLOCKING, text, "account", "identity")
+    return Check("address", OK, "The invoice address is whole", group="identity")
 
 
 def _first(draft: Checked) -> Check:
     if not draft.earlier_invoices:
-        return Check("first_invoice", WARNING, "This is the first invoice for this customer.", "")
-    return Check("known_customer", OK, f"{draft.earlier_invoices} invoices before")
+        return Check("first_invoice", WARNING, f"The first invoice for {draft.party_name}. Look at name and address.")
+    count = draft.earlier_invoices
+    return Check("known_customer", OK, "1 invoice before" if count == 1 else f"{count} invoices before")
 
 
 def _amount(draft: Checked) -> Check:
-    if draft.median_total is not None and draft.total > draft.median_total * UNUSUAL:
-        return Check(
-            "unusual_amount", WARNING,
-            f"More than {UNUSUAL} times the usual {draft.median_total:,.2f} {draft.currency}.", "",
-        )  # fmt: skip
-    return Check("amount", OK, "Amount as usual" if draft.median_total is not None else "Nothing to compare with")
+    usual = draft.median_total
+    if usual is None:
+        return Check("amount", OK, "No earlier amount to compare with", group="pricing")
+    if draft.total.amount > usual.amount * UNUSUAL:
+        text = f"More than {UNUSUAL} times the usual {formatted(usual, 'en')}."
+        return Check("unusual_amount", WARNING, text, "", "pricing")
+    return Check("amount", OK, f"The usual amount is {formatted(usual, 'en')}", group="pricing")
 
 
 def _entity(draft: Checked) -> Check:
-    if not draft.entity_has_bank:
-        return Check("no_bank", WARNING, "Our company has no bank account on this invoice.", "entity")
-    if not draft.entity_has_tax_id:
-        return Check("no_own_tax_id", WARNING, "Our company has no tax id on this invoice.", "entity")
-    return Check("entity", OK, "Our company's details are complete")
+    if draft.entity_lacks:
+        text = f"{draft.entity_name} has no {' and no '.join(draft.entity_lacks)}."
+        group = "bank" if "bank account" in draft.entity_lacks else "general"
+        return Check("entity_incomplete", WARNING, text, "entity", group)
+    return Check("entity", OK, f"The details of {draft.entity_name} are whole")

@@ -25,6 +25,8 @@ class OrderLine:
     deal_line_id: UUID | None = None
     source: Sourced[str] | None = None
     list_price: Decimal | None = None
+    service_from: date | None = None
+    service_to: date | None = None
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-WORDS = ("draft", "returned", "issued", "part_paid", "paid", "overdue", "void")
+WORDS: dict[str, str] = {
+    "draft": "Draft",
+    "returned": "Returned to sales",
+    "issued": "Open",
+    "part_paid": "Part-paid",
+    "overdue": "Overdue",
+    "paid": "Paid",
+    "void": "Void",
+}
+"""Every word, as people read it."""
 
 
-def payment_state(status: str, total: Decimal, settled: Decimal, due_on: date | None, today: date) -> str:
-    """``overdue`` beats ``part_paid``.
-
-    The due day itself is not overdue. A document of zero is paid when it is issued.
-    """
+def status_of(status: str, total: Decimal, settled: Decimal, due_on: date | None, today: date) -> str:
+    """``overdue`` beats ``part_paid``. The due day itself is not overdue. A document of zero is paid when it is issued."""
     if status != "issued":
         return status
     if settled >= total:

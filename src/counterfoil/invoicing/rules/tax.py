@@ -1,25 +1,26 @@
-"""Which tax a line bears:
+"""Which tax a line bears: the customer's tax profile first, then the entity's rate for the line's tax class on the day.
 
-the customer's tax profile first, then the entity's rate for the product's tax class on the day.
-
-Categories are those of EN 16931 (UNTDID 5305): S taxed, Z zero-rated, E exempt, AE reverse charge, O outside the
-scope.
+Categories are those of EN 16931 (UNTDID 5305): S taxed, Z zero-rated, E exempt, AE reverse charge, O outside the scope.
+The decision table stands in ``docs/concepts/totals-and-tax.md``; the tests read it there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+STANDARD, EXEMPT, REVERSE_CHARGE, OUTSIDE_SCOPE = "standard", "exempt", "reverse_charge", "outside_scope"
 REVERSE_CHARGE_NOTE = "Reverse charge: the recipient owes the tax (Art. 196 of Directive 2006/112/EC)"
 OUTSIDE_NOTE = "Not subject to tax in the country of supply"
+NEEDS_A_REASON = frozenset({"E", "AE", "O"})
+"""Categories of which EN 16931 wants to know why there is no tax (BR-E-10, BR-AE-10, BR-O-10)."""
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rate:
     """What an entity charges on a tax class from a day until before another."""
 
@@ -37,7 +38,7 @@ class Rate:
         return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LineTax:
     """The tax of a line with the rule that decided it. ``rule`` is a sentence for people; ``found`` is false where no
     rate is valid on the day, which blocks the issue.
@@ -51,18 +52,26 @@ class LineTax:
     found: bool = True
 
 
-def line_tax(
-    rates: Sequence[Rate], entity_id: UUID, tax_class: str, profile: str, exemption_reason: str, on: date
-) -> LineTax:
+Rates = Mapping[tuple[UUID, str], Rate]
+"""The rates that hold on one day, by entity and tax class."""
+
+
+def rates_on(rates: Iterable[Rate], day: date) -> Rates:
+    """The rates that hold on the day. The database lets no two of one entity and class overlap."""
+    return {(rate.entity_id, rate.tax_class): rate for rate in rates if rate.holds_on(day)}
+
+
+def line_tax(rates: Rates, entity_id: UUID, tax_class: str, profile: str, exemption_reason: str, on: date) -> LineTax:
     """The tax of one line. The profile beats the rate; an undecided profile is taxed and named by the checks."""
-    if profile == "exempt":
-        return LineTax("E", ZERO, "Exempt", exemption_reason, f"The customer is exempt: {exemption_reason}")
-    if profile == "reverse_charge":
+    if profile == EXEMPT:
+        rule = f"The customer is exempt: {exemption_reason}" if exemption_reason else "The customer is exempt"
+        return LineTax("E", ZERO, "Exempt", exemption_reason, rule)
+    if profile == REVERSE_CHARGE:
         return LineTax("AE", ZERO, "Reverse charge", REVERSE_CHARGE_NOTE, "The customer's profile is reverse charge")
-    if profile == "outside_scope":
+    if profile == OUTSIDE_SCOPE:
         return LineTax("O", ZERO, "Outside scope", OUTSIDE_NOTE, "The customer's profile is outside the scope of tax")
-    for rate in rates:
-        if rate.entity_id == entity_id and rate.tax_class == tax_class and rate.holds_on(on):
-            rule = f"{rate.label}, valid since {rate.valid_from.isoformat()}"
-            return LineTax(rate.category, rate.percent, rate.label, rate.legal_note, rule)
-    return LineTax("S", ZERO, "", "", f"No rate for {tax_class} on {on.isoformat()}", found=False)
+    rate = rates.get((entity_id, tax_class))
+    if rate is None:
+        return LineTax("S", ZERO, "", "", f"No {tax_class} rate holds on {on.isoformat()}", found=False)
+    rule = f"{rate.label}, valid since {rate.valid_from.isoformat()}"
+    return LineTax(rate.category, rate.percent, rate.label, rate.legal_note, rule)

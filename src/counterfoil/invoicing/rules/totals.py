@@ -1,22 +1,28 @@
 """Totals of a document: nets per line, taxes per rate or per line, and what they sum to.
 
-Per rate is EN 16931 (BR-CO-17): the base of a rate is the sum of its lines' rounded nets, and its tax is rounded
-once. Per line rounds the tax of each line and sums. All rounding is half up, away from zero, to the currency's
-decimals.
+Per rate is EN 16931 (BR-CO-17): the base of a rate is the sum of its lines' rounded nets, and its tax is rounded once. Per line
+rounds the tax of each line and sums. All rounding is half up, away from zero, to the currency's decimals.
+The worked tables stand in ``docs/concepts/totals-and-tax.md``; the tests read them there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation, Overflow
 
 from counterfoil.core.money import Money, rounded
 
+PER_RATE, PER_LINE = "per_rate", "per_line"
 HUNDRED = Decimal(100)
+LARGEST = Decimal(10) ** 13
+"""A line or a document of this size or more is no business of ours: it would not fit the books' columns."""
+
+# Quantity × price × discount can have over 40 digits; the usual 28 would round before the one rounding that is meant.
+_EXACT = Context(prec=80, traps=[InvalidOperation, Overflow])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TaxKey:
     """What makes two lines share a tax subtotal: the UNTDID 5305 category and the rate in percent."""
 
@@ -24,7 +30,7 @@ class TaxKey:
     percent: Decimal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TotalsLine:
     """A line as arithmetic sees it."""
 
@@ -34,7 +40,7 @@ class TotalsLine:
     tax: TaxKey
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TaxSubtotal:
     """The tax of one category and rate."""
 
@@ -43,9 +49,12 @@ class TaxSubtotal:
     amount: Money
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Totals:
-    """``line_nets`` in the order of the lines; ``line_taxes`` only when tax is rounded per line."""
+    """``line_nets`` in the order of the lines; ``line_taxes`` only when tax is rounded per line.
+
+    ``taxes`` stand by falling rate, then by category.
+    """
 
     line_nets: tuple[Money, ...]
     line_taxes: tuple[Money, ...] | None
@@ -55,36 +64,71 @@ class Totals:
     total: Money
 
 
+def full_price(quantity: Decimal, unit_price: Decimal) -> Decimal:
+    """What a line costs before its discount, exactly."""
+    return _EXACT.multiply(quantity, unit_price)
+
+
+def exact_net(quantity: Decimal, unit_price: Decimal, discount_percent: Decimal) -> Decimal:
+    """What a line costs after its discount, exactly."""
+    left = _EXACT.subtract(HUNDRED, discount_percent)
+    return _EXACT.multiply(full_price(quantity, unit_price), left).scaleb(-2, context=_EXACT)
+
+
 def line_net(line: TotalsLine, currency: str) -> Money:
     """Quantity × unit price less discount, rounded once."""
-    return rounded(line.quantity * line.unit_price * (HUNDRED - line.discount_percent) / HUNDRED, currency)
+    return rounded(exact_net(line.quantity, line.unit_price, line.discount_percent), currency)
+
+
+def line_tax_amount(net: Money, percent: Decimal) -> Money:
+    """The tax on an amount without tax, rounded once."""
+    return rounded(_EXACT.multiply(net.amount, percent).scaleb(-2, context=_EXACT), net.currency)
+
+
+def too_large(lines: Sequence[TotalsLine]) -> int | None:
+    """The place of the first line at which the document outgrows ``LARGEST``; none for every sane document."""
+    sum_so_far = Decimal(0)
+    for place, line in enumerate(lines):
+        sum_so_far += abs(exact_net(line.quantity, line.unit_price, line.discount_percent))
+        if sum_so_far >= LARGEST:
+            return place
+    return None
 
 
 def invoice_totals(lines: Sequence[TotalsLine], currency: str, rounding: str) -> Totals:
     """All sums of a document. ``rounding`` is ``per_rate`` or ``per_line``. No lines give zeros."""
-    if rounding not in ("per_rate", "per_line"):
+    if rounding not in (PER_RATE, PER_LINE):
         raise ValueError(rounding)
     zero = Money.zero(currency)
     nets = tuple(line_net(line, currency) for line in lines)
     bases: dict[TaxKey, Money] = {}
     for line, net in zip(lines, nets, strict=True):
-        bases[line.tax] = bases.get(line.tax, zero) + net
+        bases[line.tax] = bases[line.tax] + net if line.tax in bases else net
     line_taxes = None
-    if rounding == "per_line":
-        line_taxes = tuple(_tax(net, line.tax) for line, net in zip(lines, nets, strict=True))
+    if rounding == PER_LINE:
+        line_taxes = tuple(line_tax_amount(net, line.tax.percent) for line, net in zip(lines, nets, strict=True))
         amounts = dict.fromkeys(bases, zero)
         for line, tax in zip(lines, line_taxes, strict=True):
             amounts[line.tax] += tax
     else:
-        amounts = {key: _tax(base, key) for key, base in bases.items()}
-    subtotals = tuple(
+        amounts = {key: line_tax_amount(base, key.percent) for key, base in bases.items()}
+    taxes = tuple(
         TaxSubtotal(key, bases[key], amounts[key])
         for key in sorted(bases, key=lambda key: (-key.percent, key.category))
     )
-    net = sum((subtotal.base for subtotal in subtotals), zero)
-    tax = sum((subtotal.amount for subtotal in subtotals), zero)
-    return Totals(nets, line_taxes, subtotals, net, tax, net + tax)
+    net = sum((subtotal.base for subtotal in taxes), zero)
+    tax = sum((subtotal.amount for subtotal in taxes), zero)
+    return Totals(nets, line_taxes, taxes, net, tax, net + tax)
 
 
-def _tax(base: Money, key: TaxKey) -> Money:
-    return rounded(base.amount * key.percent / HUNDRED, base.currency)
+def effective_discount(lines: Iterable[tuple[Decimal, Decimal, Decimal]]) -> Decimal:
+    """The discount of all lines together in percent of what they would cost without any, to 4 decimals.
+
+    Each line is its quantity, unit price and discount in percent.
+    """
+    full = less = Decimal(0)
+    for quantity, unit_price, discount_percent in lines:
+        price = full_price(quantity, unit_price)
+        full = _EXACT.add(full, price)
+        less = _EXACT.add(less, _EXACT.multiply(price, discount_percent))
+    return _EXACT.divide(less, full).quantize(Decimal("0.0001"), context=_EXACT) if full else Decimal(0)

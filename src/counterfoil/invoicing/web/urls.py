@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from counterfoil.invoicing.web import documents, editor, invoices, review
+from counterfoil.invoicing.web import documents, editor, invoices, review, settings
 
 app_name = "invoicing"
 
@@ -25,6 +25,11 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>/edit/", editor.edit, name="edit"),
     path("invoices/<uuid:invoice_id>/preview/", editor.preview, name="preview"),
     path("invoices/<uuid:invoice_id>/discard/", editor.discard, name="discard"),
+    path("settings/taxes/", settings.tax_rates, name="tax_rates"),
+    path("settings/taxes/new/", settings.new_tax_rate, name="new_tax_rate"),
+    path("settings/taxes/<uuid:rate_id>/", settings.tax_rate, name="tax_rate"),
+    path("settings/series/", settings.all_series, name="all_series"),
+    path("settings/series/<uuid:series_id>/", settings.series, name="series"),
     path("invoices/<uuid:invoice_id>/pages/", documents.pages, name="pages"),
     path("invoices/<uuid:invoice_id>/pages/<int:number>.svg", documents.one_page, name="page"),
     path("invoices/<uuid:invoice_id>/document.pdf", documents.pdf, name="pdf"),

@@ -1,0 +1,123 @@
+"""The settings of tax rates and number series."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from counterfoil.access.projection import Row
+from counterfoil.access.requests import Request
+from counterfoil.core.errors import Refusal
+from counterfoil.invoicing import commands, queries
+from counterfoil.invoicing.rules.numbering import bad_pattern, document_number
+from counterfoil.ledger.queries import list_entities
+from counterfoil.plumbing import clock
+from counterfoil.surface.forms import Form, record_form, values_from, version_from
+from counterfoil.surface.htmx import go, page, say
+
+RATE, SERIES = "invoicing.tax_rate", "invoicing.series"
+RATE_FIELDS = ["entity", "tax_class", "label", "percent", "category", "legal_note", "valid_from", "valid_to"]
+
+
+@require_safe
+def tax_rates(request: Request) -> HttpResponse:
+    today = queries.local_today()
+    rates = [
+        row.plus(is_past=bool(row.valid_to and row.valid_to <= today)) for row in queries.list_tax_rates(request.actor)
+    ]
+    return page(request, "invoicing/tax_rates.html", {"rates": rates})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_tax_rate(request: Request) -> HttpResponse:
+    """A rate from a day on. The open-ended one of the same class ends before it."""
+    typed: dict[str, Any] | None = None
+    refused: Refusal | None = None
+    if request.method == "POST":
+        typed = values_from(request.POST, RATE, RATE_FIELDS)
+        try:
+            commands.add_tax_rate(actor=request.actor, values=typed)
+        except Refusal as refusal:
+            refused = refusal
+        else:
+            say(request, "The rate is there.")
+            return go(request, reverse("invoicing:tax_rates"))
+    form = _rate_form(request, {"category": "S", "valid_from": queries.local_today()}, typed, refused)
+    return _form_page(request, "invoicing/tax_rate.html", form, None, refused)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def tax_rate(request: Request, rate_id: UUID) -> HttpResponse:
+    row = queries.get_tax_rate(request.actor, rate_id)
+    typed: dict[str, Any] | None = None
+    refused: Refusal | None = None
+    if request.method == "POST":
+        typed = values_from(request.POST, RATE, RATE_FIELDS)
+        try:
+            version = version_from(request.POST)
+            commands.change_tax_rate(actor=request.actor, rate_id=rate_id, values=typed, version=version)
+        except Refusal as refusal:
+            refused = refusal
+        else:
+            say(request, "Saved. Issued invoices keep the tax that they were issued with.")
+            return go(request, reverse("invoicing:tax_rates"))
+    return _form_page(request, "invoicing/tax_rate.html", _rate_form(request, row, typed, refused), row, refused)
+
+
+def _rate_form(request: Request, values: Any, typed: dict[str, Any] | None, refused: Refusal | None) -> Form:
+    entities = [(row.id, row.name) for row in list_entities(request.actor)]
+    return record_form(
+        RATE,
+        values=values,
+        typed=typed,
+        only=RATE_FIELDS,
+        writable=_writable(request),
+        problems=refused or (),
+        options={"entity": entities},
+    )
+
+
+@require_safe
+def all_series(request: Request) -> HttpResponse:
+    rows = [_with_example(row) for row in queries.list_series(request.actor)]
+    return page(request, "invoicing/all_series.html", {"series": rows})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def series(request: Request, series_id: UUID) -> HttpResponse:
+    row = _with_example(queries.get_series(request.actor, series_id))
+    typed: dict[str, Any] | None = None
+    refused: Refusal | None = None
+    if request.method == "POST":
+        typed = values_from(request.POST, SERIES)
+        try:
+            version = version_from(request.POST)
+            commands.change_series(actor=request.actor, series_id=series_id, values=typed, version=version)
+        except Refusal as refusal:
+            refused = refusal
+        else:
+            say(request, "Saved. Numbers that were given stay, and the counter goes on.")
+            return go(request, reverse("invoicing:all_series"))
+    form = record_form(SERIES, values=row, typed=typed, writable=_writable(request), problems=refused or ())
+    return _form_page(request, "invoicing/series.html", form, row, refused)
+
+
+def _with_example(row: Row) -> Row:
+    """With the number that the series would give as its 42nd of this year."""
+    year = clock.today().year
+    return row.plus(example="" if bad_pattern(row.pattern) else document_number(row.pattern, row.digits, year, 42))
+
+
+def _writable(request: Request) -> frozenset[str]:
+    return request.actor.writes if request.actor.may("settings.change") else frozenset()
+
+
+def _form_page(
+    request: Request, template: str, form: Form, row: Row | None, refused: Refusal | None
+) -> HttpResponse:
+    context = {"form": form, "row": row, "may_change": request.actor.may("settings.change")}
+    return page(request, template, context, status=refused.status if refused else 200)

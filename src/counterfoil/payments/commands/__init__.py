@@ -1,0 +1,18 @@
+"""The verbs of money received."""
+
+from counterfoil.payments.commands.allocating import allocate_payment, undo_allocation
+from counterfoil.payments.commands.recording import record_payment, record_payments
+from counterfoil.payments.commands.taking_back import fail_payment, undo_payment
+from counterfoil.payments.rules.orders import OLDEST, PaymentOrder, Share
+
+__all__ = [
+    "OLDEST",
+    "PaymentOrder",
+    "Share",
+    "allocate_payment",
+    "fail_payment",
+    "record_payment",
+    "record_payments",
+    "undo_allocation",
+    "undo_payment",
+]

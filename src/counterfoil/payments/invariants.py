@@ -1,0 +1,77 @@
+"""What must hold of money received."""
+
+from __future__ import annotations
+
+from counterfoil.plumbing.invariants import invariant
+
+
+@invariant("L9a", "what a payment has allocated is the sum of its allocations, and never more than its amount")
+def payments_sum_up() -> str:
+    return """
+        SELECT p.id, p.amount, p.allocated FROM payments_payment p
+        LEFT JOIN payments_allocation a ON a.payment_id = p.id
+        GROUP BY p.id HAVING p.allocated <> COALESCE(SUM(a.amount), 0) OR p.allocated > p.amount
+    """
+
+
+@invariant("L9b", "what an invoice says is settled is the sum of its allocations")
+def invoices_sum_up() -> str:
+    return """
+        SELECT i.id, i.number, i.settled, COALESCE(a.sum, 0) AS allocated FROM invoicing_invoice i
+        LEFT JOIN (SELECT invoice_id, SUM(amount) AS sum FROM payments_allocation GROUP BY invoice_id) a
+               ON a.invoice_id = i.id
+        WHERE i.settled <> COALESCE(a.sum, 0)
+    """
+
+
+@invariant("L9c", "money settles invoices of its own company and currency, and a counter-entry takes back one whole")
+def allocations_fit() -> str:
+    return """
+        SELECT a.id FROM payments_allocation a
+        JOIN payments_payment p ON p.id = a.payment_id
+        JOIN invoicing_invoice i ON i.id = a.invoice_id
+        LEFT JOIN payments_allocation u ON u.id = a.undoes_id
+        WHERE a.currency <> p.currency OR a.currency <> i.currency OR p.entity_id <> i.entity_id
+           OR (u.id IS NOT NULL AND (u.amount <> -a.amount OR u.invoice_id <> a.invoice_id
+                                     OR u.payment_id <> a.payment_id))
+    """
+
+
+@invariant("L10a", "customer credit in the books is the money that is not allocated, by payer, company and currency")
+def credit_agrees() -> str:
+    return """
+        SELECT COALESCE(b.entity_id, m.entity_id), COALESCE(b.account_id, m.payer_id), b.balance, m.rest
+        FROM (SELECT l.entity_id, p.account_id, p.currency, -SUM(p.amount) AS balance
+              FROM ledger_posting p JOIN ledger_ledgeraccount l ON l.id = p.ledger_account_id
+              WHERE l.role = 'customer_credit' GROUP BY 1, 2, 3 HAVING SUM(p.amount) <> 0) b
+        FULL JOIN (SELECT entity_id, payer_id, currency, SUM(amount - allocated) AS rest FROM payments_payment
+                   WHERE status = 'received' GROUP BY 1, 2, 3 HAVING SUM(amount - allocated) <> 0) m
+          ON (m.entity_id, m.payer_id, m.currency) = (b.entity_id, b.account_id, b.currency)
+        WHERE b.balance IS DISTINCT FROM m.rest
+    """
+
+
+@invariant("L10b", "receivables in the books are the open invoices, by payer, company and currency")
+def receivables_agree() -> str:
+    return """
+        SELECT COALESCE(b.entity_id, o.entity_id), COALESCE(b.account_id, o.payer_id), b.balance, o.open
+        FROM (SELECT l.entity_id, p.account_id, p.currency, SUM(p.amount) AS balance
+              FROM ledger_posting p JOIN ledger_ledgeraccount l ON l.id = p.ledger_account_id
+              WHERE l.role = 'receivable' GROUP BY 1, 2, 3 HAVING SUM(p.amount) <> 0) b
+        FULL JOIN (SELECT entity_id, payer_id, currency, SUM(total - settled) AS open FROM invoicing_invoice
+                   WHERE status = 'issued' GROUP BY 1, 2, 3 HAVING SUM(total - settled) <> 0) o
+          ON (o.entity_id, o.payer_id, o.currency) = (b.entity_id, b.account_id, b.currency)
+        WHERE b.balance IS DISTINCT FROM o.open
+    """
+
+
+@invariant("L11", "the books hold exactly the money of each payment that is there, and none of one that ended")
+def books_hold_the_money() -> str:
+    return """
+        SELECT p.id, p.status, p.amount, COALESCE(b.balance, 0) FROM payments_payment p
+        LEFT JOIN (SELECT e.document_id, SUM(g.amount) AS balance
+                   FROM ledger_journalentry e JOIN ledger_posting g ON g.entry_id = e.id
+                   JOIN ledger_ledgeraccount l ON l.id = g.ledger_account_id
+                   WHERE l.role IN ('bank', 'cash', 'clearing') GROUP BY 1) b ON b.document_id = p.id
+        WHERE COALESCE(b.balance, 0) <> CASE WHEN p.status = 'received' THEN p.amount ELSE 0 END
+    """
