@@ -116,8 +116,6 @@ def _writable(request: Request) -> frozenset[str]:
     return request.actor.writes if request.actor.may("settings.change") else frozenset()
 
 
-def _form_page(
-    request: Request, template: str, form: Form, row: Row | None, refused: Refusal | None
-) -> HttpResponse:
+def _form_page(request: Request, template: str, form: Form, row: Row | None, refused: Refusal | None) -> HttpResponse:
     context = {"form": form, "row": row, "may_change": request.actor.may("settings.change")}
     return page(request, template, context, status=refused.status if refused else 200)
