@@ -17,6 +17,8 @@ register(
         title=lambda task: task.title,
         see="activities.see",
         page="activities:task",
+        search={"title": "title"},
+        hint=("record_title", "record_title"),
         create="activities.add_task",
         change="activities.change_task",
         fields=(
@@ -72,6 +74,7 @@ register(
         title=lambda mail: mail.subject,
         see="mail.see",
         page="activities:one_mail",
+        search={"subject": "subject"},
         fields=(
             Field("subject", "Subject", computed=True),
             Field("state", "State", Kind.CHOICE, computed=True, choices=MailState.choices),
