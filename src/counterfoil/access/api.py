@@ -86,7 +86,7 @@ def list_users(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
 @router.post("/users", response={201: schema_for(USER)}, summary="Add a user")
 def add_user(request: HttpRequest, values: schema_for(USER, "create")) -> Any:  # type: ignore[valid-type]
     """The user cannot log in before a password is set."""
-    user_id = commands.add_user(actor=_actor(request), values=values.values())  # type: ignore[attr-defined]
+    user_id = commands.add_user(actor=_actor(request), values=values.values())
     return Status(201, row_json(queries.get_user(_actor(request), user_id)))
 
 
@@ -98,7 +98,7 @@ def get_user(request: HttpRequest, user_id: UUID) -> dict[str, Any]:
 @router.patch("/users/{uuid:user_id}", response=schema_for(USER), summary="Change a user")
 def change_user(request: HttpRequest, user_id: UUID, values: schema_for(USER, "change")) -> dict[str, Any]:  # type: ignore[valid-type]
     """Roles hold from the next request on. A deactivated user is logged out at once."""
-    changes, version = values.change()  # type: ignore[attr-defined]
+    changes, version = values.change()
     commands.change_user(actor=_actor(request), user_id=user_id, values=changes, version=version)
     return row_json(queries.get_user(_actor(request), user_id))
 
@@ -129,7 +129,7 @@ def list_api_keys(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]
 def make_api_key(request: HttpRequest, values: schema_for(API_KEY, "create")) -> Any:  # type: ignore[valid-type]
     key_id, secret = commands.make_api_key(
         actor=_actor(request),
-        values=values.values(),  # type: ignore[attr-defined]
+        values=values.values(),
         at=clock.now(),
     )
     request.kept_answer = {"id": str(key_id), "key": None}  # type: ignore[attr-defined]  # see app/once.py

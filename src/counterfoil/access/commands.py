@@ -36,8 +36,8 @@ def add_user(*, actor: Actor, values: Mapping[str, Any], password: str | None = 
 def change_user(*, actor: Actor, user_id: UUID, values: Mapping[str, Any], version: int | None = None) -> None:
     """Change name, e-mail address, roles or whether the user may log in.
 
-    A deactivated user's sessions end at once. The last active admin keeps the role and stays active: the admins are locked
-    in the order of their ids, so that two who would each remove the other wait for one another.
+    A deactivated user's sessions end at once. The last active admin keeps the role and stays active: the admins are
+    locked in the order of their ids, so that two who would each remove the other wait for one another.
     """
     locked = {
         user.pk: user
@@ -110,9 +110,7 @@ def _self(actor: Actor) -> User:
 
 
 @command("access.set_own_password", needs="access.self")
-def set_own_password(
-    *, actor: Actor, password: str, old_password: str | None = None, token: str | None = None
-) -> None:
+def set_own_password(*, actor: Actor, password: str, old_password: str | None = None, token: str | None = None) -> None:
     """Set one's own password, proved by the old one or by the token of a link. Every session ends, this one too."""
     user = _self(actor)
     if token is not None:

@@ -1,7 +1,8 @@
 """Finding the actor behind an API key.
 
-A key is ``cf_<prefix>_<secret>``. The prefix finds the row; the SHA-256 of the whole key is compared in constant time. The key
-has 256 random bits, so a fast hash is enough. Noting when a key was used is no wish of anybody: it goes past the command door.
+A key is ``cf_<prefix>_<secret>``. The prefix finds the row; the SHA-256 of the whole key is compared in constant time.
+The key has 256 random bits, so a fast hash is enough. Noting when a key was used is no wish of anybody: it goes past
+the command door.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ def find_users(texts: Sequence[str]) -> Mapping[str, UUID]:
         known[email.lower()] = user_id
     found: dict[str, UUID] = {}
     for text in texts:
-        user_id = known.get(text.lower()) or known.get(normalised_name(text))
-        if user_id is not None:
-            found[text] = user_id
+        meant = known.get(text.lower()) or known.get(normalised_name(text))
+        if meant is not None:
+            found[text] = meant
     return found
 
 

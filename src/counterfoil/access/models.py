@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
 from counterfoil.access.actors import Actor
@@ -45,7 +46,7 @@ class User(AbstractBaseUser, Record):
     class Meta(Record.Meta):
         triggers = audit_all(without=("password", "last_login"))
         constraints = [
-            models.UniqueConstraint(models.functions.Lower("email"), name="access_user_email_once"),
+            models.UniqueConstraint(Lower("email"), name="access_user_email_once"),
             models.CheckConstraint(
                 condition=models.Q(roles__contained_by=sorted(ROLES)), name="access_user_known_roles"
             ),

@@ -16,11 +16,13 @@ from counterfoil.plumbing.record_types import TEXT_LENGTH
 
 
 class _Links(PasswordResetTokenGenerator):
-    """A link stops working once the password, the e-mail address, the generation of log-ins or the last log-in changed."""
+    """A link stops working once the password, the e-mail address, the generation of log-ins or the last log-in
+    changed.
+    """
 
     key_salt = "counterfoil.access.passwords"
 
-    def _make_hash_value(self, user: User, timestamp: int) -> str:  # type: ignore[override]
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
         return f"{super()._make_hash_value(user, timestamp)}{user.login_generation}"
 
     def _now(self) -> datetime:

@@ -33,7 +33,8 @@ CLOSED = _Closed()
 
 
 class Row(Mapping[str, Any]):
-    """A projected record: fields by attribute or by key, in the order of the description; ``id``, ``title``, ``version``.
+    """A projected record: fields by attribute or by key, in the order of the description; ``id``, ``title``,
+    ``version``.
 
     ``extra`` values that a query adds (counts, labels of links) are there by attribute too.
     """

@@ -8,7 +8,6 @@ from counterfoil.access.rules.roles import ROLES
 from counterfoil.plumbing.record_types import Choices, Field, Kind, RecordType, register
 
 
-
 def role_choices() -> Choices:
     return [(role.key, role.label) for role in ROLES.values()]
 

@@ -19,4 +19,5 @@ class Request(HttpRequest):
 
     actor: Actor
     htmx: HtmxDetails
-    user: User  # type: ignore[assignment]  # the guard lets nobody else reach a view that is not public
+    user: User
+    """The guard lets nobody else reach a view that is not public."""

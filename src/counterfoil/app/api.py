@@ -27,24 +27,27 @@ from counterfoil.surface.api import ExactJSON, problem_answer, problem_response
 DESCRIPTION = """
 One record for the customer, from the deal to the payment.
 
-**Keys.** Send `Authorization: Bearer <key>`. A key has roles like a user; what its roles may not read is left out and named under `closed`.
+**Keys.** Send `Authorization: Bearer <key>`. A key has roles like a user; what its roles may not read is
+left out and named under `closed`.
 
-**Numbers** with decimals are texts (`"12.50"`); JSON numbers are read exactly too. An amount's currency stands beside it.
+**Numbers** with decimals are texts (`"12.50"`); JSON numbers are read exactly too.
+Its currency stands beside an amount.
 
 **Lists** come in pages: `?limit=` up to 200, and `?cursor=` with the `next_cursor` of the page before.
 
 **Changes** may carry the `version` that was read; if somebody changed the record since, the answer is 409 `stale`.
 
-**Once only.** `Idempotency-Key` on POST, PUT, PATCH and DELETE: a repetition with the same body gets the first answer again, with
-`Idempotent-Replay: true`. The same key with another body is 422 `idempotency_key_reused`; while the first still runs, 409. Refusals and
-failures changed nothing and are not kept. Keys are kept for seven days.
+**Once only.** `Idempotency-Key` on POST, PUT, PATCH and DELETE: a repetition with the same body gets the first answer
+again, with `Idempotent-Replay: true`. The same key with another body is 422 `idempotency_key_reused`; while the first
+still runs, 409. Refusals and failures changed nothing and are not kept. Keys are kept for seven days.
 
-**Problems** are `application/problem+json`: `code` for programs, `detail` for people, `problems` with each field's path.
+**Problems** are `application/problem+json`: `code` for programs, `detail` for people, `problems` with each field's
+path.
 """
 
 
 class ExactParser(Parser):
-    """JSON without floats: a number with a decimal point is a ``Decimal``. ``NaN``, double names and deep nests are refused."""
+    """JSON without floats: a number with a point is a ``Decimal``. ``NaN``, double names and deep nests are refused."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         return exact_json(request.body)

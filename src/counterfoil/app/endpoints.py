@@ -1,8 +1,8 @@
 """The one table of endpoints: ``"METHOD route" -> permission | PUBLIC | SIGNED_IN``.
 
 The route is the one that Django resolved (``request.resolver_match.route``), such as ``accounts/<uuid:account_id>/`` or
-``api/v1/accounts/<account_id>``. Each room declares its own part in ``endpoints.py``; this file joins them with the part of ``app``.
-The guard refuses what is not declared, and a house test fails for it.
+``api/v1/accounts/<account_id>``. Each room declares its own part in ``endpoints.py``; this file joins them with the
+part of ``app``. The guard refuses what is not declared, and a house test fails for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from counterfoil.plumbing.apps import rooms
 OWN: dict[str, str] = {
     "GET ": SIGNED_IN,
     "GET search": SIGNED_IN,
+    "GET find/<str:key>/": SIGNED_IN,
     "GET settings/": SIGNED_IN,
+    "GET settings/system/": "system.see",
     "GET healthz": PUBLIC,
     "GET readyz": PUBLIC,
     "GET login/": PUBLIC,
@@ -28,6 +30,7 @@ OWN: dict[str, str] = {
     "GET login/inactive/": PUBLIC,
     "GET api/docs": SIGNED_IN,
     "GET api/docs/openapi.json": SIGNED_IN,
+    "GET api/v1/": SIGNED_IN,
     "GET api/v1/openapi.json": SIGNED_IN,
 }
 

@@ -8,7 +8,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 
 
-class StaffOnly(DefaultAccountAdapter):
+class StaffOnly(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """allauth's log-in without its sign-up and without its messages."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -18,7 +18,9 @@ class StaffOnly(DefaultAccountAdapter):
         """The page itself shows who is logged in."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The address that counts for the limit of attempts: the peer's, and behind our own proxy the last one it added."""
+        """The address that counts for the limit of attempts: the peer's, and behind our own proxy the last one it
+        added.
+        """
         from django.conf import settings
 
         peer: str = request.META.get("REMOTE_ADDR", "")

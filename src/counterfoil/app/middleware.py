@@ -1,6 +1,7 @@
 """What happens to every request before and after its view.
 
-In order: the security policy of the answer, who acts, how a refusal is told, and whether the endpoint is open to the actor.
+In order: the security policy of the answer, who acts, how a refusal is told, and whether the endpoint is open to the
+actor.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.utils import translation
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.keys import actor_of_key
+from counterfoil.access.models import User
 from counterfoil.access.requests import Request
 from counterfoil.access.rules.endpoints import PUBLIC, SIGNED_IN
 from counterfoil.access.rules.permissions import PERMISSIONS
@@ -63,15 +65,20 @@ class WhoActs:
     def __call__(self, request: Request) -> HttpResponseBase:
         if request.path.startswith(API_ROOT):
             request.actor = _bearer(request) or Actor.nobody()
-        elif request.user.is_authenticated:
-            request.actor = request.user.actor()
-            translation.activate(request.user.language)
+        elif isinstance(user := _user(request), User):
+            request.actor = user.actor()
+            translation.activate(user.language)
         else:
             request.actor = Actor.nobody()
         response = self.get_response(request)
         if request.actor.is_known:
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+def _user(request: HttpRequest) -> object:
+    """The session's user, unwrapped from Django's lazy object; an anonymous one has no session or a dead one."""
+    return request.user if request.user.is_authenticated else None
 
 
 def _bearer(request: HttpRequest) -> Actor | None:
@@ -84,8 +91,8 @@ def _bearer(request: HttpRequest) -> Actor | None:
 class Refusals:
     """Tells a refusal in the language of the surface: problem JSON, a note for htmx, or a page.
 
-    Input that the database cannot take, and two writers that a constraint kept apart, are refusals too; they are logged,
-    because a command should have said it better.
+    Input that the database cannot take, and two writers that a constraint kept apart, are refusals too; they are
+    logged, because a command should have said it better.
     """
 
     def __init__(self, get_response: Handler) -> None:

@@ -1,11 +1,12 @@
 """``Idempotency-Key``: a request that a client repeats takes effect once and gets the same answer.
 
-Key and effect cannot diverge, because they share one transaction: the command's writes and the row with the stored answer commit
-together or not at all. Killed before the commit, neither exists and a repetition starts afresh; killed after it, a repetition
-finds the answer. While the first request runs it holds an advisory lock on the key, which dies with its transaction, so "in
-flight" needs no row that a crash could leave behind.
+Key and effect cannot diverge, because they share one transaction: the command's writes and the row with the stored
+answer commit together or not at all. Killed before the commit, neither exists and a repetition starts afresh; killed
+after it, a repetition finds the answer. While the first request runs it holds an advisory lock on the key, which dies
+with its transaction, so "in flight" needs no row that a crash could leave behind.
 
-A refusal (4xx) and a failure (5xx) roll everything back and store nothing: nothing happened, so a repetition asks again.
+A refusal (4xx) and a failure (5xx) roll everything back and store nothing: nothing happened, so a repetition asks
+again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -98,7 +100,9 @@ def _locked(
 
 
 def _kept_body(request: HttpRequest, response: HttpResponse) -> str:
-    """The answer as it is kept. An operation whose answer holds a secret puts ``kept_answer`` without it on the request."""
+    """The answer as it is kept. An operation whose answer holds a secret puts ``kept_answer`` without it on the
+    request.
+    """
     kept = getattr(request, "kept_answer", None)
     return response.content.decode() if kept is None else json.dumps(kept)
 
@@ -122,6 +126,7 @@ def fingerprint(request: HttpRequest) -> str:
     for name, values in sorted(request.POST.lists()):
         digest.update(repr((name, values)).encode())
     for name, file in sorted(request.FILES.items()):
+        assert isinstance(file, UploadedFile)
         digest.update(repr((name, file.name, file.size)).encode())
         for chunk in file.chunks():
             digest.update(chunk)

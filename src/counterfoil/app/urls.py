@@ -1,4 +1,6 @@
-"""Every address of the product. A room's ``web/urls.py`` is mounted at the root and holds whole paths (``accounts/…``)."""
+"""Every address of the product. A room's ``web/urls.py`` is mounted at the root and holds whole paths
+(``accounts/…``).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,8 @@ from counterfoil.plumbing.apps import rooms
 urlpatterns = [
     path("", views.today, name="today"),
     path("search", views.search, name="search"),
+    path("find/<str:key>/", views.find_records, name="find"),
+    path("settings/system/", views.system, name="system"),
     path("settings/", views.settings_index, name="settings"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
@@ -24,7 +28,11 @@ urlpatterns = [
     path("api/docs/openapi.json", views.openapi, name="api_docs_openapi"),
     path("api/v1/openapi.json", views.openapi, name="openapi"),
     path("api/v1/", api.urls),
-    *(path("", include(f"{room}.web.urls")) for room in rooms() if find_spec(room + ".web") and find_spec(f"{room}.web.urls")),
+    *(
+        path("", include(f"{room}.web.urls"))
+        for room in rooms()
+        if find_spec(room + ".web") and find_spec(f"{room}.web.urls")
+    ),
 ]
 
 handler400 = "counterfoil.app.refusals.bad_request"

@@ -48,7 +48,7 @@ Words = Annotated[str, AfterValidator(_printable), SchemaField(max_length=PARAGR
 """Text in the schema of an action, such as a reason."""
 
 
-# Values ----------------------------------------------------------------------------------------------------------------
+# Values ----------------------------------------------------------------------------------------------------------
 
 
 def plain(value: Any) -> Any:
@@ -90,10 +90,11 @@ class ProjectedRow(Protocol):
 
 
 def row_json(row: ProjectedRow, **more: Any) -> dict[str, Any]:
-    """A projected row as JSON: ``id``, ``title``, ``version``, the open fields, and ``closed`` with the names of the others.
+    """A projected row as JSON: ``id``, ``title``, ``version``, the open fields, and ``closed`` with the names of the
+    others.
 
-    An amount is a decimal text; its currency stands beside it under the name that the field's description gives. ``more`` are
-    values that the endpoint adds.
+    An amount is a decimal text; its currency stands beside it under the name that the field's description gives.
+    ``more`` are values that the endpoint adds.
     """
     described = record_type(row.key)
     found: dict[str, Any] = {"id": str(row.id), "title": row.title}
@@ -117,7 +118,7 @@ class ExactJSON(BaseRenderer):
         return json.dumps(plain(data))
 
 
-# Schemas ---------------------------------------------------------------------------------------------------------------
+# Schemas ----------------------------------------------------------------------------------------------------------
 
 _DECIMAL = {"type": "string", "format": "decimal", "examples": ["12.50"]}
 _SHAPES: dict[Kind, dict[str, Any]] = {
@@ -136,7 +137,16 @@ _SHAPES: dict[Kind, dict[str, Any]] = {
     Kind.CURRENCY: {"type": "string", "examples": ["EUR"], "description": "ISO 4217"},
     Kind.LANGUAGE: {"type": "string", "examples": ["en"]},
 }
-_NEVER_NULL = {Kind.TEXT, Kind.PARAGRAPH, Kind.EMAIL, Kind.CHOICE, Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE, Kind.YES_NO}
+_NEVER_NULL = {
+    Kind.TEXT,
+    Kind.PARAGRAPH,
+    Kind.EMAIL,
+    Kind.CHOICE,
+    Kind.COUNTRY,
+    Kind.CURRENCY,
+    Kind.LANGUAGE,
+    Kind.YES_NO,
+}
 
 
 def shape_of(item: Field, purpose: Purpose) -> dict[str, Any]:
@@ -170,8 +180,8 @@ def shape_of(item: Field, purpose: Purpose) -> dict[str, Any]:
 class Described(BaseModel):
     """Base of the schemas that are made from record types.
 
-    They document and do not judge: every value passes as it came, and the command door cleans it, so that the API, the forms
-    and the import give the same problem with the same code at the same field.
+    They document and do not judge: every value passes as it came, and the command door cleans it, so that the API, the
+    forms and the import give the same problem with the same code at the same field.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -216,10 +226,17 @@ def page_of(key: str) -> type[Any]:
     if key not in _pages:
         _pages[key] = create_model(
             f"{_schema_name(key)}Page",
-            items=(list[schema_for(key)], ...),  # type: ignore[misc]
-            next_cursor=(str | None, SchemaField(default=None, description="Send it as `cursor`; null on the last page.")),
+            items=(_list_of(schema_for(key)), ...),
+            next_cursor=(
+                str | None,
+                SchemaField(default=None, description="Send it as `cursor`; null on the last page."),
+            ),
         )
     return _pages[key]
+
+
+def _list_of(schema: type[Any]) -> Any:
+    return list[schema]  # type: ignore[valid-type]
 
 
 def _schema_name(key: str) -> str:
@@ -235,7 +252,7 @@ def _make_schema(key: str, purpose: Purpose) -> type[Any]:
     if purpose != "create":
         properties["version"] = {
             "type": ["integer", "null"],
-            "description": "Raised by every change. Sent with a change, it must be the present one, or the answer is 409.",
+            "description": "Raised by every change. A change that carries another than the present one answers 409.",
         }
     fields = described.fields if purpose == "read" else tuple(described.writable())
     properties.update({item.id: shape_of(item, purpose) for item in fields})
@@ -268,7 +285,7 @@ def _make_schema(key: str, purpose: Purpose) -> type[Any]:
     return made
 
 
-# Pages -----------------------------------------------------------------------------------------------------------------
+# Pages ----------------------------------------------------------------------------------------------------------
 
 R = TypeVar("R", bound=ProjectedRow)
 
@@ -303,7 +320,7 @@ class Paging(Schema):
         return {"items": [to_json(row) for row in shown], "next_cursor": last}
 
 
-# Problems --------------------------------------------------------------------------------------------------------------
+# Problems ----------------------------------------------------------------------------------------------------------
 
 
 class ProblemItem(Schema):

@@ -1,6 +1,6 @@
 """Who there is, what was changed, and where a record is found: read by an actor, as that actor may see it."""
 
-from counterfoil.access.queries.finding import find, find_everywhere
+from counterfoil.access.queries.finding import Hit, find, find_everywhere
 from counterfoil.access.queries.history import Changed, Difference, changes_of, command_in_words, list_changes
 from counterfoil.access.queries.users import (
     api_keys_after,
@@ -16,6 +16,7 @@ from counterfoil.access.queries.users import (
 __all__ = [
     "Changed",
     "Difference",
+    "Hit",
     "api_keys_after",
     "changes_of",
     "command_in_words",

@@ -1,7 +1,8 @@
 """Finding records of every kind by text, as the reader may see them.
 
-A record type says by which fields it is found; a field whose group the reader may not see is not searched either, so that
-finding tells nothing that reading would not. Every word must occur in one of the fields; what begins with the text comes first.
+A record type says by which fields it is found; a field whose group the reader may not see is not searched either, so
+that finding tells nothing that reading would not. Every word must occur in one of the fields; what begins with the
+text comes first.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class Hit:
 
 
 def find(actor: Actor, key: str, text: str, limit: int = 10) -> list[Hit]:
-    """Records of one kind, best first; without text the first ones by name. ``NotFound`` for a kind that is not there."""
+    """Records of one kind, best first; without text the first ones by name. ``NotFound`` for a kind that is not
+    there.
+    """
     try:
         described = record_type(key)
     except KeyError:
@@ -142,5 +145,3 @@ def titles_of(wanted: dict[str, set[UUID]]) -> dict[UUID, str]:
         for record in described.model._default_manager.filter(pk__in=ids):
             found[record.pk] = described.title(record)
     return found
-
-

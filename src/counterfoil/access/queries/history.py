@@ -1,7 +1,8 @@
 """Who changed what, when, before and after, in words.
 
-The audit trail holds columns; here they become fields of the record types again, so that the projection's rule holds for the
-past as well: a value of a closed group is hidden, and a column that no field describes is shown to those only who read every group.
+The audit trail holds columns; here they become fields of the record types again, so that the projection's rule holds
+for the past as well: a value of a closed group is hidden, and a column that no field describes is shown to those only
+who read every group.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ def list_changes(
     before: int | None = None,
     limit: int = 50,
 ) -> list[Changed]:
-    """Changes, newest first: by an actor, of a kind, of a record, by a command, from a day to a day. ``before`` pages on."""
+    """Changes, newest first: by an actor, of a kind, of a record, by a command, from a day to a day. ``before`` pages
+    on.
+    """
     if not actor.may("audit.see"):
         return []
     changes = Change.objects.all()
@@ -97,9 +100,7 @@ def list_changes(
     return _page(actor, changes, before, limit)
 
 
-def changes_of(
-    actor: Actor, key: str, record_id: UUID, *, before: int | None = None, limit: int = 20
-) -> list[Changed]:
+def changes_of(actor: Actor, key: str, record_id: UUID, *, before: int | None = None, limit: int = 20) -> list[Changed]:
     """The history of one record, for whoever may see the record. ``NotFound`` when it is not there for the actor."""
     try:
         described = record_type(key)
@@ -168,7 +169,9 @@ def command_in_words(name: str) -> str:
 def _differences(actor: Actor, row: Change, table: _Table, titles: dict[UUID, str]) -> list[Difference]:
     old, new = row.before or {}, row.after or {}
     found = []
-    for column in sorted(old.keys() | new.keys(), key=lambda name: list(table.labels).index(name) if name in table.labels else 999):
+    for column in sorted(
+        old.keys() | new.keys(), key=lambda name: list(table.labels).index(name) if name in table.labels else 999
+    ):
         if column in _TECHNICAL or (_is_nothing(old.get(column)) and _is_nothing(new.get(column))):
             continue
         field = table.fields.get(column)
@@ -190,7 +193,9 @@ def _in_words(field: Field | None, value: Any, titles: dict[UUID, str]) -> Any:
     if _is_nothing(value):
         return None
     if field is None:
-        return ", ".join(map(str, value)) if isinstance(value, list) else str(value) if isinstance(value, dict) else value
+        return (
+            ", ".join(map(str, value)) if isinstance(value, list) else str(value) if isinstance(value, dict) else value
+        )
     if field.kind is Kind.LINK:
         return titles.get(UUID(value), value)
     if field.kind in (Kind.CHOICE, Kind.CHOICES):
@@ -217,7 +222,7 @@ def _tables() -> dict[str, _Table]:
             column = _column_of(model, item)
             if column:
                 fields[column] = item
-        labels = {field.column: str(field.verbose_name).capitalize() for field in model._meta.concrete_fields}
+        labels = {str(field.column): str(field.verbose_name).capitalize() for field in model._meta.concrete_fields}
         found[model._meta.db_table] = _Table(
             kind.label if kind else str(model._meta.verbose_name).capitalize(), kind, fields, labels
         )
@@ -229,5 +234,3 @@ def _column_of(model: type[models.Model], item: Field) -> str:
         if field.name == item.attribute:
             return str(field.column)
     return ""
-
-

@@ -1,7 +1,7 @@
 """What an endpoint may declare as its need, besides a permission.
 
-Each room's ``endpoints.py`` holds ``ENDPOINTS``: ``"METHOD route" -> need``, the route as Django resolved it. What is not
-declared is refused.
+Each room's ``endpoints.py`` holds ``ENDPOINTS``: ``"METHOD route" -> need``, the route as Django resolved it. What is
+not declared is refused.
 """
 
 from __future__ import annotations

@@ -7,23 +7,67 @@ from functools import cache
 from typing import Any
 
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from counterfoil.access.queries import Hit, find, find_everywhere
 from counterfoil.access.requests import Request
+from counterfoil.app import system as installation
+from counterfoil.app.context import actions
+from counterfoil.app.web.settings_pages import settings_pages
+from counterfoil.app.web.today import strips
+from counterfoil.invoicing.queries import local_today
+from counterfoil.surface.htmx import page
+
+TEXT_MAX = 200
+FOUND_PER_KIND = 5
+FOUND_ON_PAGE = 25
 
 
 def today(request: Request) -> HttpResponse:
-    return render(request, "app/today.html", {})
+    """What needs this person."""
+    found = strips(request.actor, local_today())
+    first = next((strip.lines[0] for strip in found if strip.is_urgent and strip.lines), None)
+    return page(
+        request, "app/today.html", {"strips": found, "first": first, "is_quiet": not any(s.count for s in found)}
+    )
 
 
 def search(request: Request) -> HttpResponse:
-    return render(request, "app/search.html", {})
+    """Go to, find and do: as options for the palette, as a page for everybody else."""
+    text = request.GET.get("q", "")[:TEXT_MAX].strip()
+    is_palette = request.headers.get("HX-Target") == "palette-results"
+    groups = find_everywhere(request.actor, text, FOUND_PER_KIND if is_palette else FOUND_ON_PAGE)
+    context = {
+        "text": text,
+        "groups": [(plural, [(hit, _address(hit)) for hit in hits]) for plural, hits in groups],
+        "actions": actions(request.actor, text),
+        "settings": [link for _, links in settings_pages(request.actor, text) for link in links] if text else [],
+    }
+    return page(request, "app/palette.html" if is_palette else "app/search.html", context)
+
+
+def _address(hit: Hit) -> str:
+    return reverse(hit.page, args=[hit.id])
+
+
+def find_records(request: Request, key: str) -> HttpResponse:
+    """For the boxes that find one record of a kind."""
+    hits = find(request.actor, key, request.GET.get("q", "")[:TEXT_MAX])
+    options = [{"id": str(hit.id), "title": hit.title, "hint": hit.hint} for hit in hits]
+    return JsonResponse({"options": options})
 
 
 def settings_index(request: Request) -> HttpResponse:
-    return render(request, "app/settings.html", {})
+    """Every page of settings that this person may open."""
+    text = request.GET.get("q", "")[:TEXT_MAX]
+    return page(request, "app/settings.html", {"groups": settings_pages(request.actor, text), "text": text})
+
+
+def system(request: Request) -> HttpResponse:
+    """Whether everything that should run runs."""
+    return page(request, "app/system.html", {"state": installation.state()})
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -39,7 +83,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def api_docs(request: Request) -> HttpResponse:
-    """Swagger UI from the files of the ninja package; the document is asked for at an address that takes the session."""
+    """Swagger UI from the files of the ninja package; it asks for the document where the session counts."""
     settings = {"url": reverse("api_docs_openapi"), "layout": "BaseLayout", "deepLinking": True, "validatorUrl": None}
     return render(request, "app/api_docs.html", {"swagger_settings": settings})
 
@@ -51,7 +95,8 @@ def openapi(request: HttpRequest) -> HttpResponse:
 
 @cache
 def openapi_document() -> str:
+    """The same text as ``docs/openapi.json``."""
     from counterfoil.app.api import api
 
-    document: dict[str, Any] = api.get_openapi_schema(path_prefix="")
-    return json.dumps(document, indent=1)
+    document: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
+    return json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n"

@@ -25,9 +25,7 @@ def api_keys(request: Request) -> HttpResponse:
         return _keys(request, Typed(), [])
     typed, chosen = values_from(request.POST, KEY, only=FIELDS), request.POST.getlist("roles")
     try:
-        key_id, secret = commands.make_api_key(
-            actor=request.actor, values={**typed, "roles": chosen}, at=clock.now()
-        )
+        key_id, secret = commands.make_api_key(actor=request.actor, values={**typed, "roles": chosen}, at=clock.now())
     except Refusal as refusal:
         return _keys(request, typed, chosen, refusal)
     return page(request, "access/new_key.html", {"key": queries.get_api_key(request.actor, key_id), "secret": secret})

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from counterfoil.access import commands, queries
@@ -22,7 +23,7 @@ USER = "access.user"
 NAMES = ("name", "email")
 
 
-def users(request: Request) -> HttpResponse:
+def users(request: Request) -> HttpResponseBase:
     """Everybody who may log in, or might once."""
     listing = Listing(
         USER,
@@ -32,7 +33,9 @@ def users(request: Request) -> HttpResponse:
         sorts=["name", "email", "last_login", "created_at"],
         extra=[text("role_names", "Roles"), state_column("state", "State")],
         sort="name",
-        empty=Empty("No users yet", "Everybody who works with the product is one.", "Add user", reverse("access:new_user")),
+        empty=Empty(
+            "No users yet", "Everybody who works with the product is one.", "Add user", reverse("access:new_user")
+        ),
     )
     found = queries.list_users(
         request.actor,
@@ -100,7 +103,11 @@ def user(request: Request, user_id: UUID) -> HttpResponse:
 
 
 def _user(
-    request: Request, row: Row, typed: Typed | None = None, chosen: list[str] | None = None, refusal: Refusal | None = None
+    request: Request,
+    row: Row,
+    typed: Typed | None = None,
+    chosen: list[str] | None = None,
+    refusal: Refusal | None = None,
 ) -> HttpResponse:
     writable = request.actor.writes if request.actor.may("access.change") else ()
     context = {
