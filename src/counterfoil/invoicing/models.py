@@ -275,6 +275,11 @@ class Invoice(Record):
                 name="invoicing_invoice_open",
             ),
             models.Index(fields=["status", "issued_on"], name="invoicing_invoice_by_day"),
+            models.Index(
+                fields=["invoiced_account", "id"],
+                condition=Q(status="issued", kind="invoice"),
+                name="invoicing_invoice_history",
+            ),
         ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from counterfoil.accounts.models import DeliveryChannel, TaxProfile
 from counterfoil.catalog.models import TaxClass
 from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, Origin, Series, TaxRate
-from counterfoil.invoicing.rules.status import status_of
+from counterfoil.invoicing.rules.status import WORDS, status_of
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 
@@ -24,6 +24,8 @@ LINE_FIELDS = (
     Field("unit_price", "Unit price", Kind.DECIMAL, PRICING),
     Field("discount_percent", "Discount %", Kind.DECIMAL, PRICING, decimals=4, minimum=Decimal(0), maximum=HUNDRED),
     Field("tax_class", "Tax class", Kind.CHOICE, TAX, choices=TaxClass.choices),
+    Field("service_from", "Service from", Kind.DAY),
+    Field("service_to", "Service until before", Kind.DAY, help="The first day that is no longer part of it."),
 )
 SHOWN_LINE_FIELDS = (
     *LINE_FIELDS,
@@ -35,10 +37,7 @@ SHOWN_LINE_FIELDS = (
 )
 
 
-STATES = [
-    ("draft", "Draft"), ("returned", "Returned"), ("issued", "Open"), ("part_paid", "Part-paid"),
-    ("overdue", "Overdue"), ("paid", "Paid"), ("void", "Void"),
-]  # fmt: skip
+STATES = list(WORDS.items())
 
 
 def _state(invoice: Any) -> str:

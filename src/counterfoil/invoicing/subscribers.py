@@ -42,5 +42,5 @@ def account_of_draft_changed(happened: OutboxEvent) -> None:
 @subscriber("invoicing.company_needs_series", EntityAdded, EntityChanged)
 def company_needs_series(happened: OutboxEvent) -> None:
     """A company that issues invoices has number series and the tax rates of its country."""
-    if happened.name == EntityAdded.name or "country" in happened.payload["fields"]:
+    if happened.name == EntityAdded.event_name or "country" in happened.payload["fields"]:
         commands.install_defaults(actor=Actor.system())

@@ -8,7 +8,7 @@ returns stalled jobs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -52,12 +52,15 @@ def job(name: str, *, queue_name: str = "default", attempts: int = MAX_ATTEMPTS)
     return register
 
 
+def enqueue_many(name: str, arguments: Sequence[Mapping[str, Any]]) -> None:
+    """Ask for one job per set of arguments, all in one statement of the present transaction."""
+    if arguments:
+        queue.configure_task(name).batch_defer(*({key: _plain(value) for key, value in one.items()} for one in arguments))
+
+
 def enqueue(name: str, *, once: str | None = None, **arguments: Any) -> None:
     """Ask for a job in the present transaction. With ``once``, do nothing while a job of that key still waits."""
-    plain = {
-        key: str(value) if hasattr(value, "hex") and not isinstance(value, bytes) else value
-        for key, value in arguments.items()
-    }
+    plain = {key: _plain(value) for key, value in arguments.items()}
     if once is not None:
         waiting = ProcrastinateJob.objects.filter(queueing_lock=once, status="todo").exists()
         if waiting:
@@ -66,6 +69,10 @@ def enqueue(name: str, *, once: str | None = None, **arguments: Any) -> None:
         queue.configure_task(name, queueing_lock=once).defer(**plain)
     except AlreadyEnqueued:
         return
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if hasattr(value, "hex") and not isinstance(value, bytes) else value
 
 
 def sweep(name: str) -> Callable[[Callable[[], int]], Callable[[], int]]:

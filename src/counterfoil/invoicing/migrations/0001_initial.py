@@ -245,6 +245,10 @@ class Migration(migrations.Migration):
             model_name='invoice',
             index=models.Index(fields=['status', 'issued_on'], name='invoicing_invoice_by_day'),
         ),
+        migrations.AddIndex(
+            model_name='invoice',
+            index=models.Index(condition=models.Q(('kind', 'invoice'), ('status', 'issued')), fields=['invoiced_account', 'id'], name='invoicing_invoice_history'),
+        ),
         migrations.AddConstraint(
             model_name='invoice',
             constraint=models.UniqueConstraint(condition=models.Q(('deal_id__isnull', False)), fields=('deal_id', 'quote_version'), name='invoicing_invoice_one_per_deal_and_quote'),

@@ -1,0 +1,116 @@
+"""The true document and its mail, looked at before they exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from counterfoil.access.actors import Actor
+from counterfoil.core.errors import Conflict, NotAllowed, NotFound
+from counterfoil.core.money import Money
+from counterfoil.documents.pdf import render_preview
+from counterfoil.documents.printed import PrintedInvoice
+from counterfoil.invoicing.computing import Draft, Surroundings, compute, surroundings
+from counterfoil.invoicing.drafting import apply_values, follow_account, new_draft, order_of
+from counterfoil.invoicing.mailing import mail_text, recipients_of
+from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.invoicing.printing import printed_document, printed_draft
+from counterfoil.invoicing.queries.review import current_drafts
+from counterfoil.invoicing.queries.rows import INVOICE, recipients_for, with_parts
+from counterfoil.ledger.days import today_of
+from counterfoil.plumbing.record_types import clean
+
+Form = Literal["png", "svg"]
+OWN_VALUES = ("terms", "language", "delivery_channel")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The pages of a document that nobody has saved, and the sums that the server works out for it."""
+
+    pages: list[bytes]
+    net: Money
+    tax: Money
+    total: Money
+
+
+@dataclass(frozen=True)
+class MailPreview:
+    """The mail that would carry a document: to whom, and what it says. ``recipients`` is empty where none would be sent."""
+
+    recipients: list[dict[str, Any]]
+    subject: str
+    body: str
+
+
+def preview(actor: Actor, invoice_id: UUID, form: str = "png", on: date | None = None) -> list[bytes]:
+    """The pages of the true document as pictures; of a draft, as it would be printed now."""
+    invoice = _seen(actor, invoice_id)
+    return render_preview(_printed(invoice, on or today_of(invoice.entity_id)), _form(form))
+
+
+def mail_preview(actor: Actor, invoice_id: UUID, on: date | None = None) -> MailPreview:
+    """The mail of a draft or document as it would be written now."""
+    invoice = _seen(actor, invoice_id)
+    day = on or today_of(invoice.entity_id)
+    facts = surroundings([invoice.account_id], day).facts[invoice.account_id]
+    people = recipients_of(facts) if invoice.delivery_channel == "email" else []
+    text = mail_text(_printed(invoice, day), people)
+    return MailPreview(recipients_for(people), text.subject, text.body)
+
+
+def preview_of_values(
+    actor: Actor, invoice_id: UUID | None, values: Mapping[str, Any], at: datetime, form: str = "svg"
+) -> Preview:
+    """What the document would look like with these values, those of a new draft when there is no ``invoice_id``.
+
+    Cleans and computes as the commands do, and saves nothing. Raises the refusal that saving would raise.
+    """
+    if not actor.may("invoicing.draft"):
+        raise NotAllowed("not_allowed", "You may not make drafts.")
+    on = today_of(None)
+    cleaned = clean(INVOICE, values, partial=invoice_id is not None)
+    if invoice_id is None:
+        around = surroundings([cleaned["account"]], on)
+        draft = new_draft(order_of(cleaned, around, actor.name), around, at, actor.name)
+        apply_values(draft, {name: cleaned[name] for name in OWN_VALUES if cleaned.get(name)}, around, actor.name)
+    else:
+        invoice = _seen(actor, invoice_id)
+        if invoice.status != InvoiceStatus.DRAFT:
+            raise Conflict("not_a_draft", f"{invoice.number or 'This draft'} is no draft any more.")
+        around = surroundings([invoice.account_id], on)
+        draft = Draft(invoice, list(with_parts([invoice])[0].lines.all()), [])
+        apply_values(draft, cleaned, around, actor.name)
+    follow_account(draft, around)
+    totals = compute(draft, around)
+    pages = render_preview(_printed_draft(draft, around), _form(form))
+    return Preview(pages, totals.net, totals.tax, totals.total)
+
+
+def _seen(actor: Actor, invoice_id: UUID) -> Invoice:
+    invoice = Invoice.objects.select_related("terms").filter(id=invoice_id).first()
+    if invoice is None or not actor.may("invoicing.see"):
+        raise NotFound()
+    return invoice
+
+
+def _printed(invoice: Invoice, on: date) -> PrintedInvoice:
+    if invoice.party is not None:
+        with_parts([invoice])
+        return printed_document(invoice, list(invoice.lines.all()), list(invoice.taxes.all()))
+    (draft,), around = current_drafts([invoice], on)
+    return _printed_draft(draft, around)
+
+
+def _printed_draft(draft: Draft, around: Surroundings) -> PrintedInvoice:
+    invoice = draft.invoice
+    terms = around.terms.get(invoice.terms_id) if invoice.terms_id else None
+    entity, facts = around.entities[invoice.entity_id], around.facts[invoice.account_id]
+    return printed_draft(invoice, draft.lines, draft.taxes, facts, entity, terms, around.on)
+
+
+def _form(form: str) -> Form:
+    return "svg" if form == "svg" else "png"

@@ -1,0 +1,47 @@
+"""Changing many rows, each to values of its own, in one statement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection, models
+
+
+def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
+    """Write these columns of rows that are there already: one statement, however many rows and columns.
+
+    ``columns`` are names of fields; a link may be named by its field. The rows are of one model.
+    """
+    if not rows:
+        return
+    meta = rows[0]._meta
+    key = meta.pk
+    assert key is not None
+    fields = [key, *(meta.get_field(name) for name in columns)]
+    arrays, types, names = [], [], []
+    for field in fields:
+        assert isinstance(field, models.Field)
+        kind = field.rel_db_type(connection) if field.is_relation or field is key else field.db_type(connection)
+        is_json = isinstance(field, models.JSONField)
+        arrays.append([_value(field, row, is_json) for row in rows])
+        types.append("text[]" if is_json else f"{kind}[]")
+        names.append((connection.ops.quote_name(field.column), "::jsonb" if is_json else ""))
+    table = connection.ops.quote_name(meta.db_table)
+    (key_name, _), *changed = names
+    sets = ", ".join(f"{name} = new.{name}{cast}" for name, cast in changed)
+    places = ", ".join(f"%s::{kind}" for kind in types)
+    given = ", ".join(name for name, _ in names)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {sets} FROM unnest({places}) AS new ({given}) WHERE {table}.{key_name} = new.{key_name}",  # noqa: S608 - names come from the models
+            arrays,
+        )
+
+
+def _value(field: models.Field[Any, Any], row: models.Model, is_json: bool) -> Any:
+    value = getattr(row, field.attname)
+    if is_json:
+        return None if value is None else json.dumps(value, cls=field.encoder)  # type: ignore[attr-defined]
+    return value
