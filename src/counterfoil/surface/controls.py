@@ -91,12 +91,12 @@ def _select(item: Input) -> SafeString:
 
 
 def _combobox(item: Input) -> SafeString:
-    """A text box that finds records; the id travels in a hidden input. Without JavaScript the id itself can be typed."""
+    """A text box that finds records; the id travels in a hidden input."""
     return format_html(
         '<span class="combobox" data-combobox="{}"><input type="hidden" name="{}" value="{}" data-combobox-value>'
         '<input type="text" class="input" role="combobox" aria-expanded="false" aria-autocomplete="list" '
         'aria-controls="{}-options" autocomplete="off" spellcheck="false" placeholder="{}" value="{}"{}>'
-        '<span class="options" id="{}-options" role="listbox" aria-label="{}" hidden></span></span>',
+        '<span class="options" id="{}-options" role="listbox" aria-label="{}" popover="manual" hidden></span></span>',
         item.find_url,
         item.name,
         item.value,

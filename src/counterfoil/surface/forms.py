@@ -28,7 +28,9 @@ HIDDEN = "Hidden from your role."
 NEW_ROW = "NEW"
 """Stands for the row number in the blank row that the grid editor copies."""
 
-_SHORT = {Kind.DAY, Kind.INSTANT, Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER, Kind.CURRENCY, Kind.LANGUAGE, Kind.COUNTRY}
+_SHORT = {
+    Kind.DAY, Kind.INSTANT, Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER, Kind.CURRENCY, Kind.LANGUAGE, Kind.COUNTRY, Kind.CHOICE,
+}  # fmt: skip
 _CODED = {Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE}
 
 
@@ -104,7 +106,7 @@ class Input:
         """The ids of the texts that belong to the input, the problem first."""
         if self.in_grid:
             return f"{self.id}-problem" if self.problem else ""
-        parts = (("problem", self.problem), ("locked", self.locked), ("help", self.help))
+        parts = (("problem", self.problem), ("locked", "" if self.hidden else self.locked), ("help", self.help))
         return " ".join(f"{self.id}-{part}" for part, text in parts if text)
 
     @property
@@ -193,17 +195,20 @@ def record_form(
     sources: Mapping[str, str] | None = None,
     placeholders: Mapping[str, str] | None = None,
     prefix: str = "",
+    fields: Sequence[Field] = (),
 ) -> Form:
     """A form over fields of one kind of record.
 
     ``values`` is the record (a ``Row`` or mapping); ``typed`` what came back refused, which wins. ``writable`` are the field
     groups that may be changed, ``None`` all. ``locked`` gives further fields that cannot change, with the reason. ``options``
     turns a link into a list of choices. ``titles`` are the names of linked records, ``sources`` where values come from.
+    ``fields`` are asked instead of the record's own: those of one of its rows, or of a command that takes more.
     """
     described = record_type(key)
+    by_id = {item.id: item for item in fields} or described.by_id
     found = problems.problems if isinstance(problems, Refusal) else tuple(problems)
     wanted = list(only) or [name for names in (sections or {}).values() for name in names]
-    wanted = wanted or [item.id for item in described.writable()]
+    wanted = wanted or [item.id for item in by_id.values() if not item.computed]
     making = _Making(
         values=values,
         typed=typed or {},
@@ -216,7 +221,7 @@ def record_form(
         messages=_first_messages(found),
         prefix=f"{prefix}-" if prefix else "",
     )
-    inputs = {name: _input(described.by_id[name], making) for name in wanted}
+    inputs = {name: _input(by_id[name], making) for name in wanted}
     parts = tuple(
         Section(title, tuple(inputs[name] for name in names)) for title, names in (sections or {"": wanted}).items()
     )
@@ -266,6 +271,9 @@ def _with_problem(bound: Input, path: str, making: _Making) -> Input:
     if not message:
         return bound
     making.used.add(path)
+    if bound.kind is Kind.LINK and bound.title and bound.title == bound.value:
+        message = f"“{bound.title[:60]}” was not found. Pick one from the list."
+        bound = replace(bound, value="")
     focus = not making.focused and not bound.locked
     making.focused = making.focused or focus
     return replace(bound, problem=message, autofocus=focus)
@@ -372,29 +380,28 @@ def text_of(item: Field, raw: Any) -> str:
     if isinstance(raw, date):
         return raw.isoformat()
     if isinstance(raw, Money):
-        return _plain_decimal(raw.amount)
+        return f"{raw.amount:f}"
     return str(raw)
 
 
 def _plain_decimal(value: Decimal) -> str:
-    """Two decimals at least when there is a fraction, and no zeros behind them."""
-    if value == value.to_integral_value():
-        return f"{value.quantize(Decimal(1)):f}"
-    written = f"{value.normalize():f}"
-    return written if len(written.partition(".")[2]) >= 2 else f"{written}0"
+    """All digits, no zeros behind the last one."""
+    return f"{value.normalize():f}" if value.is_finite() else str(value)
 
 
 # What was posted --------------------------------------------------------------------------------------------------------
 
 
-def values_from(post: Any, key: str, only: Iterable[str] = (), prefix: str = "") -> Typed:
+def values_from(
+    post: Any, key: str, only: Iterable[str] = (), prefix: str = "", fields: Sequence[Field] = ()
+) -> Typed:
     """What was typed, by field id, as raw values that a command takes. Fields that were not posted are left out.
 
     Rows are posted as ``lines-0-quantity``; wholly empty ones and those ticked ``lines-0-remove`` are dropped.
     """
-    described = record_type(key)
-    names = list(only) or [item.id for item in described.writable()]
-    return _typed([described.by_id[name] for name in names], post, f"{prefix}-" if prefix else "")
+    by_id = {item.id: item for item in fields} or record_type(key).by_id
+    names = list(only) or [item.id for item in by_id.values() if not item.computed]
+    return _typed([by_id[name] for name in names], post, f"{prefix}-" if prefix else "")
 
 
 def version_from(post: Any) -> int | None:
@@ -414,7 +421,9 @@ def _typed(fields: Iterable[Field], post: Any, start: str) -> Typed:
         elif name in post:
             found[item.id] = _raw(item, _last(post, name))
             if f"{name}-title" in post:
-                found.titles[item.id] = _last(post, f"{name}-title")
+                found.titles[item.id] = _last(post, f"{name}-title").strip()
+                # Text that was not picked from the list goes on, so that it is refused and not lost.
+                found[item.id] = found[item.id] or found.titles[item.id]
     return found
 
 
@@ -435,7 +444,7 @@ def _rows(item: Field, post: Any, name: str) -> list[Typed] | None:
         if f"{start}remove" in post:
             continue
         row = _typed(item.rows, post, start)
-        if any(value not in ("", "no") for value in row.values()):
+        if any(value.strip() not in ("", "no") for value in row.values() if isinstance(value, str)):
             rows.append(row)
     return rows
 

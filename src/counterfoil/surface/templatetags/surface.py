@@ -127,7 +127,7 @@ def sums(values: Any) -> SafeString:
         return _hidden()
     found: Iterable[Any] = values.values() if isinstance(values, Mapping) else (values or ())
     written = format_html_join(" ", "{}", ((money(one),) for one in found))
-    return written if written else _no_value()
+    return format_html('<span class="sums">{}</span>', written) if written else _no_value()
 
 
 @register.simple_tag
@@ -276,7 +276,7 @@ def query_string(context: Context, **changes: Any) -> SafeString:
             query.setlist(name, [str(one) for one in value])
         else:
             query[name] = str(value)
-    return format_html("?{}", mark_safe(query.urlencode()))  # noqa: S308 - percent-encoded
+    return format_html("?{}", query.urlencode())
 
 
 # Components -----------------------------------------------------------------------------------------------------------------
