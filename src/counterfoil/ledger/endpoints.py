@@ -10,6 +10,6 @@ ENDPOINTS: dict[str, str] = {
     "POST settings/companies/<uuid:entity_id>/": "settings.change",
     "GET api/v1/entities": "ledger.see",
     "POST api/v1/entities": "settings.change",
-    "GET api/v1/entities/<entity_id>": "ledger.see",
-    "PATCH api/v1/entities/<entity_id>": "settings.change",
+    "GET api/v1/entities/<uuid:entity_id>": "ledger.see",
+    "PATCH api/v1/entities/<uuid:entity_id>": "settings.change",
 }

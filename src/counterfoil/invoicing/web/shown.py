@@ -1,4 +1,4 @@
-"""What the pages show of a document besides its own values: where each value comes from, and where a finding is mended."""
+"""What the pages show besides a document's own values: where each comes from, and where a finding is mended."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def address(name: str, *args: Any) -> str:
 
 
 def values_with_sources(row: Row) -> list[FromWhere]:
-    """Every value of the draft that somebody or something decided. A value that the reader may not see keeps its lock."""
+    """Every value that somebody or something decided. One that the reader may not see keeps its lock."""
     sources: Mapping[str, Mapping[str, Any]] = row.sources
     shown = _with_words(row)
     found = []
