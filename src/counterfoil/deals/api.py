@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field as SchemaField
 
 from counterfoil.access.requests import Request
@@ -15,7 +14,7 @@ from counterfoil.core.errors import Refusal
 from counterfoil.deals import commands, queries
 from counterfoil.deals.web.days import today
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, page_of, plain, row_json, schema_for
+from counterfoil.surface.api import Paging, Words, page_of, plain, row_json, schema_for
 
 router = Router()
 
@@ -56,7 +55,7 @@ class Move(Schema):
 
 
 class Loss(Schema):
-    reason: str
+    reason: Words
     version: int | None = None
 
 
@@ -100,7 +99,7 @@ class ReadinessAnswer(Schema):
 
 class Part(Schema):
     contact: UUID
-    role: str
+    role: Words
 
 
 class PartAnswer(Schema):
@@ -111,44 +110,40 @@ class StageOrder(Schema):
     stages: list[UUID] = SchemaField(max_length=100)
 
 
-def _as(request: HttpRequest) -> Request:
-    return cast(Request, request)
-
-
-def _deal(request: HttpRequest, deal_id: UUID) -> dict[str, Any]:
-    return row_json(queries.get_deal(_as(request).actor, deal_id, today()))
+def _deal(request: Request, deal_id: UUID) -> dict[str, Any]:
+    return row_json(queries.get_deal(request.actor, deal_id, today()))
 
 
 @router.get("/deals", response=page_of(DEAL), summary="List deals")
-def list_deals(request: HttpRequest, paging: Query[DealFilters]) -> dict[str, Any]:
+def list_deals(request: Request, paging: Query[DealFilters]) -> dict[str, Any]:
     rows = queries.deals_after(
-        _as(request).actor, on=today(), after=paging.after, take=paging.take, filters=paging.filters()
+        request.actor, on=today(), after=paging.after, take=paging.take, filters=paging.filters()
     )
     return paging.page(rows)
 
 
 @router.post("/deals", response={201: schema_for(DEAL)}, summary="Add a deal")
-def add_deal(request: HttpRequest, values: schema_for(DEAL, "create")) -> tuple[int, dict[str, Any]]:  # type: ignore[valid-type]
-    deal_id = commands.add_deal(actor=_as(request).actor, values=values.values(), on=today())
-    return 201, _deal(request, deal_id)
+def add_deal(request: Request, values: schema_for(DEAL, "create")) -> Any:  # type: ignore[valid-type]
+    deal_id = commands.add_deal(actor=request.actor, values=values.values(), on=today())
+    return Status(201, _deal(request, deal_id))
 
 
 @router.get("/deals/{uuid:deal_id}", response=schema_for(DEAL), summary="Read a deal")
-def get_deal(request: HttpRequest, deal_id: UUID) -> dict[str, Any]:
+def get_deal(request: Request, deal_id: UUID) -> dict[str, Any]:
     return _deal(request, deal_id)
 
 
 @router.patch("/deals/{uuid:deal_id}", response=schema_for(DEAL), summary="Change a deal")
-def change_deal(request: HttpRequest, deal_id: UUID, values: schema_for(DEAL, "change")) -> dict[str, Any]:  # type: ignore[valid-type]
+def change_deal(request: Request, deal_id: UUID, values: schema_for(DEAL, "change")) -> dict[str, Any]:  # type: ignore[valid-type]
     changes, version = values.change()
-    commands.change_deal(actor=_as(request).actor, deal_id=deal_id, values=changes, version=version, on=today())
+    commands.change_deal(actor=request.actor, deal_id=deal_id, values=changes, version=version, on=today())
     return _deal(request, deal_id)
 
 
 @router.post("/deals/{uuid:deal_id}/move", response=schema_for(DEAL), summary="Move an open deal to another open stage")
-def move_deal(request: HttpRequest, deal_id: UUID, move: Move) -> dict[str, Any]:
+def move_deal(request: Request, deal_id: UUID, move: Move) -> dict[str, Any]:
     commands.move_deal(
-        actor=_as(request).actor,
+        actor=request.actor,
         deal_id=deal_id,
         stage_id=move.stage,
         on=today(),
@@ -159,10 +154,10 @@ def move_deal(request: HttpRequest, deal_id: UUID, move: Move) -> dict[str, Any]
 
 
 @router.post("/deals/{uuid:deal_id}/win", response=HandoverAnswer, summary="Mark a deal won and hand it to billing")
-def win_deal(request: HttpRequest, deal_id: UUID, win: Win | None = None) -> dict[str, Any]:
+def win_deal(request: Request, deal_id: UUID, win: Win | None = None) -> dict[str, Any]:
     """Makes one draft per deal and quote version. Winning again returns the same draft."""
     handover = commands.win_deal(
-        actor=_as(request).actor, deal_id=deal_id, on=today(), at=clock.now(), version=win.version if win else None
+        actor=request.actor, deal_id=deal_id, on=today(), at=clock.now(), version=win.version if win else None
     )
     return {
         "deal": handover.deal_id,
@@ -173,15 +168,15 @@ def win_deal(request: HttpRequest, deal_id: UUID, win: Win | None = None) -> dic
 
 
 @router.post("/deals/{uuid:deal_id}/lose", response=schema_for(DEAL), summary="Mark a deal lost")
-def lose_deal(request: HttpRequest, deal_id: UUID, loss: Loss) -> dict[str, Any]:
-    commands.lose_deal(actor=_as(request).actor, deal_id=deal_id, reason=loss.reason, on=today(), version=loss.version)
+def lose_deal(request: Request, deal_id: UUID, loss: Loss) -> dict[str, Any]:
+    commands.lose_deal(actor=request.actor, deal_id=deal_id, reason=loss.reason, on=today(), version=loss.version)
     return _deal(request, deal_id)
 
 
 @router.post("/deals/{uuid:deal_id}/reopen", response=schema_for(DEAL), summary="Open a won or lost deal again")
-def reopen_deal(request: HttpRequest, deal_id: UUID, reopening: Reopening | None = None) -> dict[str, Any]:
+def reopen_deal(request: Request, deal_id: UUID, reopening: Reopening | None = None) -> dict[str, Any]:
     commands.reopen_deal(
-        actor=_as(request).actor,
+        actor=request.actor,
         deal_id=deal_id,
         on=today(),
         stage_id=reopening.stage if reopening else None,
@@ -191,8 +186,8 @@ def reopen_deal(request: HttpRequest, deal_id: UUID, reopening: Reopening | None
 
 
 @router.get("/deals/{uuid:deal_id}/readiness", response=ReadinessAnswer, summary="What billing needs of a deal")
-def readiness(request: HttpRequest, deal_id: UUID) -> dict[str, Any]:
-    needs = queries.readiness_of(_as(request).actor, deal_id, today())
+def readiness(request: Request, deal_id: UUID) -> dict[str, Any]:
+    needs = queries.readiness_of(request.actor, deal_id, today())
     items = [
         {
             "code": need.code,
@@ -212,9 +207,9 @@ def readiness(request: HttpRequest, deal_id: UUID) -> dict[str, Any]:
 
 
 @router.get("/deals/{uuid:deal_id}/handoff", response=dict[str, Any], summary="What became of a won deal")
-def handoff(request: HttpRequest, deal_id: UUID) -> dict[str, Any]:
+def handoff(request: Request, deal_id: UUID) -> dict[str, Any]:
     """The drafts and invoices of the deal, newest first, with their state and what is still open."""
-    state = queries.handoff_of(_as(request).actor, deal_id, today())
+    state = queries.handoff_of(request.actor, deal_id, today())
     if state is None:
         return {"handed_over_at": None, "by": "", "documents": []}
     documents = [*([state.document] if state.document else []), *state.earlier]
@@ -226,17 +221,15 @@ def handoff(request: HttpRequest, deal_id: UUID) -> dict[str, Any]:
 
 
 @router.post("/deals/{uuid:deal_id}/contacts", response={201: PartAnswer}, summary="Give a person a part in a deal")
-def set_deal_contact(request: HttpRequest, deal_id: UUID, part: Part) -> tuple[int, dict[str, Any]]:
-    part_id = commands.set_deal_contact(
-        actor=_as(request).actor, deal_id=deal_id, contact_id=part.contact, role=part.role
-    )
-    return 201, {"id": part_id}
+def set_deal_contact(request: Request, deal_id: UUID, part: Part) -> Any:
+    part_id = commands.set_deal_contact(actor=request.actor, deal_id=deal_id, contact_id=part.contact, role=part.role)
+    return Status(201, {"id": part_id})
 
 
 @router.delete("/deals/{uuid:deal_id}/contacts/{uuid:part_id}", response={204: None}, summary="End a person’s part")
-def remove_deal_contact(request: HttpRequest, deal_id: UUID, part_id: UUID) -> tuple[int, None]:
-    commands.remove_deal_contact(actor=_as(request).actor, deal_id=deal_id, part_id=part_id)
-    return 204, None
+def remove_deal_contact(request: Request, deal_id: UUID, part_id: UUID) -> Any:
+    commands.remove_deal_contact(actor=request.actor, deal_id=deal_id, part_id=part_id)
+    return Status(204, None)
 
 
 # Pipelines ------------------------------------------------------------------------------------------------------------
@@ -247,56 +240,56 @@ def _pipeline(row: Any) -> dict[str, Any]:
 
 
 @router.get("/pipelines", response=list[dict[str, Any]], summary="List pipelines with their stages")
-def list_pipelines(request: HttpRequest) -> list[dict[str, Any]]:
-    return [_pipeline(row) for row in queries.list_pipelines(_as(request).actor)]
+def list_pipelines(request: Request) -> list[dict[str, Any]]:
+    return [_pipeline(row) for row in queries.list_pipelines(request.actor)]
 
 
 @router.post("/pipelines", response={201: dict[str, Any]}, summary="Add a pipeline with the usual stages")
-def add_pipeline(request: HttpRequest, values: schema_for(PIPELINE, "create")) -> tuple[int, dict[str, Any]]:  # type: ignore[valid-type]
-    pipeline_id = commands.add_pipeline(actor=_as(request).actor, values=values.values())
-    return 201, _pipeline(queries.get_pipeline(_as(request).actor, pipeline_id))
+def add_pipeline(request: Request, values: schema_for(PIPELINE, "create")) -> Any:  # type: ignore[valid-type]
+    pipeline_id = commands.add_pipeline(actor=request.actor, values=values.values())
+    return Status(201, _pipeline(queries.get_pipeline(request.actor, pipeline_id)))
 
 
 @router.get("/pipelines/{uuid:pipeline_id}", response=dict[str, Any], summary="Read a pipeline with its stages")
-def get_pipeline(request: HttpRequest, pipeline_id: UUID) -> dict[str, Any]:
-    return _pipeline(queries.get_pipeline(_as(request).actor, pipeline_id))
+def get_pipeline(request: Request, pipeline_id: UUID) -> dict[str, Any]:
+    return _pipeline(queries.get_pipeline(request.actor, pipeline_id))
 
 
 @router.patch("/pipelines/{uuid:pipeline_id}", response=dict[str, Any], summary="Rename a pipeline or end its use")
 def change_pipeline(
-    request: HttpRequest,
+    request: Request,
     pipeline_id: UUID,
     values: schema_for(PIPELINE, "change"),  # type: ignore[valid-type]
 ) -> dict[str, Any]:
     changes, version = values.change()
-    commands.change_pipeline(actor=_as(request).actor, pipeline_id=pipeline_id, values=changes, version=version)
-    return _pipeline(queries.get_pipeline(_as(request).actor, pipeline_id))
+    commands.change_pipeline(actor=request.actor, pipeline_id=pipeline_id, values=changes, version=version)
+    return _pipeline(queries.get_pipeline(request.actor, pipeline_id))
 
 
 @router.post("/pipelines/{uuid:pipeline_id}/stages", response={201: schema_for(STAGE)}, summary="Add a stage")
 def add_stage(
-    request: HttpRequest,
+    request: Request,
     pipeline_id: UUID,
     values: schema_for(STAGE, "create"),  # type: ignore[valid-type]
-) -> tuple[int, dict[str, Any]]:
-    stage_id = commands.add_stage(actor=_as(request).actor, pipeline_id=pipeline_id, values=values.values())
-    return 201, row_json(queries.get_stage(_as(request).actor, stage_id))
+) -> Any:
+    stage_id = commands.add_stage(actor=request.actor, pipeline_id=pipeline_id, values=values.values())
+    return Status(201, row_json(queries.get_stage(request.actor, stage_id)))
 
 
 @router.put("/pipelines/{uuid:pipeline_id}/stages/order", response=dict[str, Any], summary="Order the open stages")
-def order_stages(request: HttpRequest, pipeline_id: UUID, order: StageOrder) -> dict[str, Any]:
-    commands.order_stages(actor=_as(request).actor, pipeline_id=pipeline_id, stage_ids=order.stages)
-    return _pipeline(queries.get_pipeline(_as(request).actor, pipeline_id))
+def order_stages(request: Request, pipeline_id: UUID, order: StageOrder) -> dict[str, Any]:
+    commands.order_stages(actor=request.actor, pipeline_id=pipeline_id, stage_ids=order.stages)
+    return _pipeline(queries.get_pipeline(request.actor, pipeline_id))
 
 
 @router.patch("/stages/{uuid:stage_id}", response=schema_for(STAGE), summary="Change a stage")
-def change_stage(request: HttpRequest, stage_id: UUID, values: schema_for(STAGE, "change")) -> dict[str, Any]:  # type: ignore[valid-type]
+def change_stage(request: Request, stage_id: UUID, values: schema_for(STAGE, "change")) -> dict[str, Any]:  # type: ignore[valid-type]
     changes, version = values.change()
-    commands.change_stage(actor=_as(request).actor, stage_id=stage_id, values=changes, version=version)
-    return row_json(queries.get_stage(_as(request).actor, stage_id))
+    commands.change_stage(actor=request.actor, stage_id=stage_id, values=changes, version=version)
+    return row_json(queries.get_stage(request.actor, stage_id))
 
 
 @router.delete("/stages/{uuid:stage_id}", response={204: None}, summary="Remove an empty stage")
-def remove_stage(request: HttpRequest, stage_id: UUID) -> tuple[int, None]:
-    commands.remove_stage(actor=_as(request).actor, stage_id=stage_id)
-    return 204, None
+def remove_stage(request: Request, stage_id: UUID) -> Any:
+    commands.remove_stage(actor=request.actor, stage_id=stage_id)
+    return Status(204, None)

@@ -8,8 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum, Value, Window
-from django.db.models.functions import Coalesce, RowNumber
+from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum, Value
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.models import User
@@ -20,6 +19,7 @@ from counterfoil.accounts.rules.facts import BillingFacts, Recipient
 from counterfoil.activities.models import Task
 from counterfoil.core.errors import NotFound
 from counterfoil.core.money import Money
+from counterfoil.core.text import normalised_name
 from counterfoil.deals.models import Deal, DealContact, DealLine, Handoff, Pipeline, Stage, StageKind
 from counterfoil.deals.rules.amounts import PricedLine, line_net, weighted
 from counterfoil.deals.rules.readiness import ASKED, DealFacts, Fix, Item, readiness, who_may
@@ -27,7 +27,7 @@ from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.invoicing.queries import get_invoice, invoices_of_deals
 from counterfoil.plumbing.record_types import record_type
 
-CARDS = 25
+CARDS = 15
 LIVE = (InvoiceStatus.DRAFT, InvoiceStatus.ISSUED)
 
 
@@ -169,7 +169,7 @@ SORTS = {
     "expected_close_on": "expected_close_on",
     "stage_since": "stage_since",
     "closed_on": "closed_on",
-    "created_at": "created_at",
+    "created_at": "id",
 }
 
 
@@ -228,9 +228,8 @@ def _matching(text: str, filters: Mapping[str, Any]) -> QuerySet[Deal]:
     found = Deal.objects.all()
     if text.strip():
         wanted = text.strip()
-        found = found.filter(
-            Q(name__icontains=wanted) | Q(account__legal_name__icontains=wanted) | Q(external_id__iexact=wanted)
-        )
+        accounts = Account.objects.filter(normalised_name__contains=normalised_name(wanted)).values("pk")
+        found = found.filter(Q(name__icontains=wanted) | Q(account__in=accounts) | Q(external_id=wanted))
     for name, values in filters.items():
         if name in _EXACT:
             found = found.filter(**{_EXACT[name]: list(values)})
@@ -318,12 +317,10 @@ def board(
     columns = {
         column.stage.id: column for column in column_heads(actor, pipeline_id, on=on, text=text, filters=filters)
     }
-    matching = _matching(text, filters or {}).filter(pipeline_id=pipeline_id)
-    ranked = matching.annotate(
-        place=Window(RowNumber(), partition_by=F("stage_id"), order_by=[_since().desc(), F("id").desc()])
-    )
-    first = ranked.filter(place__lte=CARDS).values("pk")
-    deals = list(_whole(Deal.objects.filter(pk__in=first)).annotate(since=_since()).order_by("-since", "-id"))
+    matching = _matching(text, filters or {})
+    heads = [_in_order(matching.filter(stage_id=stage_id)).values("pk")[:CARDS] for stage_id in columns]
+    first = heads[0].union(*heads[1:], all=True) if heads else Deal.objects.none()
+    deals = list(_in_order(_whole(Deal.objects.filter(pk__in=[row["pk"] for row in first]))))
     for card in _cards(actor, deals, on):
         columns[card.stage].cards.append(card)
     for column in columns.values():
@@ -354,31 +351,35 @@ def more_cards(
     """The cards of a column after the cursor, and the cursor of those that follow."""
     if not actor.may("deals.see"):
         raise NotFound()
-    matching = _matching(text, filters or {}).filter(stage_id=stage_id).annotate(since=_since())
     since, last = _read_cursor(after)
-    matching = matching.filter(Q(since__lt=since) | Q(since=since, pk__lt=last))
-    deals = list(_whole(matching.order_by("-since", "-id"))[: CARDS + 1])
+    behind = Q(stage_since=since, pk__lt=last)
+    if since is not None:
+        behind |= Q(stage_since__lt=since) | Q(stage_since=None)
+    matching = _matching(text, filters or {}).filter(behind, stage_id=stage_id)
+    deals = list(_in_order(_whole(matching))[: CARDS + 1])
     cards = _cards(actor, deals[:CARDS], on)
     return cards, _cursor(cards) if len(deals) > CARDS else ""
 
 
-_NEVER = date(1, 1, 1)
+def _in_order(deals: QuerySet[Deal]) -> QuerySet[Deal]:
+    """The order of cards in a column: those that came last stand first."""
+    return deals.order_by(F("stage_since").desc(nulls_last=True), "-id")
 
 
-def _since() -> Coalesce:
-    return Coalesce(F("stage_since"), Value(_NEVER))
+_UNKNOWN = "-"
 
 
 def _cursor(cards: Sequence[Row]) -> str:
     if not cards:
         return ""
-    return f"{(cards[-1].stage_since or _NEVER).isoformat()}_{cards[-1].id}"
+    since = cards[-1].stage_since
+    return f"{since.isoformat() if since else _UNKNOWN}_{cards[-1].id}"
 
 
-def _read_cursor(after: str) -> tuple[date, UUID]:
+def _read_cursor(after: str) -> tuple[date | None, UUID]:
     since, _, last = after.partition("_")
     try:
-        return date.fromisoformat(since), UUID(last)
+        return None if since == _UNKNOWN else date.fromisoformat(since), UUID(last)
     except ValueError:
         raise NotFound("This part of the board does not exist.") from None
 

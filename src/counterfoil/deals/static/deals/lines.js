@@ -18,6 +18,12 @@ on("chosen", "[data-deal-lines] [data-grid-row]", async (event, row) => {
   row.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
+// Who opens the editor wants to type.
+document.addEventListener("htmx:afterSettle", ({ detail: { target } }) => {
+  const form = target.querySelector?.("[data-deal-lines]");
+  if (form && !form.contains(document.activeElement)) form.querySelector("[data-grid-row] .input")?.focus();
+});
+
 const field = (row, name) => row.querySelector(`[name$="-${name}"]`);
 
 // What was filled in for another product gives way; what somebody typed stays.
