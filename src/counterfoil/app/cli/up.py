@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from counterfoil.app.cli.ground import Trouble, say, set_up
+from counterfoil.app.cli.ground import Trouble, complain, say, set_up
 from counterfoil.app.cli.listening import listen
 from counterfoil.app.cli.processes import CONCURRENCY, watch_until_told
 from counterfoil.app.cli.supervisor import Child, Supervisor
@@ -47,7 +47,10 @@ def run(given: argparse.Namespace) -> int:
             say(f"Counterfoil is ready after {time.monotonic() - began:.1f} s: http://{environment.address}")
         if environment.demo and not supervisor.is_ending:
             # Pages are there already and fill while the demo company moves in; it works its own jobs, in order.
-            supervisor.run_to_the_end(Child("loading the demo data", _load_demo))
+            try:
+                supervisor.run_to_the_end(Child("loading the demo data", _load_demo))
+            except Trouble:
+                complain("The demo data could not be loaded whole; Counterfoil goes on without the rest.")
         if not supervisor.is_ending:
             supervisor.keep(Child("worker", lambda: _worker(given.concurrency)), Child("watchdog", watch_until_told))
             _announce(environment)
