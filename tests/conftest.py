@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -22,6 +23,9 @@ from django.db import connection
 from counterfoil.access.actors import Actor
 from counterfoil.plumbing import clock as product_clock
 from counterfoil.plumbing.postgres import Server, connection_settings
+
+if TYPE_CHECKING:
+    from staff import Staff
 
 SERVER = pytest.StashKey[tuple[Server, Path]]()
 
@@ -102,3 +106,11 @@ def clock() -> Iterator[Clock]:
 def system_actor() -> Actor:
     """The product itself, which may do everything."""
     return Actor.system("Tests", origin="test")
+
+
+@pytest.fixture
+def staff(db: None) -> Staff:
+    """A person and a program for each role."""
+    from staff import Staff  # it needs Django's models, which are not there when this file is read
+
+    return Staff()
