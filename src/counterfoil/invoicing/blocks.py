@@ -8,12 +8,12 @@ from counterfoil.accounts.rules.facts import Party
 from counterfoil.ledger.models import LegalEntity
 
 _PARTY = (
-    "legal_name", "trading_name", "registration_number", "attention", "street", "street_2", "postcode", "city", "region",
-    "country",
+    "legal_name", "trading_name", "registration_number", "attention", "street", "street_2", "postcode", "city",
+    "region", "country",
 )  # fmt: skip
 _SELLER = (
-    "name", "legal_name", "street", "street_2", "postcode", "city", "region", "country", "tax_id", "registration_number",
-    "email", "phone", "bank_name", "iban", "bic", "layout", "accent_colour", "footer",
+    "name", "legal_name", "street", "street_2", "postcode", "city", "region", "country", "tax_id",
+    "registration_number", "email", "phone", "bank_name", "iban", "bic", "layout", "accent_colour", "footer",
 )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""A draft's figures and checks from its lines, its account's facts and the rules: one way for making, changing, issuing.
+"""A draft's figures and checks from its lines, its account's facts and the rules: one way for making, changing,
+issuing.
 
 Reads; the commands save. ``Surroundings`` is everything that the rules need for a set of drafts, read in a fixed number
 of statements.
@@ -50,7 +51,8 @@ GROUP BY account.id, recent.currency
 class Surroundings:
     """What the rules look at besides the draft itself, as of ``on``.
 
-    ``medians`` and ``earlier`` are by invoiced account: the usual total per currency, and how many documents there were.
+    ``medians`` and ``earlier`` are by invoiced account: the usual total per currency, and how many documents there
+    were.
     """
 
     on: date
@@ -167,7 +169,6 @@ def _checked(draft: Draft, around: Surroundings, taxes: Sequence[LineTax], total
     entity = around.entities[invoice.entity_id]
     terms = around.terms.get(invoice.terms_id) if invoice.terms_id else None
     account_terms = facts.terms.value
-    lacks = [what for what, value in (("bank account", entity.iban or entity.bank_name), ("tax id", entity.tax_id)) if not value]
     return Checked(
         total=total,
         line_count=len(draft.lines),
@@ -197,5 +198,11 @@ def _checked(draft: Draft, around: Surroundings, taxes: Sequence[LineTax], total
         deliverable_recipients=len(facts.deliverable),
         known_recipients=len(facts.recipients),
         entity_name=entity.name,
-        entity_lacks=tuple(lacks),
+        entity_lacks=tuple(what for what, value in _needs(entity, invoice.delivery_channel) if not value),
     )
+
+
+def _needs(entity: LegalEntity, channel: str) -> tuple[tuple[str, str], ...]:
+    """What our own company should say on a document. An account that has no IBAN stands in the name of the bank."""
+    needs = (("bank account", entity.iban or entity.bank_name), ("tax id", entity.tax_id))
+    return (*needs, ("e-mail address", entity.email)) if channel == "email" else needs

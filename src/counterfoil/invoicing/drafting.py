@@ -33,7 +33,7 @@ _LINE_COLUMNS = (
 )  # fmt: skip
 
 
-# Making ----------------------------------------------------------------------------------------------------------------
+# Making ---------------------------------------------------------------------------------------------------------------
 
 
 def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) -> Draft:
@@ -144,7 +144,7 @@ def _new_line(invoice: Invoice, position: int, line: OrderLine, given: Source) -
     )
 
 
-# What a person types ---------------------------------------------------------------------------------------------------
+# What a person types --------------------------------------------------------------------------------------------------
 
 
 def order_of(values: Mapping[str, Any], around: Surroundings, by: str) -> DraftOrder:
@@ -306,7 +306,7 @@ def check_service(start: date | None, end: date | None, path: str) -> None:
         raise Refusal("runs_backward", "The service ends before it begins.", f"{path}service_to")
 
 
-# Keeping current -------------------------------------------------------------------------------------------------------
+# Keeping current ------------------------------------------------------------------------------------------------------
 
 
 def follow_account(draft: Draft, around: Surroundings) -> None:

@@ -58,8 +58,8 @@ def files_are_there() -> str:
 def receivables_agree() -> str:
     return """
         SELECT COALESCE(d.payer_id, b.account_id), COALESCE(d.currency, b.currency), d.owed, b.balance FROM (
-            SELECT payer_id, currency, SUM(CASE kind WHEN 'invoice' THEN total - settled ELSE settled - total END) AS owed
-            FROM invoicing_invoice WHERE status = 'issued' GROUP BY payer_id, currency
+            SELECT payer_id, currency, SUM(CASE kind WHEN 'invoice' THEN total - settled ELSE settled - total END) AS
+            owed FROM invoicing_invoice WHERE status = 'issued' GROUP BY payer_id, currency
         ) d FULL JOIN (
             SELECT p.account_id, p.currency, SUM(p.amount) AS balance FROM ledger_posting p
             JOIN ledger_ledgeraccount a ON a.id = p.ledger_account_id AND a.role = 'receivable'

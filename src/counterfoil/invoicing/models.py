@@ -121,10 +121,10 @@ IF TG_OP = 'DELETE' THEN
     RETURN OLD;
 END IF;
 IF OLD.status IN ('issued', 'void') THEN
-    IF to_jsonb(NEW) - ARRAY['status', 'settled', 'disputed', 'dispute_note', 'version', 'pdf_id', 'send_requested_at', 'void_reason']
-       IS DISTINCT FROM
-       to_jsonb(OLD) - ARRAY['status', 'settled', 'disputed', 'dispute_note', 'version', 'pdf_id', 'send_requested_at', 'void_reason']
-       OR (OLD.pdf_id IS NOT NULL AND NEW.pdf_id IS DISTINCT FROM OLD.pdf_id)
+    IF to_jsonb(NEW) - ARRAY['status', 'settled', 'disputed', 'dispute_note', 'version', 'pdf_id', 'send_requested_at',
+    'void_reason'] IS DISTINCT FROM
+       to_jsonb(OLD) - ARRAY['status', 'settled', 'disputed', 'dispute_note', 'version', 'pdf_id', 'send_requested_at',
+       'void_reason'] OR (OLD.pdf_id IS NOT NULL AND NEW.pdf_id IS DISTINCT FROM OLD.pdf_id)
        OR (NEW.status IS DISTINCT FROM OLD.status AND NOT (OLD.status = 'issued' AND NEW.status = 'void'))
     THEN
         RAISE EXCEPTION 'document % is issued and cannot be changed', OLD.number USING ERRCODE = 'CF003';

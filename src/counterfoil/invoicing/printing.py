@@ -1,4 +1,6 @@
-"""An invoice as the documents room prints it: from frozen blocks when it is issued, from the facts of today as a draft."""
+"""An invoice as the documents room prints it: from frozen blocks when it is issued, from the facts of today as a
+draft.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from counterfoil.ledger.models import LegalEntity
 
 def printed_document(invoice: Invoice, lines: Sequence[InvoiceLine], taxes: Sequence[InvoiceTax]) -> PrintedInvoice:
     """An issued document, from what was frozen on it and nothing else."""
-    assert invoice.party is not None and invoice.seller is not None
+    assert invoice.party is not None
+    assert invoice.seller is not None
     terms = invoice.terms.name if invoice.terms else ""
     return _printed(invoice, lines, taxes, invoice.party, invoice.seller, terms, invoice.issued_on, invoice.due_on)
 

@@ -92,7 +92,9 @@ class LedgerAccount(Record):
 
 
 class JournalEntry(models.Model):
-    """One event of the books. ``source`` (what it is of) is unique: nothing is posted twice. Never changed or removed."""
+    """One event of the books. ``source`` (what it is of) is unique: nothing is posted twice. Never changed or
+    removed.
+    """
 
     id = models.UUIDField(primary_key=True)
     entity = models.ForeignKey(LegalEntity, on_delete=models.PROTECT, related_name="+")

@@ -19,7 +19,7 @@ from counterfoil.ledger.models import LegalEntity, Posting
 KEY = "ledger.entity"
 
 
-# For an actor ----------------------------------------------------------------------------------------------------------
+# For an actor ---------------------------------------------------------------------------------------------------------
 
 
 def list_entities(actor: Actor) -> list[Row]:
@@ -66,7 +66,7 @@ def postings_of(actor: Actor, document_id: UUID) -> list[BookLine]:
     ]
 
 
-# For other rooms' commands ---------------------------------------------------------------------------------------------
+# For other rooms' commands --------------------------------------------------------------------------------------------
 
 
 def entities() -> dict[UUID, LegalEntity]:

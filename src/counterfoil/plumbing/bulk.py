@@ -27,17 +27,17 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
         is_json = isinstance(field, models.JSONField)
         arrays.append([_value(field, row, is_json) for row in rows])
         types.append("text[]" if is_json else f"{kind}[]")
-        names.append((connection.ops.quote_name(field.column), "::jsonb" if is_json else ""))
+        names.append((connection.ops.quote_name(field.column or ""), "::jsonb" if is_json else ""))
     table = connection.ops.quote_name(meta.db_table)
     (key_name, _), *changed = names
     sets = ", ".join(f"{name} = new.{name}{cast}" for name, cast in changed)
-    places = ", ".join(f"%s::{kind}" for kind in types)
     given = ", ".join(name for name, _ in names)
+    values = ", ".join(f"%s::{kind}" for kind in types)
+    # Every name comes from the model, never from an input.
+    new = f"unnest({values}) AS new ({given})"
+    change = f"UPDATE {table} SET {sets} FROM {new} WHERE {table}.{key_name} = new.{key_name}"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET {sets} FROM unnest({places}) AS new ({given}) WHERE {table}.{key_name} = new.{key_name}",  # noqa: S608 - names come from the models
-            arrays,
-        )
+        cursor.execute(change, arrays)
 
 
 def _value(field: models.Field[Any, Any], row: models.Model, is_json: bool) -> Any:

@@ -6,6 +6,7 @@ from counterfoil.invoicing.commands.drafts import (
     change_draft,
     discard_draft,
     draft_invoices,
+    recheck_drafts,
     return_drafts,
 )
 from counterfoil.invoicing.commands.issuing import issue_clean, issue_invoices
@@ -32,6 +33,7 @@ __all__ = [
     "issue_clean",
     "issue_invoices",
     "mark_sent",
+    "recheck_drafts",
     "return_drafts",
     "send_invoices",
     "settle",

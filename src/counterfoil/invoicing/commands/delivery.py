@@ -73,10 +73,11 @@ def _not_sendable(invoice: Invoice) -> Problem | None:
 
 @command("invoicing.deliver_invoices", needs="invoicing.issue")
 def deliver_invoices(*, actor: Actor, invoice_ids: Sequence[UUID], on: date, at: datetime) -> None:
-    """Queue the mail that was asked for, to the billing contacts of the account that it is sent to: one mail, To and Cc.
+    """Queue the mail that was asked for, to the billing contacts of the account that it is sent to: one mail, To and
+    Cc.
 
-    Asking twice for the same request makes one mail. Documents without a file wait. For one that goes by post, and for one
-    that nobody would receive, a task is opened instead, so that it does not end here unseen.
+    Asking twice for the same request makes one mail. Documents without a file wait. For one that goes by post, and for
+    one that nobody would receive, a task is opened instead, so that it does not end here unseen.
     """
     invoices = Invoice.objects.select_for_update(of=("self",)).filter(
         id__in=list(invoice_ids), status=InvoiceStatus.ISSUED, send_requested_at__isnull=False, pdf__isnull=False
@@ -104,7 +105,7 @@ def _mail(actor: Actor, invoice: Invoice, facts: BillingFacts, at: datetime) -> 
             actor,
             invoice,
             title=f"Nobody can receive {invoice.number}",
-            detail="No billing contact has an e-mail address that works. Once there is one, the invoice goes out by itself.",
+            detail="No billing contact has an address that works. Once there is one, the mail goes out by itself.",
             cause=nobody,
         )
         return

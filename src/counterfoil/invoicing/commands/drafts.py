@@ -29,6 +29,7 @@ CURRENT_COLUMNS = (
     "tax_exemption_reason", "net", "tax", "total", "checks", "is_clean", "sources",
 )  # fmt: skip
 """What a draft takes over from its account and from the rules."""
+_CURRENT_FIELDS = {field.name: field for field in Invoice._meta.concrete_fields if field.name in CURRENT_COLUMNS}
 FIGURES = ("net", "tax", "tax_label", "tax_percent", "tax_category", "sources")
 """What the rules set on a line."""
 
@@ -46,7 +47,7 @@ ORDER BY i.id LIMIT %s FOR UPDATE OF i SKIP LOCKED
 """
 
 
-# Making ----------------------------------------------------------------------------------------------------------------
+# Making ---------------------------------------------------------------------------------------------------------------
 
 
 @command("invoicing.draft_invoices", needs="invoicing.draft")
@@ -69,7 +70,11 @@ def add_draft(*, actor: Actor, values: Mapping[str, Any], on: date, at: datetime
 
 
 def _make(
-    orders: Sequence[DraftOrder], around: Surroundings, at: datetime, actor: Actor, rest: Mapping[str, Any] | None = None
+    orders: Sequence[DraftOrder],
+    around: Surroundings,
+    at: datetime,
+    actor: Actor,
+    rest: Mapping[str, Any] | None = None,
 ) -> list[UUID]:
     drafts = []
     for order in orders:
@@ -95,14 +100,16 @@ def _make(
     return [draft.invoice.pk for draft in drafts]
 
 
-# Changing --------------------------------------------------------------------------------------------------------------
+# Changing -------------------------------------------------------------------------------------------------------------
 
 
 @command("invoicing.change_draft", needs="invoicing.draft", takes={"values": Takes("invoicing.invoice", partial=True)})
 def change_draft(*, actor: Actor, invoice_id: UUID, values: Mapping[str, Any], version: int | None, on: date) -> None:
-    """Change what ``values`` names; lines are replaced as a whole. The rest is worked out anew from the account as it is.
+    """Change what ``values`` names; lines are replaced as a whole. The rest is worked out anew from the account as it
+    is.
 
-    Each changed field says from then on that a person edited it, and counts as a touch when the draft comes from a deal.
+    Each changed field says from then on that a person edited it, and counts as a touch when the draft comes from a
+    deal.
     """
     draft = load_draft(invoice_id, version)
     invoice = draft.invoice
@@ -158,7 +165,7 @@ def recheck_drafts(*, actor: Actor, account_ids: Sequence[UUID], on: date) -> in
 
 
 def _values(invoice: Invoice) -> dict[str, Any]:
-    return {name: getattr(invoice, Invoice._meta.get_field(name).attname) for name in CURRENT_COLUMNS}
+    return {name: field.value_from_object(invoice) for name, field in _CURRENT_FIELDS.items()}
 
 
 def make_current(drafts: Sequence[Draft], around: Surroundings) -> None:
@@ -177,7 +184,7 @@ def save_current(drafts: Sequence[Draft], also: Sequence[str] = ("version",)) ->
     update_rows([draft.invoice for draft in drafts], (*CURRENT_COLUMNS, *also))
 
 
-# Returning, discarding -------------------------------------------------------------------------------------------------
+# Returning, discarding ------------------------------------------------------------------------------------------------
 
 
 @command("invoicing.return_drafts", needs="invoicing.draft")
@@ -229,7 +236,9 @@ def _ask_sales(actor: Actor, invoice: Invoice) -> None:
 
 @command("invoicing.discard_draft", needs="invoicing.draft")
 def discard_draft(*, actor: Actor, invoice_id: UUID, version: int | None) -> None:
-    """Remove a draft that was made by hand. One that comes from a deal is returned to sales instead, so nothing is lost."""
+    """Remove a draft that was made by hand. One that comes from a deal is returned to sales instead, so nothing is
+    lost.
+    """
     invoice = load_draft(invoice_id, version).invoice
     if invoice.deal_id is not None:
         raise Conflict("from_a_deal", "This draft comes from a won deal. Return it to sales instead.")
@@ -237,7 +246,7 @@ def discard_draft(*, actor: Actor, invoice_id: UUID, version: int | None) -> Non
     invoice.delete()
 
 
-# Finding ---------------------------------------------------------------------------------------------------------------
+# Finding --------------------------------------------------------------------------------------------------------------
 
 
 def load_draft(invoice_id: UUID, version: int | None) -> Draft:

@@ -58,7 +58,8 @@ def issue_invoices(
     """Give drafts their numbers and make them final; with ``send``, ask for their mail. Collects no money.
 
     All or none: what blocks any of them is refused with a problem per draft (its id is the field), and nothing changes.
-    Everything is worked out anew as of ``on``. The numbers are taken last, so the counter is held for the shortest time.
+    Everything is worked out anew as of ``on``. The numbers are taken last, so the counter is held for the shortest
+    time.
     """
     drafts = load_drafts(invoice_ids, versions)
     if not drafts:
@@ -142,9 +143,7 @@ def _entry(invoice: Invoice, on: date) -> EntryOrder:
     )
 
 
-def _freeze(
-    actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date, at: datetime, send: bool
-) -> None:
+def _freeze(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date, at: datetime, send: bool) -> None:
     current = frame.get()
     assert current is not None
     sellers = {entity_id: seller_block(entity) for entity_id, entity in around.entities.items()}
@@ -188,11 +187,12 @@ def _take_numbers(series: Series, year: int, on: date, count: int) -> int:
         last: int = found[0]
         return last
     latest = Invoice.objects.filter(series=series, year=year).order_by("-sequence").first()
-    assert latest is not None and latest.issued_on is not None
+    assert latest is not None
+    assert latest.issued_on is not None
     raise Conflict(
         "earlier_than_last",
-        f"{latest.number} was issued on {latest.issued_on.isoformat()}. A later number cannot bear an earlier day, such "
-        f"as {on.isoformat()}.",
+        f"{latest.number} was issued on {latest.issued_on.isoformat()}. A later number cannot bear an earlier day, "
+        f"such as {on.isoformat()}.",
         "on",
     )
 
@@ -206,7 +206,7 @@ def _write_issued(invoices: Sequence[Invoice]) -> None:
         numbers = ", ".join(sorted(invoice.number for invoice in invoices)[:3])
         raise Conflict(
             "number_taken",
-            f"A document with one of these numbers is here already: {numbers}. It may have been taken over from another "
+            f"A document with one of these numbers is here already: {numbers}. It may come from another "
             "system. Change the pattern of the series in the settings.",
             "series",
         ) from None

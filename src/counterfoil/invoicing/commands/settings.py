@@ -37,7 +37,9 @@ def add_tax_rate(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
     return rate.pk
 
 
-@command("invoicing.change_tax_rate", needs="settings.change", takes={"values": Takes("invoicing.tax_rate", partial=True)})
+@command(
+    "invoicing.change_tax_rate", needs="settings.change", takes={"values": Takes("invoicing.tax_rate", partial=True)}
+)
 def change_tax_rate(*, actor: Actor, rate_id: UUID, values: Mapping[str, Any], version: int | None) -> None:
     """Change a rate. Issued documents keep the tax that is frozen on them."""
     rate = TaxRate.objects.select_for_update().filter(id=rate_id).first()
@@ -67,7 +69,9 @@ def _check(rate: TaxRate) -> None:
     if rate.category != "S" and rate.percent:
         raise Refusal("not_zero", "Only what is taxed has a rate above zero.", "percent")
     if rate.category == "S" and not rate.percent:
-        raise Refusal("zero", "What is taxed has a rate above zero. For no tax choose zero-rated or exempt.", "category")
+        raise Refusal(
+            "zero", "What is taxed has a rate above zero. For no tax choose zero-rated or exempt.", "category"
+        )
 
 
 def _save(rate: TaxRate, *, is_new: bool) -> None:

@@ -24,8 +24,8 @@ _NEEDED = ("id", "status", "number", "account_id", "deal_id", "total", "settled"
 def settle(*, actor: Actor, amounts: Mapping[UUID, Decimal], on: date) -> None:
     """Reduce what invoices owe by positive amounts, or raise it again by negative ones. Posts nothing: the caller does.
 
-    Two statements, however many invoices; they are locked in the order of their ids. More than is open, or more back than
-    was settled, is refused with a problem per invoice.
+    Two statements, however many invoices; they are locked in the order of their ids. More than is open, or more back
+    than was settled, is refused with a problem per invoice.
     """
     locked = Invoice.objects.select_for_update().filter(id__in=list(amounts)).order_by("id")
     invoices = list(locked.only(*_NEEDED))
@@ -57,7 +57,9 @@ def _problem(invoice: Invoice, amount: Decimal) -> Problem | None:
         return Problem(field, "more_than_open", f"{invoice.number} owes {shown}; more cannot be settled.")
     if -amount > invoice.settled:
         shown = formatted(Money.exact(invoice.settled, invoice.currency), "en")
-        return Problem(field, "more_than_settled", f"{invoice.number} was settled by {shown}; no more can be taken back.")
+        return Problem(
+            field, "more_than_settled", f"{invoice.number} was settled by {shown}; no more can be taken back."
+        )
     return None
 
 

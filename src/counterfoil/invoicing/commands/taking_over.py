@@ -39,8 +39,8 @@ NUMBER_MAX = 60
 def take_over_invoices(*, actor: Actor, orders: Sequence[TakeOver], on: date, at: datetime) -> list[UUID]:
     """Record issued documents of another system: no number is taken, no tax worked out, nothing printed or sent.
 
-    The receivable is posted against opening balances on the document's own day. A fixed number of statements, however many
-    documents; all or none: problems are named by their place in ``orders``.
+    The receivable is posted against opening balances on the document's own day. A fixed number of statements, however
+    many documents; all or none: problems are named by their place in ``orders``.
     """
     facts = billing_facts(sorted({order.account_id for order in orders}), on)
     companies = entities()
@@ -253,7 +253,9 @@ def void_taken_over(*, actor: Actor, invoice_ids: Sequence[UUID], reason: str, o
 def _not_voidable(invoice: Invoice) -> Problem | None:
     field = str(invoice.pk)
     if invoice.origin != Origin.IMPORTED:
-        return Problem(field, "our_own", f"{invoice.number or 'This draft'} was made here and is not taken back this way.")
+        return Problem(
+            field, "our_own", f"{invoice.number or 'This draft'} was made here and is not taken back this way."
+        )
     if invoice.status != InvoiceStatus.ISSUED:
         return Problem(field, "not_open", f"{invoice.number} is void already.")
     if invoice.settled:

@@ -24,8 +24,8 @@ WHERE i.status = 'issued' AND i.origin <> 'imported' AND i.issued_at < %(before)
         i.delivery_channel = 'email' AND i.send_requested_at BETWEEN %(since)s AND %(before)s
         AND NOT EXISTS (SELECT 1 FROM activities_mail m
                         WHERE m.record_id = i.id AND m.created_at >= i.send_requested_at)
-        AND NOT EXISTS (SELECT 1 FROM activities_task t WHERE t.cause = %(unsent)s || i.id::text AND t.done_at IS NULL)))
-  AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
+        AND NOT EXISTS (SELECT 1 FROM activities_task t WHERE t.cause = %(unsent)s || i.id::text AND t.done_at IS
+        NULL))) AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
                   WHERE j.task_name = 'invoicing.deliver' AND j.status IN ('todo', 'doing', 'failed')
                     AND j.args ->> 'invoice_id' = i.id::text)
 ORDER BY i.issued_at LIMIT %(limit)s
@@ -34,9 +34,8 @@ ORDER BY i.issued_at LIMIT %(limit)s
 
 def undelivered(*, issued_before: datetime, asked_since: datetime, limit: int) -> list[UUID]:
     """Documents of ours without a file, and such as were to be mailed since then and have neither mail nor job."""
-    wanted = {"before": issued_before, "since": asked_since, "unsent": UNSENT, "limit": limit}
     with connection.cursor() as cursor:
-        cursor.execute(_UNDELIVERED, wanted)
+        cursor.execute(_UNDELIVERED, {"before": issued_before, "since": asked_since, "unsent": UNSENT, "limit": limit})
         return [invoice_id for (invoice_id,) in cursor.fetchall()]
 
 

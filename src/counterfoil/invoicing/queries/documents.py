@@ -59,7 +59,7 @@ def day_of(invoice_id: UUID, at: datetime) -> date:
     return at.astimezone(ZoneInfo(zone_of(entity_id))).date() if entity_id else local_today()
 
 
-# Lists -----------------------------------------------------------------------------------------------------------------
+# Lists ----------------------------------------------------------------------------------------------------------------
 
 
 def list_invoices(
@@ -72,7 +72,9 @@ def list_invoices(
     limit: int = 50,
     today: date | None = None,
 ) -> Found:
-    """Documents filtered by ``state`` (a word of ``rules/status``), account, payer, owner, entity, dates and amounts."""
+    """Documents filtered by ``state`` (a word of ``rules/status``), account, payer, owner, entity, dates and
+    amounts.
+    """
     if not actor.may("invoicing.see"):
         return Found([], 0, {}, {})
     on = today or local_today()
@@ -84,7 +86,7 @@ def list_invoices(
     direction = order.desc(nulls_first=True) if sort.startswith("-") else order.asc(nulls_last=True)
     page = list(invoices.order_by(direction, "-id")[offset : offset + limit])
     owed = Sum(F("total") - F("settled"), filter=Q(status=InvoiceStatus.ISSUED), default=Decimal(0))
-    sums = list(invoices.order_by().values_list("currency").annotate(Count("id"), Sum("total"), owed))
+    sums = list(invoices.order_by().values_list("currency").annotate(Count("id"), Sum("total"), owed=owed))
     may_know = "pricing" in actor.reads
     return Found(
         rows_of(actor, page, on),
@@ -182,7 +184,7 @@ def titles_of(actor: Actor, ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
-# What is owed ----------------------------------------------------------------------------------------------------------
+# What is owed ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -219,12 +221,12 @@ def _open() -> QuerySet[Invoice]:
     return Invoice.objects.filter(status=InvoiceStatus.ISSUED, kind="invoice", settled__lt=F("total"))
 
 
-# One document ----------------------------------------------------------------------------------------------------------
+# One document ---------------------------------------------------------------------------------------------------------
 
 
 def get_invoice(actor: Actor, invoice_id: UUID, today: date | None = None) -> Row:
-    """One document with ``state``, ``checks``, ``sources``, ``taxes``, ``party``, ``touched``, ``mails``, ``pdf_id`` and
-    ``pdf_hash``; raises ``NotFound``.
+    """One document with ``state``, ``checks``, ``sources``, ``taxes``, ``party``, ``touched``, ``mails``, ``pdf_id``
+    and ``pdf_hash``; raises ``NotFound``.
 
     A draft is shown as it would be issued ``today``: with what its account says now.
     """
@@ -282,5 +284,7 @@ def document_file(actor: Actor, invoice_id: UUID) -> tuple[str, bytes]:
     invoice = Invoice.objects.select_related("pdf").filter(id=invoice_id).first()
     project_one(actor, INVOICE, invoice)
     if invoice is None or invoice.pdf is None:
-        raise NotFound("There is no file of this document: it is a draft, it is being printed, or it came from elsewhere.")
+        raise NotFound(
+            "There is no file of this document: it is a draft, it is being printed, or it came from elsewhere."
+        )
     return f"{invoice.number}.pdf", bytes(invoice.pdf.content)

@@ -39,7 +39,9 @@ class Preview:
 
 @dataclass(frozen=True)
 class MailPreview:
-    """The mail that would carry a document: to whom, and what it says. ``recipients`` is empty where none would be sent."""
+    """The mail that would carry a document: to whom, and what it says. ``recipients`` is empty where none would be
+    sent.
+    """
 
     recipients: list[dict[str, Any]]
     subject: str

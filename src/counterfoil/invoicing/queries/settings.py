@@ -16,7 +16,9 @@ from counterfoil.ledger.days import today_of
 
 def list_tax_rates(actor: Actor) -> list[Row]:
     """All tax rates by company, class and day."""
-    return _rates(actor, list(TaxRate.objects.select_related("entity").order_by("entity__name", "tax_class", "-valid_from")))
+    return _rates(
+        actor, list(TaxRate.objects.select_related("entity").order_by("entity__name", "tax_class", "-valid_from"))
+    )
 
 
 def tax_rates_after(actor: Actor, *, after: UUID | None, take: int) -> list[Row]:

@@ -1,7 +1,7 @@
 """What a reviewer must know of a draft before it is issued.
 
-``blocking`` means that it cannot be issued; ``warning`` that a person should look; ``ok`` that the check was made and is
-fine. A draft is clean when nothing warns or blocks.
+``blocking`` means that it cannot be issued; ``warning`` that a person should look; ``ok`` that the check was made and
+is fine. A draft is clean when nothing warns or blocks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ CHANNELS = {"post": "by post", "portal": "through the customer portal"}
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. ``fix`` says where it is mended: account, contact, draft, tax, entity, or empty where nothing is wrong.
+    """One finding. ``fix`` says where it is mended: account, contact, draft, tax, entity, or empty where nothing is
+    wrong.
 
     ``group`` is the field group that it tells of: who may not read the group does not learn the finding.
     """
@@ -139,7 +140,9 @@ def _terms(draft: Checked) -> Check:
     if not draft.terms_name:
         return Check("no_terms", BLOCKING, "There are no payment terms.", "account", "terms")
     if draft.terms_name != draft.account_terms_name:
-        usual = f"the account's are “{draft.account_terms_name}”" if draft.account_terms_name else "the account has none"
+        usual = (
+            f"the account's are “{draft.account_terms_name}”" if draft.account_terms_name else "the account has none"
+        )
         return Check("terms_differ", WARNING, f"The terms are “{draft.terms_name}”; {usual}.", "draft", "terms")
     return Check("terms", OK, draft.terms_name, group="terms")
 

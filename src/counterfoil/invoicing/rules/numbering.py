@@ -11,7 +11,9 @@ FOREVER = 0
 
 
 def bad_pattern(pattern: str) -> str:
-    """Why the pattern cannot be used, or empty. It holds ``{number}`` once, may hold ``{year}`` once, and no other braces."""
+    """Why the pattern cannot be used, or empty. It holds ``{number}`` once, may hold ``{year}`` once, and no other
+    braces.
+    """
     if len(pattern) > PATTERN_MAX:
         return f"A pattern can have at most {PATTERN_MAX} characters."
     if pattern.count(NUMBER) != 1:

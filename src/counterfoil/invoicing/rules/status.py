@@ -18,7 +18,9 @@ WORDS: dict[str, str] = {
 
 
 def status_of(status: str, total: Decimal, settled: Decimal, due_on: date | None, today: date) -> str:
-    """``overdue`` beats ``part_paid``. The due day itself is not overdue. A document of zero is paid when it is issued."""
+    """``overdue`` beats ``part_paid``. The due day itself is not overdue. A document of zero is paid when it is
+    issued.
+    """
     if status != "issued":
         return status
     if settled >= total:

@@ -1,7 +1,7 @@
 """Totals of a document: nets per line, taxes per rate or per line, and what they sum to.
 
-Per rate is EN 16931 (BR-CO-17): the base of a rate is the sum of its lines' rounded nets, and its tax is rounded once. Per line
-rounds the tax of each line and sums. All rounding is half up, away from zero, to the currency's decimals.
+Per rate is EN 16931 (BR-CO-17): the base of a rate is the sum of its lines' rounded nets, and its tax is rounded once.
+Per line rounds the tax of each line and sums. All rounding is half up, away from zero, to the currency's decimals.
 The worked tables stand in ``docs/concepts/totals-and-tax.md``; the tests read them there.
 """
 

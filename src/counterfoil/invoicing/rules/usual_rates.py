@@ -1,7 +1,7 @@
 """The tax rates that a new company starts with: those of its country that were in force at the beginning of 2026.
 
-Sources: the European Commission's "Taxes in Europe" database; HMRC (GB); the Swiss FTA (CH). A company's own rates are kept in the
-settings, each with the days on which it holds; nothing here is read again after they were installed.
+Sources: the European Commission's "Taxes in Europe" database; HMRC (GB); the Swiss FTA (CH). A company's own rates are
+kept in the settings, each with the days on which it holds; nothing here is read again after they were installed.
 """
 
 from __future__ import annotations
