@@ -23,6 +23,7 @@ from counterfoil.accounts.derived import (
     derive_account,
     derive_contact,
     derive_tax_identifier,
+    refresh_search,
 )
 from counterfoil.accounts.events import AccountAdded, AccountChanged
 from counterfoil.accounts.models import Account, AccountContact, Address, Contact, TaxIdentifier
@@ -159,6 +160,7 @@ def load_accounts(
             changed.append(account)
     Account.objects.bulk_update(changed, _UPDATED, batch_size=500)
     _load_details(rows, by_number, on, at)
+    refresh_search([account.pk for account in by_number.values()])
     for row in rows:
         account = by_number[row.number]
         if row.number in fresh:
@@ -271,6 +273,7 @@ def unload_accounts(*, actor: Actor, loaded: Sequence[Loaded], on: date, at: dat
             derive_account(account)
             account.version += 1
             account.save()
+            refresh_search([account.pk])
         else:
             why = _why_not_removable(account)
             if why:

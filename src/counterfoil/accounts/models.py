@@ -10,9 +10,10 @@ from __future__ import annotations
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 
 from counterfoil.plumbing.audit import audit_all
 from counterfoil.plumbing.fields import CountryField, CurrencyField, DateRange
@@ -168,13 +169,14 @@ class Account(Record):
     normalised_registration = models.CharField(max_length=60, blank=True, default="", db_index=True)
     mail_domain = models.CharField(max_length=200, blank=True, default="", db_index=True)
     sort_key = models.CharField(max_length=200)
-    search_text = models.CharField(max_length=700)
+    search_text = models.TextField(blank=True, default="")
 
     class Meta(Record.Meta):
         triggers = [*audit_all(without=UNLOGGED), *_no_circles()]
         indexes = [
             GinIndex(fields=["normalised_name"], name="accounts_account_name_trgm", opclasses=["gin_trgm_ops"]),
-            GinIndex(fields=["search_text"], name="accounts_account_search_trgm", opclasses=["gin_trgm_ops"]),
+            # Django's icontains compares in upper case.
+            GinIndex(OpClass(Upper("search_text"), name="gin_trgm_ops"), name="accounts_account_search_trgm"),
             models.Index(fields=["sort_key", "id"], name="accounts_account_order"),
             models.Index(fields=["status", "sort_key"], name="accounts_account_by_status"),
         ]
@@ -189,6 +191,11 @@ class Account(Record):
                 fields=["external_id"], condition=~Q(external_id=""), name="accounts_account_external_id_once"
             ),
         ]
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.trading_name or self.legal_name
 
 
 class TaxIdentifier(Record):
@@ -253,14 +260,14 @@ class Contact(Record):
     left_on = models.DateField(null=True, blank=True)
     mail_domain = models.CharField(max_length=254, blank=True, default="", db_index=True)
     sort_key = models.CharField(max_length=200)
-    search_text = models.CharField(max_length=700)
+    search_text = models.TextField(blank=True, default="")
 
     class Meta(Record.Meta):
         triggers = audit_all(without=("mail_domain", "sort_key", "search_text"))
         indexes = [
             models.Index(models.functions.Lower("email"), name="accounts_contact_email"),
             models.Index(fields=["sort_key", "id"], name="accounts_contact_order"),
-            GinIndex(fields=["search_text"], name="accounts_contact_search_trgm", opclasses=["gin_trgm_ops"]),
+            GinIndex(OpClass(Upper("search_text"), name="gin_trgm_ops"), name="accounts_contact_search_trgm"),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="accounts_contact_has_a_name"),

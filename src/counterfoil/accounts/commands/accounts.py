@@ -13,7 +13,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
 from counterfoil.accounts import events
 from counterfoil.accounts.commands.saving import changed_columns, locked, save
-from counterfoil.accounts.derived import derive_account, derive_tax_identifier
+from counterfoil.accounts.derived import derive_account, derive_tax_identifier, refresh_search
 from counterfoil.accounts.duplicates import find_duplicates
 from counterfoil.accounts.models import HIERARCHY_LOCK, Account, AccountStatus, Address, TaxIdentifier
 from counterfoil.accounts.queries import ancestors, height_of
@@ -44,7 +44,8 @@ def add_account(*, actor: Actor, values: Mapping[str, Any], on: date, accept_dup
     derive_account(account)
     save(account, is_new=True)
     _replace_addresses(account, values)
-    _replace_tax_identifiers(account, values)
+    if _replace_tax_identifiers(account, values):
+        refresh_search([account.pk])
     emit(events.AccountAdded(account_id=account.pk, name=account.legal_name))
     return account.pk
 
@@ -63,7 +64,6 @@ def change_account(*, actor: Actor, account_id: UUID, values: Mapping[str, Any],
     _check_rows(values)
     if "parent_id" in changed and account.parent_id is not None:
         _check_hierarchy(account, height=height_of(account.pk))
-    derive_account(account)
     rows = [
         name
         for name, replace in (("addresses", _replace_addresses), ("tax_identifiers", _replace_tax_identifiers))
@@ -71,6 +71,7 @@ def change_account(*, actor: Actor, account_id: UUID, values: Mapping[str, Any],
     ]
     if not changed and not rows:
         return
+    derive_account(account, _tax_ids_of(account))
     save(account)
     fields = sorted([name.removesuffix("_id") if name != "external_id" else name for name in changed] + rows)
     emit(events.AccountChanged(account_id=account.pk, name=account.legal_name, fields=tuple(fields)))
@@ -188,6 +189,11 @@ def _replace_tax_identifiers(account: Account, values: Mapping[str, Any]) -> boo
             update_fields=["country", "value", "is_format_valid"],
         )
     return bool(gone or stale)
+
+
+def _tax_ids_of(account: Account) -> list[str]:
+    pairs = TaxIdentifier.objects.filter(account=account).order_by("id").values_list("value", "normalised")
+    return [text for pair in pairs for text in pair]
 
 
 def _country_of(account: Account) -> str:

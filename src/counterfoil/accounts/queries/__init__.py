@@ -1,0 +1,60 @@
+"""What is known of accounts, contacts and terms.
+
+``billing_facts``, ``ancestors`` and the lookups by key are for commands, never for output; everything else gives rows
+for an actor.
+"""
+
+from __future__ import annotations
+
+from counterfoil.accounts.queries.accounts import (
+    Found,
+    Node,
+    ShownFact,
+    account_facts_for_page,
+    account_titles,
+    accounts_after,
+    every_account,
+    get_account,
+    likely_duplicates,
+    list_accounts,
+    tree_of,
+)
+from counterfoil.accounts.queries.billing import billing_facts, default_currency, terms_by_key
+from counterfoil.accounts.queries.contacts import (
+    contacts_after,
+    contacts_of,
+    every_contact,
+    get_contact,
+    get_role,
+    list_contacts,
+)
+from counterfoil.accounts.queries.hierarchy import ancestors, height_of
+from counterfoil.accounts.queries.terms import get_defaults, get_terms, list_terms
+
+__all__ = [
+    "Found",
+    "Node",
+    "ShownFact",
+    "account_facts_for_page",
+    "account_titles",
+    "accounts_after",
+    "ancestors",
+    "billing_facts",
+    "contacts_after",
+    "contacts_of",
+    "default_currency",
+    "every_account",
+    "every_contact",
+    "get_account",
+    "get_contact",
+    "get_defaults",
+    "get_role",
+    "get_terms",
+    "height_of",
+    "likely_duplicates",
+    "list_accounts",
+    "list_contacts",
+    "list_terms",
+    "terms_by_key",
+    "tree_of",
+]

@@ -1,0 +1,193 @@
+"""What billing needs to know of accounts, as of a day. For commands of this and other rooms, never for output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from counterfoil.accounts.models import (
+    Account,
+    AccountContact,
+    Address,
+    BillingDefaults,
+    PaymentTerms,
+    TaxIdentifier,
+)
+from counterfoil.accounts.queries.hierarchy import ancestors
+from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient, TermsFact
+from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, resolve
+
+_SUBJECTS = {
+    "billing_cycle": "billing cycle",
+    "po_policy": "purchase order rule",
+    "language": "language",
+    "currency": "currency",
+    "service_tier": "service tier",
+    "delivery_channel": "delivery",
+}
+
+
+def terms_by_key() -> dict[str, UUID]:
+    """The ids of the payment terms by key."""
+    return dict(PaymentTerms.objects.values_list("key", "id"))
+
+
+def default_currency() -> str:
+    """The currency of accounts that name none and inherit none."""
+    return BillingDefaults.objects.values_list("currency", flat=True).first() or "EUR"
+
+
+def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFacts]:
+    """The facts of each account as of ``on``, in a fixed number of statements. Unknown ids are left out."""
+    chains = ancestors(account_ids)
+    accounts = Account.objects.in_bulk({member for chain in chains.values() for member in chain})
+    defaults = BillingDefaults.objects.select_related("terms").first()
+    arranged = {start: _arrangement([accounts[member] for member in chain]) for start, chain in chains.items()}
+    others = {account.value for three in arranged.values() for account in three} - accounts.keys()
+    accounts |= Account.objects.in_bulk(others)
+    terms = PaymentTerms.objects.in_bulk({account.terms_id for account in accounts.values() if account.terms_id})
+    parties = _parties({three[0].value for three in arranged.values()}, accounts)
+    recipients = _recipients({three[2].value for three in arranged.values()}, on)
+    return {
+        start: _facts(
+            [accounts[member] for member in chain], arranged[start], accounts, terms, parties, recipients, defaults
+        )
+        for start, chain in chains.items()
+    }
+
+
+Arrangement = tuple[Sourced[UUID], Sourced[UUID], Sourced[UUID]]
+
+
+def _arrangement(chain: Sequence[Account]) -> Arrangement:
+    """Whose name is on the invoice, who pays, who receives it."""
+    own = chain[0]
+    invoiced = _explicit(chain, "invoiced_account_id", "invoiced account") or Sourced(
+        own.pk, DEFAULT, "The account itself", own.pk
+    )
+    payer = _explicit(chain, "payer_id", "payer") or Sourced(invoiced.value, DEFAULT, "The invoiced account", None)
+    send_to = _explicit(chain, "send_to_id", "send to") or Sourced(
+        invoiced.value, DEFAULT, "The invoiced account", None
+    )
+    return invoiced, payer, send_to
+
+
+def _explicit(chain: Sequence[Account], attribute: str, subject: str) -> Sourced[UUID] | None:
+    found = resolve([_said(account, attribute) for account in chain], None, subject)
+    return found if found.value is not None else None
+
+
+def _said(account: Account, attribute: str) -> Said[Any]:
+    return Said(account.pk, account.title, getattr(account, attribute))
+
+
+def _facts(
+    chain: Sequence[Account],
+    arranged: Arrangement,
+    accounts: dict[UUID, Account],
+    terms: dict[UUID, PaymentTerms],
+    parties: dict[UUID, Party],
+    recipients: dict[UUID, tuple[Recipient, ...]],
+    defaults: BillingDefaults | None,
+) -> BillingFacts:
+    own = chain[0]
+    invoiced, payer, send_to = arranged
+    texts: dict[str, Sourced[str]] = {
+        name: resolve([_said(account, name) for account in chain], getattr(defaults, name, ""), subject)
+        for name, subject in _SUBJECTS.items()
+    }
+    terms_source = resolve(
+        [_said(account, "terms_id") for account in chain], defaults.terms_id if defaults else None, "payment terms"
+    )
+    known = terms.get(terms_source.value) or (defaults.terms if defaults and terms_source.kind == DEFAULT else None)
+    legal = accounts[invoiced.value]
+    return BillingFacts(
+        account_id=own.pk,
+        legal_name=own.legal_name,
+        title=own.title,
+        status=own.status,
+        owner_id=own.owner_id,
+        invoiced_account=invoiced,
+        payer=payer,
+        send_to=send_to,
+        party=parties[invoiced.value],
+        recipients=recipients.get(send_to.value, ()),
+        recipients_source=Sourced(
+            send_to.value, send_to.kind, f"{accounts[send_to.value].title} · billing contacts", send_to.value
+        ),
+        terms=Sourced(_terms_fact(known), terms_source.kind, terms_source.label, terms_source.record_id),
+        tax_profile=_tax_profile(own, legal, defaults),
+        tax_exemption_reason=legal.tax_exemption_reason,
+        **texts,
+    )
+
+
+def _terms_fact(terms: PaymentTerms | None) -> TermsFact | None:
+    if terms is None:
+        return None
+    return TermsFact(terms.pk, terms.key, terms.name, terms.days, terms.from_end_of_month)
+
+
+def _tax_profile(own: Account, legal: Account, defaults: BillingDefaults | None) -> Sourced[str]:
+    """Never inherited: it goes with the legal identity, so it is the invoiced account's or the company's default."""
+    if legal.tax_profile:
+        kind = OWN if legal.pk == own.pk else PARENT
+        return Sourced(legal.tax_profile, kind, f"{legal.title} · tax profile", legal.pk)
+    default = defaults.tax_profile if defaults else ""
+    kind = DEFAULT if default else NONE
+    return Sourced(default, kind, "Company default · tax profile" if default else "No tax profile anywhere")
+
+
+def _parties(account_ids: set[UUID], accounts: dict[UUID, Account]) -> dict[UUID, Party]:
+    """Legal identities with their invoice address, else their registered office."""
+    addresses: dict[UUID, Address] = {}
+    kinds = {"registered": 0, "invoice": 1}
+    for address in Address.objects.filter(account__in=account_ids, kind__in=kinds):
+        known = addresses.get(address.account_id)
+        if known is None or kinds[address.kind] > kinds[known.kind]:
+            addresses[address.account_id] = address
+    tax_ids: dict[UUID, list[str]] = {}
+    for account_id, value in (
+        TaxIdentifier.objects.filter(account__in=account_ids).order_by("id").values_list("account_id", "value")
+    ):
+        tax_ids.setdefault(account_id, []).append(value)
+    return {pk: _party(accounts[pk], addresses.get(pk) or Address(), tuple(tax_ids.get(pk, ()))) for pk in account_ids}
+
+
+def _party(account: Account, address: Address, tax_ids: tuple[str, ...]) -> Party:
+    return Party(
+        account_id=account.pk,
+        legal_name=account.legal_name,
+        trading_name=account.trading_name,
+        registration_number=account.registration_number,
+        tax_ids=tax_ids,
+        attention=address.attention,
+        street=address.street,
+        street_2=address.street_2,
+        postcode=address.postcode,
+        city=address.city,
+        region=address.region,
+        country=address.country,
+    )
+
+
+def _recipients(account_ids: set[UUID], on: date) -> dict[UUID, tuple[Recipient, ...]]:
+    """The billing contacts of each account on that day, To before Cc, in the order in which they got the role."""
+    roles = (
+        AccountContact.objects.filter(account__in=account_ids, role="billing", valid_from__lte=on)
+        .filter(Q(valid_to=None) | Q(valid_to__gt=on))
+        .filter(Q(contact__left_on=None) | Q(contact__left_on__gt=on))
+        .select_related("contact")
+        .order_by("-mail_line", "valid_from", "id")
+    )
+    found: dict[UUID, list[Recipient]] = {}
+    for role in roles:
+        person = role.contact
+        found.setdefault(role.account_id, []).append(
+            Recipient(person.pk, person.name, person.email, role.mail_line, person.email_state)
+        )
+    return {account_id: tuple(people) for account_id, people in found.items()}
