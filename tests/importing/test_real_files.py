@@ -30,7 +30,7 @@ from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice
 from counterfoil.ledger import commands as ledger
 from counterfoil.payments.models import Payment
-from counterfoil.plumbing.invariants import invariants, verify
+from counterfoil.plumbing.invariants import verify
 
 FOLDER = Path(os.environ.get("COUNTERFOIL_REAL_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
 pytestmark = [
@@ -79,7 +79,7 @@ def load(batch_id: UUID) -> None:
 
 
 def clean_books() -> None:
-    findings = verify(invariants())
+    findings = verify()
     assert [(one.invariant.key, one.count) for one in findings if not one.holds] == []
 
 

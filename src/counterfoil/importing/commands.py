@@ -34,6 +34,7 @@ from counterfoil.importing.preparing import (
 from counterfoil.importing.rules.dates import ORDERS
 from counterfoil.importing.rules.mapping import signature
 from counterfoil.importing.rules.reading import read_table
+from counterfoil.plumbing.bulk import update_rows
 from counterfoil.plumbing.importers import Importer, Loaded, importer, importers
 from counterfoil.plumbing.jobs import enqueue
 from counterfoil.plumbing.outbox import emit
@@ -211,7 +212,7 @@ def _check_chunk(batch: Batch, size: int) -> bool:
             row.problems = problems_as_json(verdict.problems)
             row.target_id = verdict.record_id
             row.target_title = verdict.title[:300]
-        BatchRow.objects.bulk_update(rows, ["action", "problems", "target_id", "target_title"], batch_size=1000)
+        update_rows(rows, ["action", "problems", "target_id", "target_title"])
         batch.done_count = rows[-1].number
     more = batch.done_count < batch.row_count
     if not more:
@@ -249,7 +250,7 @@ def _load_chunk(actor: Actor, batch: Batch, on: date, at: datetime, size: int) -
             row.loaded_action = one.action
             row.record_key, row.record_id, row.record_version = one.record_key, one.record_id, one.version
             row.before = dict(one.before)
-    BatchRow.objects.bulk_update(
+    update_rows(
         rows,
         [
             "action",
@@ -262,7 +263,6 @@ def _load_chunk(actor: Actor, batch: Batch, on: date, at: datetime, size: int) -
             "record_version",
             "before",
         ],
-        batch_size=500,
     )
     batch.done_count = rows[-1].number
     batch.save(update_fields=["done_count"])
@@ -306,7 +306,7 @@ def _unload_chunk(actor: Actor, batch: Batch, on: date, at: datetime, size: int)
         for row in rows:
             row.kept_because = why.get(row.record_id, "")
             row.loaded_action = "kept" if row.kept_because else "undone"
-        BatchRow.objects.bulk_update(rows, ["kept_because", "loaded_action"], batch_size=500)
+        update_rows(rows, ["kept_because", "loaded_action"])
         batch.done_count += len(rows)
         batch.save(update_fields=["done_count"])
         return True

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from counterfoil.core.errors import Problem
 from counterfoil.core.places import find_country, similar_countries
@@ -91,8 +92,9 @@ def _known(column: Column, texts: Sequence[str], meanings: Mapping[str, str]) ->
             found = find_country(text) if column.field.kind is Kind.COUNTRY else exact_choice(text, options)
             if found:
                 known[text] = found
+    is_link = column.field.kind is Kind.LINK
     for text, meaning in meanings.items():
-        known[text] = meaning or None
+        known[text] = (UUID(meaning) if is_link else meaning) if meaning else None
     return known
 
 
