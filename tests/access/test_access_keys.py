@@ -16,9 +16,7 @@ from counterfoil.core.errors import NotAllowed, Refusal
 
 
 def make(clock: Any, **values: Any) -> tuple[Any, str]:
-    return commands.make_api_key(
-        actor=SYSTEM, values={"name": "Shop", "roles": ["billing"], **values}, at=clock.now
-    )
+    return commands.make_api_key(actor=SYSTEM, values={"name": "Shop", "roles": ["billing"], **values}, at=clock.now)
 
 
 def test_a_key_is_kept_as_its_hash(db: None, clock: Any) -> None:
@@ -28,7 +26,9 @@ def test_a_key_is_kept_as_its_hash(db: None, clock: Any) -> None:
     assert secret.startswith(f"cf_{key.prefix}_")
     assert len(secret.rpartition("_")[0]) >= 15
     assert secret not in repr(ApiKey.objects.values().get())
-    assert not any(secret in f"{change.after}" or "secret_hash" in (change.after or {}) for change in Change.objects.all())
+    assert not any(
+        secret in f"{change.after}" or "secret_hash" in (change.after or {}) for change in Change.objects.all()
+    )
 
 
 def test_a_key_acts_with_its_roles(db: None, clock: Any) -> None:
@@ -51,7 +51,18 @@ def test_a_key_acts_with_its_roles(db: None, clock: Any) -> None:
 def test_other_keys_open_nothing(db: None, clock: Any) -> None:
     """A changed, cut, foreign, odd or enormous key is nobody's."""
     _, secret = make(clock)
-    for wrong in (secret[:-1], secret + "x", secret[:-1] + "!", "", "cf_", "cf__", "cf_ü_x", "é" * 50, "x" * 100_000, "a b c"):
+    for wrong in (
+        secret[:-1],
+        secret + "x",
+        secret[:-1] + "!",
+        "",
+        "cf_",
+        "cf__",
+        "cf_ü_x",
+        "é" * 50,
+        "x" * 100_000,
+        "a b c",
+    ):
         assert actor_of_key(wrong, at=clock.now) is None
 
 

@@ -28,7 +28,12 @@ def test_a_user_is_added_without_a_password(db: None) -> None:
     """A user who was just added has the roles given, once each, and cannot log in before a password is set."""
     user_id = commands.add_user(actor=SYSTEM, values={**NEW, "roles": ["billing", "sales", "billing"]})
     user = User.objects.get(pk=user_id)
-    assert (user.name, user.email, user.roles, user.is_active) == ("Zoë Ünal", "zoe@example.com", ["sales", "billing"], True)
+    assert (user.name, user.email, user.roles, user.is_active) == (
+        "Zoë Ünal",
+        "zoe@example.com",
+        ["sales", "billing"],
+        True,
+    )
     assert not user.has_usable_password()
 
 
@@ -48,7 +53,9 @@ def test_a_user_is_added_without_a_password(db: None) -> None:
         ({"name": None, "email": 5}, {("name", "missing"), ("email", "not_an_email")}),
     ],
 )
-def test_bad_values_are_refused_at_their_fields(db: None, change: dict[str, Any], expected: set[tuple[str, str]]) -> None:
+def test_bad_values_are_refused_at_their_fields(
+    db: None, change: dict[str, Any], expected: set[tuple[str, str]]
+) -> None:
     """Each bad value is named at its field, and no user is added."""
     with pytest.raises(Refusal) as refused:
         commands.add_user(actor=SYSTEM, values={**NEW, **change})

@@ -169,9 +169,8 @@ def command_in_words(name: str) -> str:
 def _differences(actor: Actor, row: Change, table: _Table, titles: dict[UUID, str]) -> list[Difference]:
     old, new = row.before or {}, row.after or {}
     found = []
-    for column in sorted(
-        old.keys() | new.keys(), key=lambda name: list(table.labels).index(name) if name in table.labels else 999
-    ):
+    order = [*table.fields, *table.labels]
+    for column in sorted(old.keys() | new.keys(), key=lambda name: order.index(name) if name in order else len(order)):
         if column in _TECHNICAL or (_is_nothing(old.get(column)) and _is_nothing(new.get(column))):
             continue
         field = table.fields.get(column)
@@ -234,3 +233,8 @@ def _column_of(model: type[models.Model], item: Field) -> str:
         if field.name == item.attribute:
             return str(field.column)
     return ""
+
+
+def forget_tables() -> None:
+    """Read the record types anew, after one was registered again."""
+    _tables.cache_clear()
