@@ -54,6 +54,11 @@ def table() -> dict[str, str]:
     return joined
 
 
+def declared_route(route: str) -> str:
+    """The route as the table has it: Ninja serves ``{uuid:…}`` by a converter of its own, ``uuidstr``."""
+    return route.replace("<uuidstr:", "<uuid:")
+
+
 @cache
 def methods() -> dict[str, frozenset[str]]:
     """The declared methods of each route."""

@@ -144,7 +144,7 @@ class EndpointGuard:
         self, request: Request, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
         assert request.resolver_match is not None
-        route = request.resolver_match.route
+        route = endpoints.declared_route(request.resolver_match.route)
         method = "GET" if request.method == "HEAD" else request.method
         need = endpoints.table().get(f"{method} {route}")
         if need is None:
