@@ -1,0 +1,170 @@
+"""Totals, taxes and numbers as the documentation works them out, and what holds for all of them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counterfoil.accounts.rules.facts import TermsFact
+from counterfoil.core.ids import new_id
+from counterfoil.core.money import currency_decimals
+from counterfoil.invoicing.rules.due import due_date
+from counterfoil.invoicing.rules.numbering import bad_pattern, document_number
+from counterfoil.invoicing.rules.status import status_of
+from counterfoil.invoicing.rules.tax import Rate, line_tax, rates_on
+from counterfoil.invoicing.rules.totals import TaxKey, TotalsLine, effective_discount, invoice_totals
+
+CONCEPTS = Path(__file__).parents[2] / "docs" / "concepts"
+ENTITY = UUID(int=1)
+D = Decimal
+
+
+def table(name: str, first: str) -> list[list[str]]:
+    """The rows of the table of a concept's page whose first heading is ``first``."""
+    lines = (CONCEPTS / name).read_text().splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith(f"| {first} "))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def lines_of(text: str) -> list[TotalsLine]:
+    found = []
+    for part in text.split(";"):
+        match = re.fullmatch(r"\s*(\S+) × (\S+) − (\S+) @ (\S+)\s*", part)
+        assert match, part
+        quantity, price, discount, percent = map(Decimal, match.groups())
+        found.append(TotalsLine(quantity, price, discount, TaxKey("S", percent)))
+    return found
+
+
+@pytest.mark.parametrize("row", table("totals-and-tax.md", "Currency"))
+def test_totals_are_those_of_the_documentation(row: list[str]) -> None:
+    """Net, tax and total of each worked example."""
+    currency, lines, rounding, net, tax, total = row
+    totals = invoice_totals(lines_of(lines), currency, rounding)
+    assert [str(one.amount) for one in (totals.net, totals.tax, totals.total)] == [net, tax, total]
+
+
+LINES = st.lists(
+    st.builds(
+        TotalsLine,
+        st.decimals("0.001", "9999", places=3),
+        st.decimals("-9999", "99999", places=4),
+        st.decimals("0", "100", places=2),
+        st.builds(TaxKey, st.just("S"), st.sampled_from([D(0), D(7), D("8.1"), D(19), D("25.5")])),
+    ),
+    max_size=12,
+)
+
+
+@given(LINES, st.sampled_from(["EUR", "JPY", "KWD"]), st.sampled_from(["per_rate", "per_line"]))
+def test_sums_add_up(lines: list[TotalsLine], currency: str, rounding: str) -> None:
+    """Nets sum to the net, taxes to the tax, both to the total, all exact in the currency's decimals."""
+    totals = invoice_totals(lines, currency, rounding)
+    assert totals.net.amount == sum((one.amount for one in totals.line_nets), D(0))
+    assert totals.net.amount == sum((one.base.amount for one in totals.taxes), D(0))
+    assert totals.tax.amount == sum((one.amount.amount for one in totals.taxes), D(0))
+    assert totals.total == totals.net + totals.tax
+    unit = D(1).scaleb(-currency_decimals(currency))
+    assert all(one.amount % unit == 0 for one in (*totals.line_nets, totals.net, totals.tax, totals.total))
+
+
+@given(LINES)
+def test_both_roundings_differ_by_half_a_unit_per_line_at_most(lines: list[TotalsLine]) -> None:
+    """Per line and per rate agree on the net, and on the tax to half a cent per line and half a cent per rate."""
+    by_rate = invoice_totals(lines, "EUR", "per_rate")
+    by_line = invoice_totals(lines, "EUR", "per_line")
+    assert by_rate.net == by_line.net
+    assert abs(by_rate.tax.amount - by_line.tax.amount) <= D("0.005") * (len(lines) + len(by_rate.taxes))
+
+
+@given(LINES)
+def test_the_order_of_lines_changes_no_sum(lines: list[TotalsLine]) -> None:
+    """Lines read backwards give the same document."""
+    forward, backward = invoice_totals(lines, "EUR", "per_rate"), invoice_totals(lines[::-1], "EUR", "per_rate")
+    assert (forward.net, forward.taxes, forward.total) == (backward.net, backward.taxes, backward.total)
+
+
+def test_the_effective_discount_weighs_lines_by_price() -> None:
+    """10 % on 100 and none on 300 is 2.5 % of the whole; nothing sold has no discount."""
+    assert effective_discount([(D(1), D(100), D(10)), (D(3), D(100), D(0))]) == D("2.5")
+    assert effective_discount([]) == D(0)
+
+
+@pytest.mark.parametrize("row", table("totals-and-tax.md", "Profile"))
+def test_a_line_bears_the_tax_of_the_documentation(row: list[str]) -> None:
+    """The profile beats the rate, and a missing rate is found out."""
+    profile, rate, category, percent, can_be_issued = row
+    day = date(2026, 4, 1)
+    rates = [] if rate == "none" else [Rate(new_id(), ENTITY, "standard", "VAT 19 %", D(19), "S", "", day, None)]
+    tax = line_tax(rates_on(rates, day), ENTITY, "standard", profile, "a reason", day)
+    assert (tax.category, tax.percent, tax.found) == (category, D(percent), can_be_issued == "yes")
+
+
+def test_a_rate_holds_from_its_first_day_until_before_its_last() -> None:
+    """On the day of the change the new rate holds, the day before the old one."""
+    change = date(2026, 7, 1)
+    old = Rate(new_id(), ENTITY, "standard", "VAT 19 %", D(19), "S", "", date(2015, 1, 1), change)
+    new = Rate(new_id(), ENTITY, "standard", "VAT 21 %", D(21), "S", "", change, None)
+    for day, percent in ((date(2026, 6, 30), D(19)), (change, D(21))):
+        assert line_tax(rates_on([old, new], day), ENTITY, "standard", "standard", "", day).percent == percent
+
+
+@pytest.mark.parametrize("row", table("numbering.md", "Pattern"))
+def test_numbers_read_as_documented(row: list[str]) -> None:
+    """A pattern, digits, a year and a counter give the number."""
+    pattern, digits, year, counter, number = row
+    assert bad_pattern(pattern) == ""
+    assert document_number(pattern, int(digits), int(year), int(counter)) == number
+
+
+@pytest.mark.parametrize("pattern", ["INV", "{number}{number}", "{number}-{day}", "{number", "{number:05}", "{}"])
+def test_a_pattern_that_cannot_number_is_refused(pattern: str) -> None:
+    """The reason is a sentence."""
+    assert bad_pattern(pattern).endswith(".")
+
+
+@given(st.integers(1, 10**7), st.integers(1, 10**7), st.integers(1, 9))
+def test_different_counters_give_different_numbers(left: int, right: int, digits: int) -> None:
+    """No two counters of a year read alike."""
+    numbers = {document_number("INV-{year}-{number}", digits, 2026, counter) for counter in (left, right)}
+    assert len(numbers) == len({left, right})
+
+
+@pytest.mark.parametrize(
+    ("days", "from_end", "due"),
+    [(0, False, "2026-01-30"), (14, False, "2026-02-13"), (30, True, "2026-03-02"), (0, True, "2026-01-31")],
+)
+def test_terms_say_when_an_invoice_is_due(days: int, from_end: bool, due: str) -> None:
+    """So many days after the issue, or after the end of its month."""
+    terms = TermsFact(new_id(), "t", "Terms", days, from_end)
+    assert due_date(date(2026, 1, 30), terms).isoformat() == due
+
+
+@pytest.mark.parametrize(
+    ("status", "settled", "today", "word"),
+    [
+        ("draft", 0, 1, "draft"),
+        ("issued", 0, 30, "issued"),
+        ("issued", 0, 1, "issued"),
+        ("issued", 0, 31, "overdue"),
+        ("issued", 40, 30, "part_paid"),
+        ("issued", 40, 31, "overdue"),
+        ("issued", 100, 31, "paid"),
+        ("void", 0, 31, "void"),
+    ],
+)
+def test_one_word_says_where_an_invoice_stands(status: str, settled: int, today: int, word: str) -> None:
+    """Due on 30 May: that day it is open, the next day overdue, whatever was paid in part."""
+    assert status_of(status, D(100), D(settled), date(2026, 5, 30), date(2026, 5, today)) == word
