@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from staff import SYSTEM, Staff
 
 from counterfoil.access import commands, queries
 from counterfoil.access.actors import Actor
 from counterfoil.core.errors import NotFound
 from counterfoil.plumbing import record_types
 from counterfoil.plumbing.record_types import Group
+from staff import SYSTEM, Staff
 
 USER = "access.user"
 
@@ -50,7 +50,7 @@ def test_an_id_finds_its_record(staff: Staff) -> None:
 
 
 def test_a_closed_field_is_not_searched(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Text that stands in a field of a closed group finds nothing, so that finding tells nothing that reading would not."""
+    """Text that stands in a field of a closed group finds nothing, so it tells nothing that reading would not."""
     described = record_types.record_type(USER)
     fields = tuple(replace(item, group=Group.BANK) if item.id == "email" else item for item in described.fields)
     monkeypatch.setitem(record_types._types, USER, replace(described, fields=fields))

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.db.utils import DatabaseError
-from staff import SYSTEM, Staff
 
 from counterfoil.access import commands, queries
 from counterfoil.access.actors import Actor
@@ -18,6 +17,7 @@ from counterfoil.core.errors import NotFound
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import record_types
 from counterfoil.plumbing.record_types import Group
+from staff import SYSTEM, Staff
 
 USER = "access.user"
 
@@ -80,7 +80,7 @@ def test_days_bound_the_log(staff: Staff) -> None:
 
 
 def test_closed_groups_stay_closed_in_the_past(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value whose group the reader may not see is hidden in the history as well, and so are columns without a field."""
+    """A value of a group that the reader may not see is hidden in the history too, and so is a column without a field."""
     described = record_types.record_type(USER)
     fields = tuple(replace(item, group=Group.BANK) if item.id == "email" else item for item in described.fields)
     monkeypatch.setitem(record_types._types, USER, replace(described, fields=fields))
@@ -93,7 +93,10 @@ def test_closed_groups_stay_closed_in_the_past(staff: Staff, monkeypatch: pytest
     assert said(generation) == [("Login generation", CLOSED, CLOSED)]
     open_change = queries.changes_of(staff.actor("billing"), USER, sales.pk)[1]
     assert ("E-mail address", "sales@example.com", "secret@example.com") in said(open_change)
-    panel = staff.browser("sales").get(f"/history/{USER}/{sales.pk}/", HTTP_HX_REQUEST="true").content.decode()
+    sales.refresh_from_db()
+    answer = staff.browser("sales").get(f"/history/{USER}/{sales.pk}/", HTTP_HX_REQUEST="true")
+    assert answer.status_code == 200, answer.headers
+    panel = answer.content.decode()
     assert "Sam" in panel
     assert "secret@example.com" not in panel
     queries.forget_tables()

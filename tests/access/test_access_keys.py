@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from staff import SYSTEM, Program, Staff
 
 from counterfoil.access import commands, queries
 from counterfoil.access.keys import actor_of_key
 from counterfoil.access.models import ApiKey, Change
 from counterfoil.core.errors import NotAllowed, Refusal
+from staff import SYSTEM, Program, Staff
 
 
 def make(clock: Any, **values: Any) -> tuple[Any, str]:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from staff import PASSWORD, SYSTEM, Staff
 
 from counterfoil.access import commands
 from counterfoil.access.models import Change, User
 from counterfoil.access.passwords import user_of_link
 from counterfoil.core.errors import Conflict, NotAllowed, NotFound, Refusal, Stale
 from counterfoil.core.ids import new_id
+from staff import PASSWORD, SYSTEM, Staff
 
 NEW = {"name": "Zoë Ünal", "email": "zoe@example.com", "roles": ["sales", "billing"]}
 
