@@ -1,0 +1,12 @@
+"""The world of the tests of invoicing."""
+
+from __future__ import annotations
+
+import pytest
+from billing_world import Billing, make_billing
+
+
+@pytest.fixture
+def billing(db: None) -> Billing:
+    """Everything that an invoice needs, made by commands."""
+    return make_billing()
