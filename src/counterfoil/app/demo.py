@@ -119,6 +119,9 @@ PRODUCTS: tuple[dict[str, Any], ...] = (
 )
 
 
+PRICES = {product["code"]: product["unit_price"] for product in PRODUCTS}
+
+
 @dataclass(frozen=True)
 class Customer:
     """One demo account with its address, tax id and people (role, name, e-mail)."""
@@ -425,7 +428,12 @@ class _Loader:
                     "po_number": sale.po_number,
                     "expected_close_on": (day + timedelta(days=21)).isoformat(),
                     "lines": [
-                        {"product": str(self.products[code]), "quantity": quantity, "discount_percent": discount}
+                        {
+                            "product": str(self.products[code]),
+                            "quantity": quantity,
+                            "discount_percent": discount,
+                            "unit_price": PRICES[code],
+                        }
                         for code, quantity, discount in sale.lines
                     ],
                 },
