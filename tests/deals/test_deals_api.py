@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from deals_world import ON, SYSTEM, Sales
 from django.http import HttpResponse
-from staff import Program, Staff
 
 from counterfoil.core.ids import new_id
 from counterfoil.deals import commands
 from counterfoil.deals.models import Deal, Handoff
 from counterfoil.invoicing.models import Invoice
+from staff import Program, Staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -76,7 +76,9 @@ def test_lists_come_in_pages_and_take_filters(api: Program, sales: Sales) -> Non
     assert [item["id"] for item in second["items"]] == ids[3:]
     assert second["next_cursor"] is None
     assert [item["title"] for item in body(api("GET", "deals?status=lost,won"))["items"]] == ["Deal 3"]
-    assert [item["title"] for item in body(api("GET", f"deals?account={sales.acme}&status=open"))["items"]] == ["Deal 1"]
+    assert [item["title"] for item in body(api("GET", f"deals?account={sales.acme}&status=open"))["items"]] == [
+        "Deal 1"
+    ]
     assert body(api("GET", f"deals?stage={sales.stage('Proposal')}"))["items"] == []
     bad = api("GET", "deals?owner=nobody")
     assert (bad.status_code, body(bad)["problems"][0]["field"]) == (422, "owner")
@@ -105,7 +107,9 @@ def test_people_on_the_api(api: Program, sales: Sales) -> None:
     deal_id = sales.ready()
     person = accounts.add_contact(actor=SYSTEM, values={"name": "Bob"}, on=ON)
     part = body(api("POST", f"deals/{deal_id}/contacts", {"contact": str(person), "role": "buyer"}))
-    assert [(one["name"], one["role"]) for one in body(api("GET", f"deals/{deal_id}"))["contacts"]] == [("Bob", "buyer")]
+    assert [(one["name"], one["role"]) for one in body(api("GET", f"deals/{deal_id}"))["contacts"]] == [
+        ("Bob", "buyer")
+    ]
     assert api("DELETE", f"deals/{deal_id}/contacts/{part['id']}").status_code == 204
     assert api("DELETE", f"deals/{deal_id}/contacts/{part['id']}").status_code == 404
 
@@ -129,9 +133,7 @@ def test_people_on_the_api(api: Program, sales: Sales) -> None:
         ("POST", f"deals/{new_id()}/move", {"stage": "x"}, 422, "not_an_id"),
     ],
 )
-def test_bad_requests(
-    api: Program, sales: Sales, method: str, path: str, sent: Any, status: int, code: str
-) -> None:
+def test_bad_requests(api: Program, sales: Sales, method: str, path: str, sent: Any, status: int, code: str) -> None:
     """Bad input gets its status and code; no input gives a 500, and nothing half-written stays."""
     response = api(method, path, sent)
     assert response.status_code == status

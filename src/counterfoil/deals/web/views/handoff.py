@@ -197,6 +197,9 @@ def fix(request: Request, deal_id: UUID, code: str) -> HttpResponse:
     need = next((one for one in queries.readiness_of(request.actor, deal_id, on) if one.code == code), None)
     if need is None:
         raise NotFound("This is not needed any more.")
+    if need.ok:
+        say(request, f"{need.label} was entered meanwhile.", kind="info")
+        return _readiness_again(request, deal_id, on)
     try:
         fixes.save(request, row, need, on)
     except Refusal as refusal:
@@ -207,6 +210,10 @@ def fix(request: Request, deal_id: UUID, code: str) -> HttpResponse:
         ]
         return page(request, "deals/readiness.html", {"deal": row, **context}, status=refusal.status)
     say(request, f"{need.label} saved.")
+    return _readiness_again(request, deal_id, on)
+
+
+def _readiness_again(request: Request, deal_id: UUID, on: date) -> HttpResponse:
     if not is_htmx(request):
         return go(request, _page_of(deal_id) + "#readiness")
     fresh = queries.get_deal(request.actor, deal_id, on)
@@ -218,9 +225,7 @@ def ask(request: Request, deal_id: UUID, code: str) -> HttpResponse:
     on = today()
     commands.ask_for_item(actor=request.actor, deal_id=deal_id, code=code, on=on)
     say(request, "Billing was asked: a task is open.")
-    if not is_htmx(request):
-        return go(request, _page_of(deal_id) + "#readiness")
-    return readiness(request, deal_id)
+    return _readiness_again(request, deal_id, on)
 
 
 # The handoff ----------------------------------------------------------------------------------------------------------
