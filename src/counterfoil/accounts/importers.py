@@ -20,9 +20,7 @@ def find_accounts(texts: Sequence[str]) -> Mapping[str, UUID]:
     found: dict[str, UUID] = {}
     for account_id, name in Account.objects.filter(normalised_name__in=by_name).values_list("id", "normalised_name"):
         found[by_name[name]] = account_id
-    for account_id, external in Account.objects.filter(external_id__in=texts).values_list("id", "external_id"):
-        found[external] = account_id
-    return found
+    return found | dict(Account.objects.filter(external_id__in=texts).values_list("external_id", "id"))
 
 
 def account_options() -> Choices:

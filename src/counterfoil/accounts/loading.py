@@ -14,7 +14,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, ProtectedError
-from django.db.models.deletion import RestrictedError
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
@@ -54,11 +53,10 @@ def recognised(rows: Sequence[LoadRow]) -> dict[int, Account]:
         by_name[account.normalised_name] = account
     found: dict[int, Account] = {}
     for row in rows:
-        account = by_id.get(str(row.values.get("external_id") or ""))
-        if account is None:
-            account = by_name.get(normalised_name(str(row.values["legal_name"])))
-        if account is not None:
-            found[row.number] = account
+        same_id = by_id.get(str(row.values.get("external_id") or ""))
+        match = same_id or by_name.get(normalised_name(str(row.values["legal_name"])))
+        if match is not None:
+            found[row.number] = match
     return found
 
 
@@ -283,17 +281,13 @@ def unload_accounts(*, actor: Actor, loaded: Sequence[Loaded], on: date, at: dat
 
 def _why_not_removable(account: Account) -> str:
     """Remove the account if nothing hangs on it; else say what does."""
-
     try:
         with transaction.atomic():
             people = list(account.contact_roles.values_list("contact_id", flat=True))
             Account.objects.filter(id=account.pk).delete()
             Contact.objects.filter(id__in=people, account_roles=None).delete()
-    except (ProtectedError, RestrictedError) as error:
-        blocking = next(
-            iter(getattr(error, "protected_objects", None) or getattr(error, "restricted_objects", ())), None
-        )
-        what = blocking._meta.verbose_name if blocking is not None else "record"
+    except ProtectedError as error:
+        what = next((str(one._meta.verbose_name) for one in error.protected_objects), "record")
         return f"A {what} refers to it."
     return ""
 

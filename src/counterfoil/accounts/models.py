@@ -70,7 +70,7 @@ def _no_circles() -> list[pgtrigger.Trigger]:
             level=pgtrigger.Statement,
             when=pgtrigger.After,
             operation=operation,
-            referencing=pgtrigger.Referencing(**tables),
+            referencing=pgtrigger.Referencing(**tables),  # type: ignore[no-untyped-call]
             func=_NO_CIRCLES.format(changed=changed, lock=HIERARCHY_LOCK, longest=_CHAIN_MAX),
         )
         for name, operation, changed, tables in (
@@ -196,6 +196,12 @@ class Account(Record):
     def title(self) -> str:
         """What people call it."""
         return self.trading_name or self.legal_name
+
+    @property
+    def main_address(self) -> Address | None:
+        """The invoice address, else the registered office, else any."""
+        addresses = {address.kind: address for address in self.addresses.all()}
+        return addresses.get("invoice") or addresses.get("registered") or next(iter(addresses.values()), None)
 
 
 class TaxIdentifier(Record):

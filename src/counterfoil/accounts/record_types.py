@@ -22,6 +22,7 @@ from counterfoil.accounts.models import (
 )
 from counterfoil.accounts.rules.industries import INDUSTRIES
 from counterfoil.plumbing.record_types import Field, Group, Kind, RecordType, register
+from counterfoil.surface.states import register_state
 
 IDENTITY, TERMS, TAX = Group.IDENTITY, Group.TERMS, Group.TAX
 
@@ -83,6 +84,10 @@ register(
                   read=lambda account: account.addresses.all()),
             Field("tax_identifiers", "Tax ids", Kind.ROWS, IDENTITY, rows=TAX_IDENTIFIER_FIELDS,
                   read=lambda account: account.tax_identifiers.all()),
+            Field("country", "Country", Kind.COUNTRY, IDENTITY, computed=True,
+                  read=lambda account: getattr(account.main_address, "country", "")),
+            Field("city", "City", group=IDENTITY, computed=True,
+                  read=lambda account: getattr(account.main_address, "city", "")),
             Field("created_at", "Added", Kind.INSTANT, computed=True),
         ),
     )
@@ -110,6 +115,7 @@ register(
             Field("language", "Language", Kind.LANGUAGE),
             Field("external_id", "Id in another system", max_length=100),
             Field("left_on", "Left on", Kind.DAY, computed=True),
+            Field("created_at", "Added", Kind.INSTANT, computed=True),
         ),
     )
 )
@@ -180,3 +186,9 @@ register(
         ),
     )
 )
+
+register_state(AccountStatus.LEAD, "Lead", "circle", "plain")
+register_state(AccountStatus.CUSTOMER, "Customer", "dot", "green")
+register_state(AccountStatus.FORMER, "Former customer", "dash", "muted")
+register_state(EmailState.UNKNOWN, "Not tried yet", "circle", "muted")
+register_state(EmailState.DELIVERABLE, "Mail arrives", "check", "green")

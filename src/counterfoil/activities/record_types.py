@@ -41,7 +41,7 @@ register(
             Field("created_at", "Opened", Kind.INSTANT, computed=True),
         ),
         panels=(
-            Panel("accounts.account", "Timeline", "activities:account_timeline", "activities.see", 90),
+            Panel("accounts.account", "Timeline", "activities:account_timeline", "activities.see", 90, "foot"),
             Panel("accounts.account", "Tasks", "activities:account_tasks", "activities.see", 40),
         ),
     )

@@ -12,7 +12,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
 from counterfoil.catalog.events import ProductAdded, ProductChanged
 from counterfoil.catalog.models import Product
-from counterfoil.core.errors import Conflict, NotFound, Stale
+from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
 from counterfoil.core.ids import new_id
 from counterfoil.core.text import normalised_name
 from counterfoil.plumbing import clock
@@ -23,6 +23,7 @@ from counterfoil.plumbing.outbox import emit
 def add_product(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
     """Add a product with its list price."""
     given = {name: value for name, value in values.items() if value not in (None, "")}
+    given.setdefault("is_active", True)
     product = Product(id=new_id(), created_at=clock.now(), **given)
     _save(product, is_new=True)
     emit(ProductAdded(product_id=product.pk, name=product.name))
@@ -38,6 +39,9 @@ def change_product(*, actor: Actor, product_id: UUID, values: Mapping[str, Any],
     if version is not None and product.version != version:
         raise Stale()
     changed = [name for name, value in values.items() if getattr(product, name) != value]
+    emptied = [name for name in ("tax_class", "interval") if name in changed and not values[name]]
+    if emptied:
+        raise Refusal.of(Problem(name, "missing", "Choose one.") for name in emptied)
     if not changed:
         return
     for name in changed:
@@ -48,11 +52,12 @@ def change_product(*, actor: Actor, product_id: UUID, values: Mapping[str, Any],
 
 
 def _save(product: Product, *, is_new: bool) -> None:
-    product.normalised_name = normalised_name(product.name)
+    product.normalised_name = normalised_name(product.name)[:200]
     try:
         with transaction.atomic():
             product.save(force_insert=is_new)
     except IntegrityError as error:
-        if "code" in str(error):
+        constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
+        if "code" in constraint:
             raise Conflict("taken", "Another product has this code already.", "code") from None
         raise

@@ -1,4 +1,4 @@
-"""Products from files: checked and loaded in sets, and taken back. A row is recognised by its code, else by its name."""
+"""Products from files: checked and loaded in sets, and taken back. A row is known by its code, else by its name."""
 
 from __future__ import annotations
 

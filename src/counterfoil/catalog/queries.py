@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project, project_one
 from counterfoil.catalog.models import Product
-from counterfoil.core.text import normalised_name
+from counterfoil.core.text import plain
+from counterfoil.plumbing.record_types import record_type
 
 KEY = "catalog.product"
+WORDS_MAX = 8
 _SORTS = {"name": "normalised_name", "code": "code", "unit_price": "unit_price", "family": "family"}
+_FILTERS = ("interval", "tax_class", "is_active", "currency", "family")
 
 
 @dataclass(frozen=True)
@@ -27,27 +30,43 @@ class Found:
 
 
 def list_products(
-    actor: Actor, *, text: str = "", filters: Mapping[str, Any] | None = None, sort: str = "name", offset: int = 0,
+    actor: Actor,
+    *,
+    text: str = "",
+    filters: Mapping[str, Any] | None = None,
+    sort: str = "name",
+    offset: int = 0,
     limit: int = 50,
-) -> Found:  # fmt: skip
-    """Products by name."""
-    products = Product.objects.all()
-    for name, value in (filters or {}).items():
-        if name in ("interval", "tax_class"):
-            products = products.filter(**{f"{name}__in": value})
-        elif name == "is_active":
-            products = products.filter(is_active__in=value)
-    if text:
-        products = products.filter(Q(normalised_name__contains=normalised_name(text)) | Q(code__istartswith=text))
-    order = _SORTS.get(sort.lstrip("-"), "normalised_name")
-    products = products.order_by(f"{'-' if sort.startswith('-') else ''}{order}", "id")
+) -> Found:
+    """Products by name. What an actor may not read neither filters nor sorts, or it would tell."""
+    products = _matching(actor, text, filters or {})
+    name = sort.lstrip("-")
+    column = _SORTS[name] if name in _SORTS and _is_open(actor, name) else "normalised_name"
+    products = products.order_by(f"{'-' if sort.startswith('-') else ''}{column}", "id")
     return Found(project(actor, KEY, products[offset : offset + limit]), products.count())
 
 
-def products_after(actor: Actor, *, after: UUID | None, take: int) -> list[Row]:
+def products_after(actor: Actor, *, after: UUID | None, take: int, text: str = "", **filters: Any) -> list[Row]:
     """Products with an id above ``after``, in the order of their ids: a page by cursor."""
-    products = Product.objects.filter(id__gt=after) if after is not None else Product.objects.all()
+    products = _matching(actor, text, {name: [value] for name, value in filters.items() if value not in (None, "")})
+    if after is not None:
+        products = products.filter(id__gt=after)
     return project(actor, KEY, list(products.order_by("id")[:take]))
+
+
+def _matching(actor: Actor, text: str, filters: Mapping[str, Any]) -> QuerySet[Product]:
+    products = Product.objects.all()
+    for name, value in filters.items():
+        if name in _FILTERS and _is_open(actor, name):
+            products = products.filter(**{f"{name}__in": value})
+    for word in text.split()[:WORDS_MAX]:
+        named = Q(name__icontains=word) | Q(code__icontains=word) | Q(family__icontains=word)
+        products = products.filter(named | Q(normalised_name__contains=plain(word)))
+    return products
+
+
+def _is_open(actor: Actor, name: str) -> bool:
+    return record_type(KEY).by_id[name].group in actor.reads
 
 
 def get_product(actor: Actor, product_id: UUID) -> Row:

@@ -16,6 +16,8 @@ register(
         title=lambda product: product.name,
         see="catalog.see",
         page="catalog:product",
+        search={"name": "name", "code": "code"},
+        hint=("code", "code"),
         create="catalog.add_product",
         change="catalog.change_product",
         fields=(
@@ -28,7 +30,8 @@ register(
             Field("currency", "Currency", Kind.CURRENCY, Group.PRICING, required=True),
             Field("interval", "Billed", Kind.CHOICE, choices=Interval.choices),
             Field("tax_class", "Tax class", Kind.CHOICE, Group.TAX, choices=TaxClass.choices),
-            Field("is_active", "In use", Kind.YES_NO),
+            Field("is_active", "In use", Kind.YES_NO, help="Offered for new lines of deals and invoices."),
+            Field("created_at", "Added", Kind.INSTANT, computed=True),
         ),
     )
 )

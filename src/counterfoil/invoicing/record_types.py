@@ -115,7 +115,7 @@ register(
             Field("is_clean", "Clean", Kind.YES_NO, computed=True),
             Field("created_at", "Made", Kind.INSTANT, computed=True),
         ),
-        panels=(Panel("accounts.account", "Invoices", "invoicing:account_panel", "invoicing.see", 20),),
+        panels=(Panel("accounts.account", "Invoices", "invoicing:account_panel", "invoicing.see", 20, "money"),),
     )
 )
 

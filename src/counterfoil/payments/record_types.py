@@ -66,7 +66,7 @@ register(
         ),
         search={"reference": "reference", "external_id": "external_id"},
         hint=("reference", "reference"),
-        panels=(Panel("accounts.account", "Payments", "payments:account_panel", "payments.see", 30),),
+        panels=(Panel("accounts.account", "Payments", "payments:account_panel", "payments.see", 30, "money"),),
     )
 )
 

@@ -113,13 +113,18 @@ class Field:
 
 @dataclass(frozen=True)
 class Panel:
-    """A slot on another record's page, fetched from the room that registered it: ``url`` names a URL taking its id."""
+    """A slot on another record's page, fetched from the room that registered it: ``url`` names a URL taking its id.
+
+    What the URL answers stands beneath the slot's title. ``half`` is where the slot stands on a page of two halves:
+    ``relationship`` or ``money``, or ``foot`` beneath both.
+    """
 
     on: str
     title: str
     url: str
     needs: str
     order: int = 50
+    half: str = "relationship"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,21 +26,23 @@ def inline_edit(
     writable: Collection[str] | None = None,
     back: str = "/",
     kind: str = "",
+    options: Mapping[str, Sequence[tuple[Any, str]]] | None = None,
 ) -> HttpResponse:
     """GET gives the input, POST saves and gives the value back.
 
-    ``save`` takes the typed values and the version that the person saw, calls the room's command, and returns the row anew.
+    ``save`` takes the typed values and the version that the person saw, calls the room's command, and returns the row.
     A refusal answers with its own status and the input, the message beside it. ``back`` is the page without JavaScript.
+    ``options`` makes a list of choices of a link.
     """
     if field_id not in record_type(row.key).by_id:
         from counterfoil.core.errors import NotFound
 
         raise NotFound()
     if request.method == "POST":
-        return _save(request, row, field_id, url, save, writable, back, kind)
+        return _save(request, row, field_id, url, save, writable, back, kind, options)
     if request.GET.get("show"):
         return _value(request, row, field_id, url, kind)
-    form = record_form(row.key, values=row, only=[field_id], writable=writable)
+    form = record_form(row.key, values=row, only=[field_id], writable=writable, options=options)
     return _draw(request, form, field_id, url, back)
 
 
@@ -53,6 +55,7 @@ def _save(
     writable: Collection[str] | None,
     back: str,
     kind: str,
+    options: Mapping[str, Sequence[tuple[Any, str]]] | None,
 ) -> HttpResponse:
     typed = values_from(request.POST, row.key, [field_id])
     try:
@@ -60,7 +63,14 @@ def _save(
     except Refusal as refusal:
         version = row.version if isinstance(refusal, Conflict) else version_from(request.POST)
         form = record_form(
-            row.key, values=row, typed=typed, only=[field_id], writable=writable, problems=refusal, version=version
+            row.key,
+            values=row,
+            typed=typed,
+            only=[field_id],
+            writable=writable,
+            problems=refusal,
+            version=version,
+            options=options,
         )
         return _draw(request, form, field_id, url, back, status=refusal.status)
     if not is_htmx(request):

@@ -12,10 +12,11 @@ from django.db import connection
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
 from counterfoil.accounts import events
+from counterfoil.accounts.commands.contacts import add_contact, give_role
 from counterfoil.accounts.commands.saving import changed_columns, locked, save
 from counterfoil.accounts.derived import derive_account, derive_tax_identifier, refresh_search
 from counterfoil.accounts.duplicates import find_duplicates
-from counterfoil.accounts.models import HIERARCHY_LOCK, Account, AccountStatus, Address, TaxIdentifier
+from counterfoil.accounts.models import HIERARCHY_LOCK, Account, AccountStatus, Address, ContactRole, TaxIdentifier
 from counterfoil.accounts.queries import ancestors, height_of
 from counterfoil.accounts.rules.inheritance import LEVELS_MAX, would_be_circle, would_be_too_deep
 from counterfoil.core.errors import Conflict, Problem, Refusal
@@ -28,9 +29,23 @@ _ROWS = ("addresses", "tax_identifiers")
 _ADDRESS_COLUMNS = ("attention", "street", "street_2", "postcode", "city", "region", "country")
 
 
-@command("accounts.add_account", needs="accounts.change", takes={"values": Takes("accounts.account")})
-def add_account(*, actor: Actor, values: Mapping[str, Any], on: date, accept_duplicates: bool = False) -> UUID:
-    """Add a customer company. Likely duplicates are refused with their reasons unless they are accepted."""
+@command(
+    "accounts.add_account",
+    needs="accounts.change",
+    takes={"values": Takes("accounts.account"), "billing_contact": Takes("accounts.contact")},
+)
+def add_account(
+    *,
+    actor: Actor,
+    values: Mapping[str, Any],
+    on: date,
+    accept_duplicates: bool = False,
+    billing_contact: Mapping[str, Any] | None = None,
+) -> UUID:
+    """Add a customer company, and with it the person who gets its invoices, if one is named.
+
+    Likely duplicates are refused with their reasons unless they are accepted.
+    """
     columns = _columns(values)
     if not columns.get("status"):
         columns["status"] = AccountStatus.PROSPECT
@@ -40,13 +55,16 @@ def add_account(*, actor: Actor, values: Mapping[str, Any], on: date, accept_dup
     if account.parent_id is not None:
         _check_hierarchy(account, height=1)
     if not accept_duplicates:
-        _refuse_duplicates(values)
+        _refuse_duplicates({**values, "email": (billing_contact or {}).get("email", "")})
     derive_account(account)
     save(account, is_new=True)
     _replace_addresses(account, values)
     if _replace_tax_identifiers(account, values):
         refresh_search([account.pk])
     emit(events.AccountAdded(account_id=account.pk, name=account.legal_name))
+    if billing_contact is not None:
+        contact_id = add_contact(actor=actor, values=billing_contact, on=on)
+        give_role(actor=actor, account_id=account.pk, contact_id=contact_id, role=ContactRole.BILLING, on=on)
     return account.pk
 
 

@@ -84,6 +84,29 @@ def give_role(*, actor: Actor, account_id: UUID, contact_id: UUID, role: str, ma
     return given.pk
 
 
+@command("accounts.give_roles", needs="accounts.change", takes={"values": Takes("accounts.contact")})
+def give_roles(
+    *,
+    actor: Actor,
+    account_id: UUID,
+    contact_id: UUID | None,
+    values: Mapping[str, Any] | None,
+    roles: Sequence[str],
+    mail_line: str = "to",
+    on: date,
+) -> UUID:
+    """Give several roles at once: to the person of that id, or to somebody new with these values."""
+    if not roles:
+        raise Refusal("missing", "Choose one role at least.", "roles")
+    if contact_id is None:
+        if values is None:
+            raise Refusal("missing", "Name a person.", "contact")
+        contact_id = add_contact(actor=actor, values=values, on=on, accept_duplicates=False)
+    for role in dict.fromkeys(roles):
+        give_role(actor=actor, account_id=account_id, contact_id=contact_id, role=role, mail_line=mail_line, on=on)
+    return contact_id
+
+
 @command("accounts.change_role", needs="accounts.change")
 def change_role(*, actor: Actor, role_id: UUID, mail_line: str, version: int | None) -> None:
     """Say whether the person's mail goes To or Cc."""

@@ -93,7 +93,7 @@ def _matching(actor: Actor, text: str, filters: Mapping[str, Any]) -> QuerySet[A
     described = record_type(KEY).by_id
     accounts = Account.objects.all()
     for name, value in filters.items():
-        group = described["addresses" if name == "country" else name].group
+        group = described[name].group
         if group not in actor.reads:
             continue
         if name == "country":
@@ -109,7 +109,7 @@ def _matching(actor: Actor, text: str, filters: Mapping[str, Any]) -> QuerySet[A
 
 
 def _many(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple | set) else [value]
+    return list(value) if isinstance(value, list | tuple | set) else [value]
 
 
 def _mentions(actor: Actor, text: str) -> Q:
@@ -146,14 +146,8 @@ def _rows(actor: Actor, accounts: Sequence[Account]) -> list[Row]:
         for name in set(LINKS) - set(row.closed):
             linked = getattr(account, name)
             titles[f"{name}_title"] = "" if linked is None else getattr(linked, "title", "") or linked.name
-        address = _main_address(account) if "addresses" not in row.closed else None
-        row.plus(**titles, country=address.country if address else "", city=address.city if address else "")
+        row.plus(**titles)
     return rows
-
-
-def _main_address(account: Account) -> Address | None:
-    addresses = {address.kind: address for address in account.addresses.all()}
-    return addresses.get("invoice") or addresses.get("registered") or next(iter(addresses.values()), None)
 
 
 # The account's page ---------------------------------------------------------------------------------------------------

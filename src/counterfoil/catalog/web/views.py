@@ -18,7 +18,10 @@ from counterfoil.surface.htmx import go, page, say
 from counterfoil.surface.lists import Empty, Listing
 
 KEY = "catalog.product"
-FIELDS = ("name", "code", "family", "unit_price", "currency", "unit", "interval", "tax_class", "description")
+SECTIONS = {
+    "Product": ["name", "code", "family", "description"],
+    "Price": ["unit_price", "currency", "unit", "interval", "tax_class"],
+}
 READ_OR_SAVE = ["GET", "HEAD", "POST"]
 
 
@@ -27,7 +30,7 @@ def products(request: Request) -> HttpResponseBase:
     listing = Listing(
         KEY,
         request.GET,
-        columns=["name", "code", "family", "unit_price", "currency", "interval", "tax_class", "is_active"],
+        columns=["name", "code", "family", "interval", "tax_class", "unit", "unit_price", "currency", "is_active"],
         filters=["interval", "tax_class", "is_active"],
         sorts=["name", "code", "family", "unit_price"],
         sort="name",
@@ -66,8 +69,10 @@ def _form(request: Request, row: Any) -> HttpResponse:
     """The product's form: new, shown, saved, or shown again with what is wrong."""
     may_save = request.actor.may("catalog.change")
     writable = request.actor.writes if may_save else frozenset()
-    names = FIELDS if row is None else (*FIELDS, "is_active")
-    form = record_form(KEY, values=row, only=names, writable=writable)
+    sections = SECTIONS if row is None else {**SECTIONS, "Use": ["is_active"]}
+    names = [name for part in sections.values() for name in part]
+    values = row if row is not None else {"interval": "one_off", "tax_class": "standard"}
+    form = record_form(KEY, values=values, sections=sections, writable=writable)
     status = 200
     if request.method == "POST":
         typed = values_from(request.POST, KEY, only=names)
@@ -82,5 +87,5 @@ def _form(request: Request, row: Any) -> HttpResponse:
             return go(request, reverse("catalog:products"))
         except Refusal as refusal:
             status = refusal.status
-            form = record_form(KEY, values=row, typed=typed, only=names, problems=refusal, writable=writable)
+            form = record_form(KEY, values=values, typed=typed, sections=sections, problems=refusal, writable=writable)
     return page(request, "catalog/product.html", {"product": row, "form": form, "may_save": may_save}, status=status)
