@@ -21,9 +21,6 @@ from counterfoil.surface.api import Paging, Words, page_of, plain, row_json, sch
 router = Router()
 
 INVOICE, RATE, SERIES = "invoicing.invoice", "invoicing.tax_rate", "invoicing.series"
-NewInvoice, ChangedInvoice = schema_for(INVOICE, "create"), schema_for(INVOICE, "change")
-NewRate, ChangedRate = schema_for(RATE, "create"), schema_for(RATE, "change")
-ChangedSeries = schema_for(SERIES, "change")
 
 
 class InvoiceFilters(Paging):
@@ -113,7 +110,7 @@ def list_invoices(request: Request, paging: Query[InvoiceFilters]) -> Any:
 
 
 @router.post("/invoices", response={201: dict[str, Any]}, summary="Make a draft")
-def add_draft(request: Request, values: NewInvoice) -> Any:  # type: ignore[valid-type]
+def add_draft(request: Request, values: schema_for(INVOICE, "create")) -> Any:  # type: ignore[valid-type]
     """What is left out comes from the account. A draft has no number; issuing gives it one."""
     invoice_id = commands.add_draft(
         actor=request.actor, values=values.values(), on=queries.local_today(), at=clock.now()
@@ -133,7 +130,7 @@ def get_invoice(request: Request, invoice_id: UUID) -> Any:
 
 
 @router.patch("/invoices/{uuid:invoice_id}", response=dict[str, Any], summary="Change a draft")
-def change_draft(request: Request, invoice_id: UUID, values: ChangedInvoice) -> Any:  # type: ignore[valid-type]
+def change_draft(request: Request, invoice_id: UUID, values: schema_for(INVOICE, "change")) -> Any:  # type: ignore[valid-type]
     changes, version = values.change()
     on = queries.day_of(invoice_id, clock.now())
     commands.change_draft(actor=request.actor, invoice_id=invoice_id, values=changes, version=version, on=on)
@@ -191,7 +188,7 @@ def dispute_invoice(request: Request, invoice_id: UUID, given: Dispute) -> Any:
 def get_document(request: Request, invoice_id: UUID) -> HttpResponse:
     name, content = queries.document_file(request.actor, invoice_id)
     response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = content_disposition_header(True, name)
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     return response
 
 
@@ -201,7 +198,7 @@ def list_tax_rates(request: Request, paging: Query[Paging]) -> Any:
 
 
 @router.post("/tax-rates", response={201: schema_for(RATE)}, summary="Add a tax rate from a day on")
-def add_tax_rate(request: Request, values: NewRate) -> Any:  # type: ignore[valid-type]
+def add_tax_rate(request: Request, values: schema_for(RATE, "create")) -> Any:  # type: ignore[valid-type]
     """The open-ended rate of the same company and class ends before that day."""
     rate_id = commands.add_tax_rate(actor=request.actor, values=values.values())
     return Status(201, row_json(queries.get_tax_rate(request.actor, rate_id)))
@@ -213,7 +210,7 @@ def get_tax_rate(request: Request, rate_id: UUID) -> Any:
 
 
 @router.patch("/tax-rates/{uuid:rate_id}", response=schema_for(RATE), summary="Change a tax rate")
-def change_tax_rate(request: Request, rate_id: UUID, values: ChangedRate) -> Any:  # type: ignore[valid-type]
+def change_tax_rate(request: Request, rate_id: UUID, values: schema_for(RATE, "change")) -> Any:  # type: ignore[valid-type]
     changes, version = values.change()
     commands.change_tax_rate(actor=request.actor, rate_id=rate_id, values=changes, version=version)
     return row_json(queries.get_tax_rate(request.actor, rate_id))
@@ -230,7 +227,7 @@ def get_series(request: Request, series_id: UUID) -> Any:
 
 
 @router.patch("/series/{uuid:series_id}", response=schema_for(SERIES), summary="Change how documents are numbered")
-def change_series(request: Request, series_id: UUID, values: ChangedSeries) -> Any:  # type: ignore[valid-type]
+def change_series(request: Request, series_id: UUID, values: schema_for(SERIES, "change")) -> Any:  # type: ignore[valid-type]
     changes, version = values.change()
     commands.change_series(actor=request.actor, series_id=series_id, values=changes, version=version)
     return row_json(queries.get_series(request.actor, series_id))

@@ -14,7 +14,6 @@ from counterfoil.surface.api import Paging, page_of, row_json, schema_for
 router = Router()
 
 ENTITY = "ledger.entity"
-NewEntity, ChangedEntity = schema_for(ENTITY, "create"), schema_for(ENTITY, "change")
 
 
 @router.get("/entities", response=page_of(ENTITY), summary="List our companies")
@@ -23,7 +22,7 @@ def list_entities(request: Request, paging: Query[Paging]) -> Any:
 
 
 @router.post("/entities", response={201: schema_for(ENTITY)}, summary="Add a company")
-def add_entity(request: Request, values: NewEntity) -> Any:  # type: ignore[valid-type]
+def add_entity(request: Request, values: schema_for(ENTITY, "create")) -> Any:  # type: ignore[valid-type]
     entity_id = commands.add_entity(actor=request.actor, values=values.values())
     return Status(201, row_json(queries.get_entity(request.actor, entity_id)))
 
@@ -34,7 +33,7 @@ def get_entity(request: Request, entity_id: UUID) -> Any:
 
 
 @router.patch("/entities/{uuid:entity_id}", response=schema_for(ENTITY), summary="Change a company")
-def change_entity(request: Request, entity_id: UUID, values: ChangedEntity) -> Any:  # type: ignore[valid-type]
+def change_entity(request: Request, entity_id: UUID, values: schema_for(ENTITY, "change")) -> Any:  # type: ignore[valid-type]
     changes, version = values.change()
     commands.change_entity(actor=request.actor, entity_id=entity_id, values=changes, version=version)
     return row_json(queries.get_entity(request.actor, entity_id))

@@ -41,5 +41,5 @@ def pdf(request: Request, invoice_id: UUID) -> HttpResponse:
     """The file as it was stored, byte by byte."""
     name, content = queries.document_file(request.actor, invoice_id)
     response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = content_disposition_header("download" in request.GET, name)
+    response["Content-Disposition"] = content_disposition_header("download" in request.GET, name) or "inline"
     return response

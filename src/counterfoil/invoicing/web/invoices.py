@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
@@ -30,7 +30,7 @@ FILTERS = ("state", "account", "entity", "sales_owner", "issued_on", "due_on", "
 
 
 @require_safe
-def invoices(request: Request) -> HttpResponse:
+def invoices(request: Request) -> HttpResponseBase:
     """All drafts and invoices. The address holds every filter."""
     entities = [(row.id, row.name) for row in list_entities(request.actor)]
     query = request.GET.copy()

@@ -101,7 +101,7 @@ def approve(request: Request, invoice_id: UUID) -> HttpResponse:
         if queries.get_invoice(request.actor, invoice_id).status != "draft":
             raise
         return _screen(request, queries.review_queue(request.actor), invoice_id, refusal)
-    return go(request, _address_of(after) + "?" + urlencode({"issued": invoice_id}))
+    return go(request, _address_of(after) + "?" + urlencode({"issued": str(invoice_id)}))
 
 
 @require_POST
