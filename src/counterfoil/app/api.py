@@ -39,7 +39,7 @@ Its currency stands beside an amount.
 
 **Once only.** `Idempotency-Key` on POST, PUT, PATCH and DELETE: a repetition with the same body gets the first answer
 again, with `Idempotent-Replay: true`. The same key with another body is 422 `idempotency_key_reused`; while the first
-still runs, 409. Refusals and failures changed nothing and are not kept. Keys are kept for seven days.
+still runs, 409. Refusals and failures changed nothing and are not kept. Keys are kept for two days.
 
 **Problems** are `application/problem+json`: `code` for programs, `detail` for people, `problems` with each field's
 path.
