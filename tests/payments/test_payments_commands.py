@@ -23,8 +23,7 @@ def codes(refused: pytest.ExceptionInfo[Refusal]) -> list[tuple[str, str]]:
 
 
 def test_a_payment_settles_its_invoice_whole(money: Money) -> None:
-    """100 for an invoice of 100: the invoice is settled, the bank has it, receivables are empty, credit is untouched.
-    """
+    """100 for an invoice of 100: it is settled, the bank has the money, receivables are empty, credit is untouched."""
     invoice = money.invoice("R-1")
     assert money.books() == {"opening": "-100.00", "receivable": "100.00"}
     payment = money.pay("100.00", [(invoice, D("100.00"))])
@@ -294,7 +293,8 @@ def test_money_before_the_invoice_settles_it_on_its_day(money: Money) -> None:
     assert Allocation.objects.get().allocated_on.isoformat() == "2026-03-28"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT e.posted_on::text, SUM(p.amount)::text FROM ledger_posting p JOIN ledger_journalentry e ON e.id = p.entry_id"
+            "SELECT e.posted_on::text, SUM(p.amount)::text FROM ledger_posting p"
+            " JOIN ledger_journalentry e ON e.id = p.entry_id"
             " JOIN ledger_ledgeraccount l ON l.id = p.ledger_account_id WHERE l.role = 'customer_credit'"
             " GROUP BY 1 ORDER BY 1"
         )
@@ -329,13 +329,14 @@ def test_the_database_keeps_the_promises_too(money: Money) -> None:
         ("UPDATE payments_allocation SET amount = 1", DatabaseError),
         ("DELETE FROM payments_allocation", DatabaseError),
         (
-            "INSERT INTO payments_allocation (id, payment_id, invoice_id, amount, currency, allocated_on, created_at, by_name)"
+            "INSERT INTO payments_allocation"
+            " (id, payment_id, invoice_id, amount, currency, allocated_on, created_at, by_name)"
             " SELECT gen_random_uuid(), payment_id, invoice_id, 1, currency, allocated_on, created_at, by_name"
             " FROM payments_allocation",
             DatabaseError,
         ),
     ):
-        with pytest.raises(error), transaction.atomic(), connection.cursor() as cursor:  # noqa: PT012
+        with pytest.raises(error), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
     assert money.rest(payment) == "60.00"
 

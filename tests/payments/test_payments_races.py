@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connections
-from payments_world import AT, ON, Money, broken, make_money
+from payments_world import AT, ON, broken, make_money
 
 from counterfoil.core.errors import Refusal
 from counterfoil.payments import commands

@@ -12,16 +12,19 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project, project_one
-from counterfoil.activities.models import Mail, MailAttempt, MailRecipient, MailState, Task
+from counterfoil.activities.models import Mail, MailAttempt, MailRecipient, MailState, Note, Task
 from counterfoil.activities.timeline import Happened, Timeline, timeline
+from counterfoil.core.errors import NotFound
 from counterfoil.plumbing.record_types import record_type
 
 __all__ = [
     "Found",
     "Happened",
     "Timeline",
+    "check_visible",
     "due_mail",
     "get_mail",
+    "get_note",
     "get_task",
     "list_mail",
     "list_tasks",
@@ -36,7 +39,7 @@ __all__ = [
     "titles",
 ]
 
-TASK, MAIL = "activities.task", "activities.mail"
+TASK, NOTE, MAIL = "activities.task", "activities.note", "activities.mail"
 _INTERRUPTED_AFTER = timedelta(minutes=1)
 _TASK_SORTS = {"due_on": "due_on", "created_at": "created_at", "title": "title", "done_at": "done_at"}
 
@@ -87,9 +90,21 @@ def list_tasks(
     return Found(_task_rows(actor, ordered[offset : offset + limit]), found.count())
 
 
-def tasks(actor: Actor, *, after: UUID | None = None, take: int = 50, is_open: bool | None = None) -> list[Row]:
+def tasks(
+    actor: Actor,
+    *,
+    after: UUID | None = None,
+    take: int = 50,
+    is_open: bool | None = None,
+    assignee: UUID | None = None,
+    account: UUID | None = None,
+) -> list[Row]:
     """Tasks in the order of their ids, for the API."""
     found = Task.objects.order_by("id")
+    if assignee is not None:
+        found = found.filter(assignee=assignee)
+    if account is not None:
+        found = found.filter(account_id=account)
     if after is not None:
         found = found.filter(id__gt=after)
     if is_open is not None:
@@ -109,6 +124,23 @@ def get_task(actor: Actor, task_id: UUID) -> Row:
     project_one(actor, TASK, task)
     assert task is not None
     return _task_rows(actor, [task])[0]
+
+
+def get_note(actor: Actor, note_id: UUID) -> Row:
+    """One note; raises ``NotFound``."""
+    return project_one(actor, NOTE, Note.objects.filter(id=note_id).first())
+
+
+def check_visible(actor: Actor, record_key: str, record_id: UUID) -> str:
+    """The title of a record of any kind; raises ``NotFound`` for none and for an actor who may not see it."""
+    try:
+        described = record_type(record_key)
+    except KeyError:
+        raise NotFound("There is no such kind of record.") from None
+    record = described.model._default_manager.filter(pk=record_id).first()
+    if record is None or not actor.may(described.see):
+        raise NotFound()
+    return described.title(record)
 
 
 def open_task_count(actor: Actor, *, on: date) -> dict[str, int]:

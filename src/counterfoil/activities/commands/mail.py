@@ -20,7 +20,7 @@ from counterfoil.activities.rules.orders import MailOrder, NewRecipient
 from counterfoil.activities.rules.sending import is_bad_address, is_exhausted, next_attempt_at
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal
 from counterfoil.core.ids import new_id
-from counterfoil.plumbing.jobs import enqueue
+from counterfoil.plumbing.jobs import enqueue, enqueue_many
 from counterfoil.plumbing.mail import Delivery, Outcome
 from counterfoil.plumbing.outbox import emit
 
@@ -69,8 +69,7 @@ def queue_mails(*, actor: Actor, orders: Sequence[MailOrder], at: datetime) -> l
         ),
         batch_size=1000,
     )
-    for cause in new:
-        enqueue("activities.send_mail", once=f"mail:{there[cause]}", mail_id=there[cause])
+    enqueue_many("activities.send_mail", [{"mail_id": there[cause]} for cause in new])
     return [there[order.cause] for order in orders]
 
 

@@ -2,7 +2,7 @@
 
 from counterfoil.payments.commands.allocating import allocate_payment, undo_allocation
 from counterfoil.payments.commands.recording import record_payment, record_payments
-from counterfoil.payments.commands.taking_back import fail_payment, undo_payment
+from counterfoil.payments.commands.taking_back import fail_payment, task_cause, undo_payment
 from counterfoil.payments.rules.orders import OLDEST, PaymentOrder, Share
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "fail_payment",
     "record_payment",
     "record_payments",
+    "task_cause",
     "undo_allocation",
     "undo_payment",
 ]

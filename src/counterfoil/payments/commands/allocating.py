@@ -103,8 +103,11 @@ def allocate_payment(
 
 
 @command("payments.undo_allocation", needs="payments.record")
-def undo_allocation(*, actor: Actor, allocation_id: UUID, on: date, at: datetime, reason: str = "") -> None:
-    """Take one allocation back by a counter-entry: the invoice owes it again, the payer has it as credit again."""
+def undo_allocation(*, actor: Actor, allocation_id: UUID, on: date, at: datetime, reason: str = "") -> UUID:
+    """Take one allocation back by a counter-entry: the invoice owes it again, the payer has it as credit again.
+
+    Returns the id of the payment.
+    """
     payment_id = Allocation.objects.filter(id=allocation_id).values_list("payment_id", flat=True).first()
     if payment_id is None:
         raise NotFound()
@@ -137,6 +140,7 @@ def undo_allocation(*, actor: Actor, allocation_id: UUID, on: date, at: datetime
             currency=payment.currency,
         )
     )
+    return payment.pk
 
 
 def counter_allocations(

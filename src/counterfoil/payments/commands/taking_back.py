@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
@@ -49,7 +48,7 @@ def fail_payment(
     *,
     actor: Actor,
     payment_id: UUID,
-    kind: Literal["failed", "bounced"],
+    kind: str,
     reason: str,
     on: date,
     at: datetime,
@@ -57,7 +56,7 @@ def fail_payment(
 ) -> None:
     """The money did not arrive or came back: its invoices owe again, and the owner of the account gets a task.
 
-    The task names amount, reason and billing contact, and is there in the same commit.
+    ``kind`` is failed or bounced. The task names amount, reason and billing contact, and is there in the same commit.
     """
     if kind not in ("failed", "bounced"):
         raise Refusal("not_a_choice", "A payment either failed or bounced.", "kind")

@@ -1,0 +1,8 @@
+"""The world of payments, one room up."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "payments"))
