@@ -196,7 +196,7 @@ def account_timeline(request: Request, account_id: UUID) -> HttpResponse:
 
 @require_GET
 def account_tasks(request: Request, account_id: UUID) -> HttpResponse:
-    rows = queries.tasks(request.actor, account_id=account_id)
+    rows = queries.tasks_of(request.actor, account_id)
     return page(request, "activities/account_tasks.html", {"tasks": rows})
 
 
