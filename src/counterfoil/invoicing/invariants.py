@@ -31,7 +31,7 @@ def numbers_have_no_gap() -> str:
 def dates_follow_numbers() -> str:
     return """
         SELECT n.id, n.number FROM (
-            SELECT id, number, issued_on, LAG(issued_on) OVER (PARTITION BY series_id ORDER BY year, sequence) AS before
+            SELECT id, number, issued_on, LAG(issued_on) OVER (PARTITION BY series_id, year ORDER BY sequence) AS before
             FROM invoicing_invoice WHERE series_id IS NOT NULL
         ) n WHERE n.issued_on < n.before
     """
