@@ -129,6 +129,7 @@ PIPELINE = register(
         page="",
         create="deals.add_pipeline",
         change="deals.change_pipeline",
+        search={"name": "name"},
         fields=(
             Field("name", "Name", required=True, max_length=100),
             Field("is_active", "In use", Kind.YES_NO),
@@ -147,6 +148,8 @@ STAGE = register(
         see="deals.see",
         create="deals.add_stage",
         change="deals.change_stage",
+        search={"name": "name"},
+        hint=("pipeline", "pipeline__name"),
         fields=(
             Field("pipeline", "Pipeline", Kind.LINK, to="deals.pipeline", computed=True),
             Field("name", "Name", required=True, max_length=60),

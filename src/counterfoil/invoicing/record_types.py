@@ -70,6 +70,8 @@ register(
         page="invoicing:invoice",
         create="invoicing.add_draft",
         change="invoicing.change_draft",
+        search={"number": "number", "po_number": "po_number", "total": "total"},
+        hint=("invoiced_account", "invoiced_account__legal_name"),
         fields=(
             Field("account", "Account", Kind.LINK, to="accounts.account", required=True),
             Field("entity", "Issued by", Kind.LINK, to="ledger.entity"),

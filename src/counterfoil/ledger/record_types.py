@@ -25,6 +25,7 @@ register(
         page="ledger:entity",
         create="ledger.add_entity",
         change="ledger.change_entity",
+        search={"name": "name", "legal_name": "legal_name"},
         fields=(
             Field("name", "Name", required=True, max_length=100, help="How colleagues call it."),
             Field("legal_name", "Legal name", group=IDENTITY, required=True),
