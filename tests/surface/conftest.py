@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from surface_gallery import records
 
 from counterfoil.plumbing import record_types
-from surface_gallery import records
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from counterfoil.core.money import Money
-from counterfoil.surface import display
 from django.utils import translation
 from surface_gallery.records import Hidden
+
+from counterfoil.core.money import Money
+from counterfoil.surface import display
 
 
 @pytest.mark.parametrize(

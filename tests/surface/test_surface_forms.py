@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from counterfoil.core.errors import Problem, Refusal
-from counterfoil.core.money import Money
-from counterfoil.surface.forms import Form, plain_number, record_form, values_from, version_from
 from django.http import QueryDict
 from django.template import Context, Template
 from django.utils import timezone
 from surface_gallery.records import Hidden, Row
+
+from counterfoil.core.errors import Problem, Refusal
+from counterfoil.core.money import Money
+from counterfoil.surface.forms import Form, plain_number, record_form, values_from, version_from
 
 
 def drawn(form: Form) -> str:
@@ -29,7 +30,14 @@ def posted(**values: Any) -> QueryDict:
 
 def test_values_of_a_record_stand_in_the_boxes(slips: str) -> None:
     """Money loses its currency to the unit beside the box, a decimal its idle zeros, a link shows its title."""
-    row = Row(total=Money(Decimal("1234.50"), "EUR"), currency="EUR", discount=Decimal("2.500000"), owner=UUID(int=1), owner_title="Anna", by_post=True)
+    row = Row(
+        total=Money(Decimal("1234.50"), "EUR"),
+        currency="EUR",
+        discount=Decimal("2.500000"),
+        owner=UUID(int=1),
+        owner_title="Anna",
+        by_post=True,
+    )
     form = record_form(slips, values=row)
     assert form["total"].value == "1234.50"
     assert form["total"].unit == "EUR"
@@ -60,12 +68,20 @@ def test_hidden_values_are_locked_and_never_printed(slips: str) -> None:
 def test_a_refused_form_keeps_what_was_typed_and_focuses_the_first_problem(slips: str) -> None:
     """Each problem stands at its field, what was typed wins over the record, the rest stands above."""
     typed = values_from(posted(title="", email="nord wind"), slips, only=["title", "email"])
-    refusal = Refusal.of([
-        Problem("email", "not_an_email", "“nord wind” is not an e-mail address."),
-        Problem("count", "too_small", "Copies must be at least 0."),
-        Problem("", "strange", "The whole is strange."),
-    ])
-    form = record_form(slips, values=Row(title="Old", email="old@example.com"), typed=typed, problems=refusal, only=["title", "email", "count"])
+    refusal = Refusal.of(
+        [
+            Problem("email", "not_an_email", "“nord wind” is not an e-mail address."),
+            Problem("count", "too_small", "Copies must be at least 0."),
+            Problem("", "strange", "The whole is strange."),
+        ]
+    )
+    form = record_form(
+        slips,
+        values=Row(title="Old", email="old@example.com"),
+        typed=typed,
+        problems=refusal,
+        only=["title", "email", "count"],
+    )
     assert (form["title"].value, form["email"].value) == ("", "nord wind")
     assert form["email"].problem == "“nord wind” is not an e-mail address."
     assert [one.autofocus for one in form] == [False, True, False]
@@ -81,7 +97,10 @@ def test_problems_of_rows_stand_in_their_cells(slips: str) -> None:
     typed = values_from(posted(**{"lines-0-quantity": "1", "lines-2-quantity": "-3"}), slips, only=["lines"])
     problems = [Problem("lines.1.quantity", "too_small", "Quantity must be at least 0.")]
     lines = record_form(slips, typed=typed, problems=problems, only=["lines"])["lines"]
-    assert [[cell.problem for cell in row if cell.problem] for row in lines.rows] == [[], ["Quantity must be at least 0."]]
+    assert [[cell.problem for cell in row if cell.problem] for row in lines.rows] == [
+        [],
+        ["Quantity must be at least 0."],
+    ]
     assert lines.rows[1][2].id == "id-lines-1-quantity"
     assert lines.rows[1][2].value == "-3"
 
@@ -89,7 +108,8 @@ def test_problems_of_rows_stand_in_their_cells(slips: str) -> None:
 def test_rows_are_read_in_their_order_without_empty_and_removed_ones(slips: str) -> None:
     """Rows come by number; empty and removed ones are dropped."""
     query = posted(**{
-        "lines-10-note": "third", "lines-2-note": "second", "lines-0-note": "first", "lines-1-note": "", "lines-1-quantity": " ",
+        "lines-10-note": "third", "lines-2-note": "second", "lines-0-note": "first", "lines-1-note": "",
+        "lines-1-quantity": " ",
         "lines-3-note": "gone", "lines-3-remove": "on",
     })  # fmt: skip
     assert [row["note"] for row in values_from(query, slips, only=["lines"])["lines"]] == ["first", "second", "third"]
@@ -112,7 +132,12 @@ def test_text_that_was_not_picked_from_the_list_is_refused_and_kept(slips: str) 
     """A name typed into a link's box goes to the command, which refuses it; the box shows it again."""
     typed = values_from(posted(owner="", **{"owner-title": "Ana"}), slips, only=["owner"])
     assert typed == {"owner": "Ana"}
-    form = record_form(slips, typed=typed, problems=[Problem("owner", "not_an_id", "Owner must be the id of a record.")], only=["owner"])
+    form = record_form(
+        slips,
+        typed=typed,
+        problems=[Problem("owner", "not_an_id", "Owner must be the id of a record.")],
+        only=["owner"],
+    )
     assert form["owner"].problem == "“Ana” was not found. Pick one from the list."
     assert form["owner"].title == "Ana"
     assert form["owner"].value == ""
@@ -127,9 +152,12 @@ def test_moments_get_the_zone_of_the_reader(slips: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "plain"),
     [
-        ("1234.50", "1234.50"), ("1234,50", "1234.50"), ("1.234,50", "1234.50"), ("1,234.50", "1234.50"), ("1 234,5", "1234.5"),
-        ("1’234.50", "1234.50"), ("1.234.567", "1234567"), ("1,234,567", "1234567"), ("−5,5", "-5.5"), ("0,125", "0.125"),
-        ("1,234", "1,234"), ("1.23.4", "1.23.4"), ("12,34,5", "12,34,5"), ("abc", "abc"), ("", ""), ("1e5", "1e5"), ("NaN", "NaN"),
+        ("1234.50", "1234.50"), ("1234,50", "1234.50"), ("1.234,50", "1234.50"), ("1,234.50", "1234.50"),
+        ("1 234,5", "1234.5"),
+        ("1’234.50", "1234.50"), ("1.234.567", "1234567"), ("1,234,567", "1234567"), ("−5,5", "-5.5"),
+        ("0,125", "0.125"),
+        ("1,234", "1,234"), ("1.23.4", "1.23.4"), ("12,34,5", "12,34,5"),
+        ("abc", "abc"), ("", ""), ("1e5", "1e5"), ("NaN", "NaN"),
         ("1,2345", "1.2345"), (",5", ".5"),
     ],
 )  # fmt: skip
@@ -138,7 +166,9 @@ def test_numbers_as_people_type_them(typed: str, plain: str) -> None:
     assert plain_number(typed) == plain
 
 
-@pytest.mark.parametrize(("text", "version"), [("3", 3), ("", None), ("x", None), ("٣", None), ("9" * 20, None), ("-1", None)])
+@pytest.mark.parametrize(
+    ("text", "version"), [("3", 3), ("", None), ("x", None), ("٣", None), ("9" * 20, None), ("-1", None)]
+)
 def test_the_version_that_was_seen(text: str, version: int | None) -> None:
     """A version that is no number is none."""
     assert version_from(posted(version=text)) == version
@@ -159,4 +189,6 @@ def test_markup_in_values_is_text(slips: str) -> None:
 
 def test_a_text_that_begins_with_a_line_break_keeps_it(slips: str) -> None:
     """HTML drops one line break after a textarea's tag; the form gives it one to drop."""
-    assert ">\n\nsecond line</textarea>" in str(record_form(slips, values=Row(notes="\nsecond line"), only=["notes"])["notes"].control)
+    assert ">\n\nsecond line</textarea>" in str(
+        record_form(slips, values=Row(notes="\nsecond line"), only=["notes"])["notes"].control
+    )

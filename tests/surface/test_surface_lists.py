@@ -6,13 +6,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from counterfoil.core.money import Money
-from counterfoil.surface.lists import Listing, amount
 from django.http import QueryDict
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import translation
 from surface_gallery import records
+
+from counterfoil.core.money import Money
+from counterfoil.surface.lists import Listing, amount
 
 COLUMNS = ["title", "status", "owner", "due_on", "total"]
 
@@ -40,8 +41,10 @@ def test_the_address_becomes_plain_values(slips: str) -> None:
 
 
 def test_what_cannot_be_read_is_left_out_and_said(slips: str) -> None:
-    """A filter that makes no sense is named above the table and filters nothing; a strange page or order is the first one."""
-    found = listing("status=unheard&due_on_from=2026-02-30&total_from=1e999&page=-4&sort=iban&country=ZZ&export=exe&by_post=maybe")
+    """A filter that makes no sense is named above the table and filters nothing; a strange page is the first one."""
+    found = listing(
+        "status=unheard&due_on_from=2026-02-30&total_from=1e999&page=-4&sort=iban&country=ZZ&export=exe&by_post=maybe"
+    )
     assert found.filters == {}
     assert found.problems == [
         "The filter was left out. Status cannot be “unheard”. It is one of: draft, sent, paid.",
@@ -90,10 +93,14 @@ def test_readers_choose_columns_but_the_first_stays(slips: str) -> None:
 
 def test_a_drawn_list(slips: str) -> None:
     """Rows link to their pages, states have shapes, hidden values are locks, and text is never markup."""
-    shown = listing(extra=[amount("total", "Total")]).filled(records.rows(), count=12, sums={"EUR": Money(Decimal("5"), "EUR")})
+    shown = listing(extra=[amount("total", "Total")]).filled(
+        records.rows(), count=12, sums={"EUR": Money(Decimal("5"), "EUR")}
+    )
     request = RequestFactory().get("/list")
     with translation.override("en-GB"):
-        html = Template('{% include "surface/components/listing.html" %}').render(Context({"listing": shown, "request": request}))
+        html = Template('{% include "surface/components/listing.html" %}').render(
+            Context({"listing": shown, "request": request})
+        )
     assert '<a href="/slips/00000000-0000-0000-0000-000000000001">Nordwind Logistik GmbH</a>' in html
     assert "Anna Weiß" in html
     assert 'class="state red"' in html

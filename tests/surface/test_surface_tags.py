@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from counterfoil.core.money import Money
-from counterfoil.surface.states import register_state
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import translation
 from lucide import IconDoesNotExist
 from surface_gallery.records import Hidden
+
+from counterfoil.core.money import Money
+from counterfoil.surface.states import register_state
 
 LOCK = "hidden from your role"
 
@@ -37,7 +38,9 @@ def test_nothing_owed_can_be_a_dash() -> None:
     assert drawn('{% money it zero="dash" %}', it=zero) == '<span class="no-value">–</span>'
 
 
-@pytest.mark.parametrize("tag", ["money it", "shown it", "day it", "instant it", "number it", "state it", "sums it", "percent it"])
+@pytest.mark.parametrize(
+    "tag", ["money it", "shown it", "day it", "instant it", "number it", "state it", "sums it", "percent it"]
+)
 def test_what_the_role_may_not_see_is_a_lock_in_every_tag(tag: str) -> None:
     """A hidden value is shown as a lock with words, never as dots or nothing."""
     written = drawn(f"{{% {tag} %}}", it=Hidden())
@@ -79,7 +82,7 @@ def test_an_unknown_state_is_shown_by_its_name_and_a_room_can_describe_one() -> 
 def test_markup_in_values_is_text() -> None:
     """What people type never becomes markup."""
     evil = '"><script>alert(1)</script>'
-    for tag in ("shown it", "state it", "source it", "initials it", "perforation it", 'fact it it', "empty_state it"):
+    for tag in ("shown it", "state it", "source it", "initials it", "perforation it", "fact it it", "empty_state it"):
         assert "<script>" not in drawn(f"{{% {tag} %}}", it=evil), tag
 
 

@@ -32,7 +32,7 @@ def control(item: Input) -> SafeString:
         return format_html(
             '<input type="hidden" name="{}" value="no"><input type="checkbox" class="checkbox" value="yes"{}{}>',
             item.name,
-            mark_safe(" checked") if item.value == "yes" else "",  # noqa: S308 - a constant
+            mark_safe(" checked") if item.value == "yes" else "",
             _attributes(item),
         )
     if item.kind is Kind.LINK and not item.options:
@@ -53,14 +53,14 @@ def _attributes(item: Input) -> SafeString:
     if item.in_grid:
         parts.append(("aria-label", item.label))
     written = format_html_join("", ' {}="{}"', parts)
-    return format_html("{}{}", written, mark_safe(" autofocus") if item.autofocus else "")  # noqa: S308 - a constant
+    return format_html("{}{}", written, mark_safe(" autofocus") if item.autofocus else "")
 
 
 def _text(item: Input) -> SafeString:
     kind = _TYPES.get(item.kind, "text")
     more = ""
     if item.kind in _NUMBERS:
-        more = mark_safe(' inputmode="decimal" autocomplete="off"')  # noqa: S308 - a constant
+        more = mark_safe(' inputmode="decimal" autocomplete="off"')
     elif kind == "text":
         more = format_html(' maxlength="{}" autocomplete="off"', item.field.max_length or TEXT_LENGTH)
     element = format_html(
@@ -80,7 +80,7 @@ def _select(item: Input) -> SafeString:
     options = format_html_join(
         "",
         '<option value="{}"{}>{}</option>',
-        ((key, mark_safe(" selected") if key == item.value else "", label) for key, label in item.options),  # noqa: S308
+        ((key, mark_safe(" selected") if key == item.value else "", label) for key, label in item.options),
     )
     known = not item.value or any(key == item.value for key, _ in item.options)
     strange = "" if known else format_html('<option value="{0}" selected>{0}</option>', item.value)

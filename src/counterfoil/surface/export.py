@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import xlsxwriter
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from counterfoil.core.money import Money, currency_decimals
@@ -23,6 +24,7 @@ from counterfoil.plumbing.record_types import Kind
 from counterfoil.surface.lists import Column, Listing, value_in_words
 
 ROWS_MAX = 200_000
+Answer = TypeVar("Answer", bound=HttpResponseBase)
 CSV_TYPE = "text/csv; charset=utf-8"
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _CALCULATED = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -42,14 +44,14 @@ def csv_response(columns: Sequence[Column], rows: Iterable[Any], name: str) -> S
 
 
 def xlsx_response(columns: Sequence[Column], rows: Iterable[Any], name: str) -> FileResponse:
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
     write_xlsx(file, columns, rows)
     file.seek(0)
     answer = FileResponse(file, content_type=XLSX_TYPE)
     return _as_file(answer, f"{name}.xlsx")
 
 
-def _as_file(answer: Any, name: str) -> Any:
+def _as_file(answer: Answer, name: str) -> Answer:
     plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII)
     answer["Content-Disposition"] = f'attachment; filename="{plain}"'
     return answer
@@ -72,7 +74,7 @@ def _value(column: Column, row: Any, is_currency: bool) -> Any:
     return None if is_currency else value
 
 
-# CSV ----------------------------------------------------------------------------------------------------------------------
+# CSV ----------------------------------------------------------------------------------------------------------------
 
 
 def csv_lines(columns: Sequence[Column], rows: Iterable[Any]) -> Iterator[str]:
@@ -95,7 +97,7 @@ def _taken(buffer: io.StringIO) -> str:
 
 
 def csv_cell(value: Any) -> str:
-    """One cell's text. Text that starts like a formula gets an apostrophe in front; a number, negative too, does not."""
+    """One cell's text. Text that starts like a formula gets an apostrophe in front; a negative number does not."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -112,7 +114,7 @@ def csv_cell(value: Any) -> str:
     return text
 
 
-# XLSX ---------------------------------------------------------------------------------------------------------------------
+# XLSX ---------------------------------------------------------------------------------------------------------------
 
 
 def write_xlsx(file: IO[bytes], columns: Sequence[Column], rows: Iterable[Any]) -> None:
@@ -177,5 +179,4 @@ def _write_cell(sheet: Any, line: int, place: int, value: Any, is_currency: bool
 
 def text_file(name: str, content: str, content_type: str = CSV_TYPE) -> HttpResponse:
     """A small file that is ready as text, such as the rows that an import could not take."""
-    answer: HttpResponse = _as_file(HttpResponse(content, content_type=content_type), name)
-    return answer
+    return _as_file(HttpResponse(content, content_type=content_type), name)

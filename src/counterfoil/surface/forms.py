@@ -29,13 +29,14 @@ NEW_ROW = "NEW"
 """Stands for the row number in the blank row that the grid editor copies."""
 
 _SHORT = {
-    Kind.DAY, Kind.INSTANT, Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER, Kind.CURRENCY, Kind.LANGUAGE, Kind.COUNTRY, Kind.CHOICE,
+    Kind.DAY, Kind.INSTANT, Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER, Kind.CURRENCY, Kind.LANGUAGE, Kind.COUNTRY,
+    Kind.CHOICE,
 }  # fmt: skip
 _CODED = {Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE}
 
 
 class Typed(dict[str, Any]):
-    """What a person typed, by field id, as commands take it. ``titles`` are the texts in the boxes that find records."""
+    """What was typed, by field id, as commands take it. ``titles`` are the texts in the boxes that find records."""
 
     def __init__(self, values: Mapping[str, Any] | None = None, titles: Mapping[str, str] | None = None) -> None:
         super().__init__(values or {})
@@ -199,10 +200,11 @@ def record_form(
 ) -> Form:
     """A form over fields of one kind of record.
 
-    ``values`` is the record (a ``Row`` or mapping); ``typed`` what came back refused, which wins. ``writable`` are the field
-    groups that may be changed, ``None`` all. ``locked`` gives further fields that cannot change, with the reason. ``options``
-    turns a link into a list of choices. ``titles`` are the names of linked records, ``sources`` where values come from.
-    ``fields`` are asked instead of the record's own: those of one of its rows, or of a command that takes more.
+    ``values`` is the record (a ``Row`` or mapping); ``typed`` what came back refused, which wins. ``writable`` are the
+    field groups that may be changed, ``None`` all. ``locked`` gives further fields that cannot change, with the reason.
+    ``options`` turns a link into a list of choices. ``titles`` are the names of linked records, ``sources`` say where
+    values come from. ``fields`` are asked instead of the record's own: those of one of its rows, or of a command that
+    takes more.
     """
     described = record_type(key)
     by_id = {item.id: item for item in fields} or described.by_id
@@ -282,9 +284,7 @@ def _with_problem(bound: Input, path: str, making: _Making) -> Input:
 def _with_rows(bound: Input, raw: Any, making: _Making) -> Input:
     shown = [sub for sub in bound.field.rows if not sub.computed]
     given = raw if isinstance(raw, Sequence) and not isinstance(raw, str) else []
-    rows = tuple(
-        tuple(_cell(bound, sub, number, row, making) for sub in shown) for number, row in enumerate(given)
-    )
+    rows = tuple(tuple(_cell(bound, sub, number, row, making) for sub in shown) for number, row in enumerate(given))
     blank = tuple(_cell(bound, sub, NEW_ROW, {}, making) for sub in shown)
     return replace(bound, rows=rows, blank=blank)
 
@@ -389,12 +389,10 @@ def _plain_decimal(value: Decimal) -> str:
     return f"{value.normalize():f}" if value.is_finite() else str(value)
 
 
-# What was posted --------------------------------------------------------------------------------------------------------
+# What was posted ----------------------------------------------------------------------------------------------------
 
 
-def values_from(
-    post: Any, key: str, only: Iterable[str] = (), prefix: str = "", fields: Sequence[Field] = ()
-) -> Typed:
+def values_from(post: Any, key: str, only: Iterable[str] = (), prefix: str = "", fields: Sequence[Field] = ()) -> Typed:
     """What was typed, by field id, as raw values that a command takes. Fields that were not posted are left out.
 
     Rows are posted as ``lines-0-quantity``; wholly empty ones and those ticked ``lines-0-remove`` are dropped.
@@ -483,4 +481,3 @@ def plain_number(text: str) -> str:
     if mark == "," and len(tail) == 3 and whole.lstrip("-") not in ("", "0"):
         return text
     return f"{whole}.{tail}"
-

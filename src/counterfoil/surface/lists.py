@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django.http import QueryDict
@@ -300,9 +299,7 @@ class Listing:
         sort = name if name in self.sorts else ""
         if name in self._extra:
             own = self._extra[name]
-            return Column(
-                own.id, own.label, own.kind, own.shown_as, sort, is_first, own.labels, own.read, own.link
-            )
+            return Column(own.id, own.label, own.kind, own.shown_as, sort, is_first, own.labels, own.read, own.link)
         return column_of(self.described.by_id[name], sort, is_first)
 
     @cached_property

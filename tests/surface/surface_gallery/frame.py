@@ -18,7 +18,10 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     """What the context of the product gives to the frame."""
     places = (
         ("", (("Today", "/", "sun", "g t", 0),)),
-        ("Customers", (("Accounts", "/accounts", "building-2", "g a", 0), ("Contacts", "/contacts", "users", "g c", 0))),
+        (
+            "Customers",
+            (("Accounts", "/accounts", "building-2", "g a", 0), ("Contacts", "/contacts", "users", "g c", 0)),
+        ),
         ("Sales", (("Deals", "/deals", "handshake", "g d", 0), ("Board", "/board", "square-kanban", "g b", 0))),
         (
             "Billing",
@@ -39,13 +42,23 @@ def frame(request: HttpRequest) -> dict[str, Any]:
             {
                 "label": label,
                 "links": [
-                    {"label": word, "href": href, "icon": icon, "key": key, "count": count, "is_current": request.path == href}
+                    {
+                        "label": word,
+                        "href": href,
+                        "icon": icon,
+                        "key": key,
+                        "count": count,
+                        "is_current": request.path == href,
+                    }
                     for word, href, icon, key, count in links
                 ],
             }
             for label, links in places
         ],
-        "new_menu": [{"label": "Account", "href": "/form", "icon": "building-2"}, {"label": "Invoice", "href": "/form", "icon": "receipt"}],
+        "new_menu": [
+            {"label": "Account", "href": "/form", "icon": "building-2"},
+            {"label": "Invoice", "href": "/form", "icon": "receipt"},
+        ],
         "user_menu": [{"label": "Your settings", "href": "/form", "icon": "settings"}],
         "theme_url": "",
     }

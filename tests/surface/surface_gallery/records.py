@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.contenttypes.models import ContentType
+
 from counterfoil.core.money import Money
 from counterfoil.plumbing.record_types import Field, Group, Kind, RecordType
 
@@ -44,7 +45,13 @@ def described() -> RecordType:
         Field("number", "Number", computed=True),
     )
     return RecordType(
-        key=KEY, model=ContentType, label="Slip", plural="Slips", fields=fields, title=lambda one: one.title, see="accounts.see"
+        key=KEY,
+        model=ContentType,
+        label="Slip",
+        plural="Slips",
+        fields=fields,
+        title=lambda one: one.title,
+        see="accounts.see",
     )
 
 
@@ -81,10 +88,24 @@ class Row(Mapping[str, Any]):
 
 NAMES = (
     "Nordwind Logistik GmbH", "Zürcher Präzision AG", "Blue Harbor Freight, LLC", "Société Générale d’Équipements",
-    "日本電子株式会社", "شركة الخليج للتجارة", "O’Brien & Sons Ltd.", "Kaltenbrunn-Hinterstoißer Maschinenbaugesellschaft mbH & Co. KG",
+    "日本電子株式会社", "شركة الخليج للتجارة", "O’Brien & Sons Ltd.",
+    "Kaltenbrunn-Hinterstoißer Maschinenbaugesellschaft mbH & Co. KG",
     "Aarhus Vindkraft ApS", "=SUM(A1:A9) Trading", "Kwik-E-Mart", "Lumen Optik",
 )  # fmt: skip
-STATES = ("draft", "sent", "paid", "overdue", "part_paid", "paid", "review", "void", "failed", "paid", "sent", "returned")
+STATES = (
+    "draft",
+    "sent",
+    "paid",
+    "overdue",
+    "part_paid",
+    "paid",
+    "review",
+    "void",
+    "failed",
+    "paid",
+    "sent",
+    "returned",
+)
 
 
 def rows() -> list[Row]:

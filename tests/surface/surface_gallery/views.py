@@ -18,14 +18,14 @@ from counterfoil.surface.fields import inline_edit
 from counterfoil.surface.forms import Typed, record_form, values_from
 from counterfoil.surface.htmx import go, page, reload, say, stay
 from counterfoil.surface.lists import Bulk, Listing
-
 from surface_gallery import records
 from surface_gallery.records import KEY, Hidden, Row
 
-ALL_STATES = (
-    "draft review returned issued sent part_paid paid overdue void failed open won lost active prospect inactive done running "
-    "bounced disputed unallocated reversed duplicate skipped"
-).split()
+ALL_STATES = [
+    "draft", "review", "returned", "issued", "sent", "part_paid", "paid", "overdue",
+    "void", "failed", "open", "won", "lost", "active", "prospect", "inactive",
+    "done", "running", "bounced", "disputed", "unallocated", "reversed", "duplicate", "skipped",
+]  # fmt: skip
 
 
 def slip() -> Row:
@@ -48,8 +48,8 @@ def slip() -> Row:
         iban=Hidden(),
         notes="Please quote the order number.\nDelivery in two parts.",
         lines=[
-            {"product": UUID(int=1), "product_title": "Annual maintenance", "note": "Site Hamburg", "quantity": Decimal(1),
-             "unit_price": Decimal("9800"), "tax": "standard"},
+            {"product": UUID(int=1), "product_title": "Annual maintenance", "note": "Site Hamburg",
+             "quantity": Decimal(1), "unit_price": Decimal("9800"), "tax": "standard"},
             {"product": UUID(int=2), "product_title": "Calibration", "note": "", "quantity": Decimal("2.5"),
              "unit_price": Decimal("230.5"), "tax": "standard"},
         ],
@@ -91,7 +91,10 @@ def listing(request: HttpRequest) -> HttpResponse:
         filters=["status", "due_on", "owner", "country", "total"],
         sorts=["title", "due_on", "total"],
         size=10,
-        bulk=[Bulk("Approve and send", "/bulk", keys="s", kind="primary small", confirm="Send the selected slips?"), Bulk("Archive", "/bulk")],
+        bulk=[
+            Bulk("Approve and send", "/bulk", keys="s", kind="primary small", confirm="Send the selected slips?"),
+            Bulk("Archive", "/bulk"),
+        ],
     )
     rows = [row for row in records.rows() if shown.text.lower() in row.title.lower()]
     if shown.export:
@@ -106,7 +109,11 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 
 def form(request: HttpRequest) -> HttpResponse:
-    options = {"writable": WRITABLE, "sections": SECTIONS, "sources": {"currency": "from account", "due_on": "from terms"}}
+    options = {
+        "writable": WRITABLE,
+        "sections": SECTIONS,
+        "sources": {"currency": "from account", "due_on": "from terms"},
+    }
     if request.method == "POST":
         typed = values_from(request.POST, KEY)
         problems = []
@@ -129,9 +136,7 @@ def refused_form(request: HttpRequest) -> HttpResponse:
         Problem("lines.1.quantity", "too_small", "Quantity must be at least 0."),
     ]
     typed = Typed({"email": "nord wind"})
-    made = record_form(
-        KEY, values=slip(), typed=typed, sections=SECTIONS, writable=WRITABLE, problems=problems
-    )
+    made = record_form(KEY, values=slip(), typed=typed, sections=SECTIONS, writable=WRITABLE, problems=problems)
     return page(request, "gallery/form.html", {"form": made})
 
 
@@ -163,7 +168,9 @@ def panes(request: HttpRequest) -> HttpResponse:
 
 
 def panel(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("<h2>Side panel</h2><p>One record, without leaving the page.</p><p><a class='button' href='/'>Open</a></p>")
+    return HttpResponse(
+        "<h2>Side panel</h2><p>One record, without leaving the page.</p><p><a class='button' href='/'>Open</a></p>"
+    )
 
 
 def value(request: HttpRequest) -> HttpResponse:
@@ -178,7 +185,9 @@ def value(request: HttpRequest) -> HttpResponse:
 def find(request: HttpRequest, key: str) -> JsonResponse:
     text = request.GET.get("q", "").lower()
     options = [
-        {"id": str(row.id), "title": row.title, "hint": row["number"]} for row in records.rows() if text in row.title.lower()
+        {"id": str(row.id), "title": row.title, "hint": row["number"]}
+        for row in records.rows()
+        if text in row.title.lower()
     ]
     return JsonResponse({"options": options[:8]})
 

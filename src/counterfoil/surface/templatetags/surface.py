@@ -1,4 +1,4 @@
-"""The tags of every page. They are built in: no ``{% load %}`` is needed. The catalogue stands in ``surface/README.md``."""
+"""The tags of every page, built in: no ``{% load %}`` is needed. The catalogue stands in ``surface/README.md``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from django.http import QueryDict
 from django.template.context import Context
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from lucide import IconDoesNotExist, __file__ as _lucide_file  # type: ignore[attr-defined]
+from lucide import IconDoesNotExist
+from lucide import __file__ as _lucide_file
 
 from counterfoil.core.money import Money
 from counterfoil.plumbing.record_types import Kind
@@ -28,7 +29,7 @@ from counterfoil.surface.states import SHAPES, state_named
 register = template.Library()
 
 
-# Icons and states ---------------------------------------------------------------------------------------------------------
+# Icons and states ---------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=256)
@@ -46,7 +47,7 @@ def _icon_paths(name: str) -> str:
 
 @lru_cache(maxsize=512)
 def _icon(name: str, size: int, label: str, css: str) -> SafeString:
-    spoken = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')  # noqa: S308
+    spoken = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html(
         '<svg class="icon{}" width="{}" height="{}" viewBox="0 0 24 24" fill="none" stroke="currentColor" '
         'stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" focusable="false" {}>{}</svg>',
@@ -87,7 +88,7 @@ def _state(name: str, label: str) -> SafeString:
     )
 
 
-# Values ---------------------------------------------------------------------------------------------------------------------
+# Values -------------------------------------------------------------------------------------------------------------
 
 
 def _no_value() -> SafeString:
@@ -209,7 +210,7 @@ def plain_text(value: Any) -> str:
     return display.plain(value)
 
 
-# Small parts ----------------------------------------------------------------------------------------------------------------
+# Small parts --------------------------------------------------------------------------------------------------------
 
 
 @register.simple_tag
@@ -279,7 +280,7 @@ def query_string(context: Context, **changes: Any) -> SafeString:
     return format_html("?{}", query.urlencode())
 
 
-# Components -----------------------------------------------------------------------------------------------------------------
+# Components ---------------------------------------------------------------------------------------------------------
 
 
 @register.inclusion_tag("surface/components/fact.html")

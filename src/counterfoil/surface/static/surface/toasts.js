@@ -18,6 +18,8 @@ export function toast({ message, kind = "success", undo = "", reload = false }) 
   if (undo) form.action = undo;
   else form.remove();
   if (!reload) made.querySelector("[data-reload]")?.remove();
+  // A modal dialog makes all else inert, so the messages move into it while it is open.
+  (document.querySelector("dialog:modal") ?? document.body).append(region);
   region.append(made);
   // The text comes after the element is there, so that screen readers hear the change.
   requestAnimationFrame(() => { made.querySelector("p").textContent = message; });
@@ -43,6 +45,10 @@ function start(element, kind, undo) {
   run();
 }
 
+document.addEventListener("close", () => {
+  const region = document.getElementById("toasts");
+  if (region && region.parentElement !== document.body && !document.querySelector("dialog:modal")) document.body.append(region);
+}, true);
 on("click", "[data-dismiss]", (event, button) => button.closest("[data-toast]").remove());
 on("click", "[data-reload]", () => location.reload());
 on("submit", "[data-undo]", (event, form) => {
