@@ -49,9 +49,8 @@ def handoffs(scale: float) -> list[Measured]:
 
 def payments(scale: float) -> list[Measured]:
     """P4: payments recorded and allocated, one at a time and in sets of 1,000."""
-    from counterfoil.payments.rules.orders import PaymentOrder
-
     from counterfoil.payments import commands
+    from counterfoil.payments.rules.orders import PaymentOrder
 
     world = World()
     singles = max(int(300 * scale), 20)

@@ -1,6 +1,7 @@
 """Measure, print a table, and write ``bench/results.json``.
 
-``--only P3`` measures one row; ``--scale 0.1`` shrinks the sizes. Everything runs against a PostgreSQL of its own with fsync on,
+``--only P3`` measures one row; ``--scale 0.1`` shrinks the sizes. Everything runs against a PostgreSQL of its own with
+fsync on,
 and each figure stands beside the limit that it is compared with.
 """
 
@@ -91,7 +92,7 @@ def _print(measured: list[Measured]) -> None:
     print(f"{'row':<6}{'work':<{width + 2}}{'value':>12}  {'unit':<12}{'limit':>10}{'ratio':>8}")
     for one in measured:
         print(
-            f"{one.key:<6}{one.work:<{width + 2}}{one.value:>12,.1f}  {one.unit:<12}{one.limit:>10,.0f}{one.ratio:>8.2f}"
+            f"{one.key:<6}{one.work:<{width + 2}}{one.value:>12,.1f}  {one.unit:<11}{one.limit:>9,.0f}{one.ratio:>7.2f}"
         )
 
 

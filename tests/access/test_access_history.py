@@ -80,7 +80,7 @@ def test_days_bound_the_log(staff: Staff) -> None:
 
 
 def test_closed_groups_stay_closed_in_the_past(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A value of a group that the reader may not see is hidden in the history too, and so is a column without a field."""
+    """A value of a group that the reader may not see is hidden in the history too; so is a column without a field."""
     described = record_types.record_type(USER)
     fields = tuple(replace(item, group=Group.BANK) if item.id == "email" else item for item in described.fields)
     monkeypatch.setitem(record_types._types, USER, replace(described, fields=fields))

@@ -30,7 +30,11 @@ def test_adding_an_account(world: World) -> None:
     account = stored(account_id)
     assert (account.legal_name, account.status, account.version) == ("Ąćme GmbH", "prospect", 1)
     assert (account.normalised_name, account.normalised_trading_name) == ("acme", "acme")
-    assert (account.sort_key, account.mail_domain, account.normalised_registration) == ("acme", "acme.example", "HRB123B")
+    assert (account.sort_key, account.mail_domain, account.normalised_registration) == (
+        "acme",
+        "acme.example",
+        "HRB123B",
+    )
     tax_id = TaxIdentifier.objects.get()
     assert (tax_id.country, tax_id.value, tax_id.normalised) == ("DE", "136 695 976", "DE136695976")
     assert tax_id.is_format_valid is True
@@ -156,7 +160,12 @@ def test_a_link_to_nothing_is_refused(world: World) -> None:
 def test_sales_may_not_change_terms_or_tax(world: World) -> None:
     """Sales changes the relationship; terms and tax are closed to it, whatever the value, and nothing is written."""
     account_id = world.account("Acme", actor=world.sam)
-    for closed in ({"terms": world.terms("net-60")}, {"payer": account_id}, {"tax_profile": "standard"}, {"terms": None}):
+    for closed in (
+        {"terms": world.terms("net-60")},
+        {"payer": account_id},
+        {"tax_profile": "standard"},
+        {"terms": None},
+    ):
         with pytest.raises(NotAllowed) as refused:
             world.change(account_id, actor=world.sam, legal_name="Changed", **closed)
         assert [one.code for one in refused.value.problems] == ["closed_field"]

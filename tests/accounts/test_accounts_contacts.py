@@ -178,7 +178,11 @@ def test_a_new_address_has_no_history(world: World) -> None:
     commands.mark_email(actor=SYSTEM, emails=["Paula@Acme.example", ""], state="bounced")
     assert list(Contact.objects.values_list("email_state", flat=True)) == ["bounced", "bounced"]
     commands.change_contact(actor=world.sam, contact_id=paula, values={"email": "ray@acme.example"}, version=2)
-    assert (person(paula).email_state, person(paula).mail_domain, person(paula).version) == ("unknown", "acme.example", 3)
+    assert (person(paula).email_state, person(paula).mail_domain, person(paula).version) == (
+        "unknown",
+        "acme.example",
+        3,
+    )
     with pytest.raises(Stale):
         commands.change_contact(actor=world.sam, contact_id=paula, values={"name": "P"}, version=2)
 

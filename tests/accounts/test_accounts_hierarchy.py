@@ -88,7 +88,8 @@ def test_the_database_refuses_a_circle(world: World) -> None:
     for statement, values in (
         ("UPDATE accounts_account SET parent_id = %s WHERE id = %s", [levels[2], levels[0]]),
         (
-            "UPDATE accounts_account SET parent_id = CASE id WHEN %s THEN %s::uuid ELSE %s::uuid END WHERE id IN (%s, %s)",
+            "UPDATE accounts_account SET parent_id = CASE id WHEN %s THEN %s::uuid ELSE %s::uuid END "
+            "WHERE id IN (%s, %s)",
             [levels[0], levels[1], levels[0], levels[0], levels[1]],
         ),
     ):

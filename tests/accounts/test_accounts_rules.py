@@ -82,7 +82,11 @@ def day(number: int) -> date:
         ((day(1), None), [(day(1), None)], []),
         ((day(1), None), [(day(5), None)], [(day(1), day(5))]),
         ((day(1), None), [(day(5), day(8))], [(day(1), day(5)), (day(8), None)]),
-        ((day(1), day(9)), [(day(5), day(8)), (day(2), day(3))], [(day(1), day(2)), (day(3), day(5)), (day(8), day(9))]),
+        (
+            (day(1), day(9)),
+            [(day(5), day(8)), (day(2), day(3))],
+            [(day(1), day(2)), (day(3), day(5)), (day(8), day(9))],
+        ),
         ((day(5), day(9)), [(day(1), day(5)), (day(9), None)], [(day(5), day(9))]),
         ((day(5), day(5)), [], []),
         ((day(1), day(4)), [(day(1), day(9))], []),

@@ -90,8 +90,7 @@ def test_one_cause_makes_one_mail(postbox: Postbox) -> None:
 
 
 def test_without_a_server_mail_is_kept(postbox: Postbox) -> None:
-    """Without EMAIL_URL nothing is sent and nothing is lost: the mail is kept, and can be sent when there is a server.
-    """
+    """Without EMAIL_URL nothing is sent and nothing is lost: the mail is kept, and sent once there is a server."""
     with mailing(""):
         mail_id = queue()
         run_waiting_jobs()

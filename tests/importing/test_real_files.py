@@ -1,4 +1,5 @@
-"""The real files, taken in whole: an accounts list with parents, a pipeline of thousands of deals, receivables with payments.
+"""The real files, taken in whole: an accounts list with parents, a pipeline of thousands of deals, receivables with
+payments.
 
 The files are named by ``COUNTERFOIL_REAL_DATA``; without them these tests are skipped.
 """
@@ -104,7 +105,7 @@ def test_the_accounts_with_their_parents():
 
 @pytest.mark.usefixtures("company")
 def test_the_whole_pipeline():
-    """8,800 deals with won, lost and open as in the file; the misspelt product is asked for once; undo takes all back."""
+    """8,800 deals, won, lost and open as in the file; the misspelt product is asked for once; undo takes all back."""
     load(take_in("crm/accounts.csv", "accounts.account", {"revenue_unit": "millions"}))
     load(take_in("crm/products.csv", "catalog.product", {"currency": "USD"}))
     batch_id = take_in("crm/sales_pipeline.csv", "deals.deal", {"currency": "USD"}, suggestions=False)
@@ -131,7 +132,7 @@ def test_the_whole_pipeline():
 
 @pytest.mark.usefixtures("company")
 def test_the_receivables():
-    """2,466 invoices of 100 customers, each settled: totals equal to the file's to the cent, and every promise holds."""
+    """2,466 invoices of 100 customers, each settled: totals are the file's to the cent, every promise holds."""
     batch_id = take_in("receivables/accounts-receivable.csv", "payments.receivable", {"currency": "USD"})
     load(batch_id)
     rows = records("receivables/accounts-receivable.csv")

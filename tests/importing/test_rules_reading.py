@@ -24,8 +24,11 @@ from counterfoil.importing.rules.values import exact_choice, probable
         (b"a,b\n1,2\n", ("a", "b"), [("1", "2")]),
         (b"\xef\xbb\xbfa;b\r\n1;2,5\r\n", ("a", "b"), [("1", "2,5")]),
         ("a\tb\nÄ\tö\n".encode("utf-16"), ("a", "b"), [("Ä", "ö")]),
-        ("name,city\nMüller,Köln\nSchröder,Düsseldorf\n".encode("cp1252"), ("name", "city"),
-         [("Müller", "Köln"), ("Schröder", "Düsseldorf")]),
+        (
+            "name,city\nMüller,Köln\nSchröder,Düsseldorf\n".encode("cp1252"),
+            ("name", "city"),
+            [("Müller", "Köln"), ("Schröder", "Düsseldorf")],
+        ),
         (b"a,a,\n1,2\n\n3\n", ("a", "a (2)"), [("1", "2"), ("3", "")]),
         (b'a,b\n"x, y","=1+1"\n', ("a", "b"), [("x, y", "=1+1")]),
     ],
@@ -108,8 +111,17 @@ def test_unreadable_dates_are_named():
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("1,234.50", "1234.50"), ("1.234,50", "1234.50"), ("1 234,5", "1234.5"), ("(12.00)", "-12.00"), ("EUR 7", "7"),
-     ("1,234", "1234"), ("12,5", "12.5"), ("\u22123", "-3"), ("55.94", "55.94")],
+    [
+        ("1,234.50", "1234.50"),
+        ("1.234,50", "1234.50"),
+        ("1 234,5", "1234.5"),
+        ("(12.00)", "-12.00"),
+        ("EUR 7", "7"),
+        ("1,234", "1234"),
+        ("12,5", "12.5"),
+        ("\u22123", "-3"),
+        ("55.94", "55.94"),
+    ],
 )
 def test_numbers_are_read_in_any_usual_notation(text, number):
     """Thousands separators, decimal commas, brackets for negatives and currency signs."""
@@ -119,16 +131,21 @@ def test_numbers_are_read_in_any_usual_notation(text, number):
 @pytest.mark.parametrize("text", ["", "abc", "1.2.3", "NaN", "Infinity", "1e5", "--1", "=1+1"])
 def test_what_is_no_number_is_refused(text):
     """Nothing is guessed into a number."""
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match=r".*"):
         read_number(text)
 
 
 def test_columns_are_matched_by_their_names():
     """Camel case, underscores and small misspellings do not matter; a field is given once."""
-    names = {"number": ("number", "Invoice number", "invoiceNumber"), "issued_on": ("issued_on", "InvoiceDate"),
-             "due_on": ("due_on", "DueDate")}
+    names = {
+        "number": ("number", "Invoice number", "invoiceNumber"),
+        "issued_on": ("issued_on", "InvoiceDate"),
+        "due_on": ("due_on", "DueDate"),
+    }
     assert guessed_mapping(["invoiceNumber", "Invoice_Date", "DueDte", "other"], names) == {
-        "invoiceNumber": "number", "Invoice_Date": "issued_on", "DueDte": "due_on",
+        "invoiceNumber": "number",
+        "Invoice_Date": "issued_on",
+        "DueDte": "due_on",
     }
     assert plain("InvoiceDate") == plain("invoice date") == "invoice date"
 

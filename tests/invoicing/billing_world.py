@@ -102,7 +102,9 @@ def make_billing() -> Billing:
         },
     )
     contact = accounts.add_contact(actor=SYSTEM, values={"name": "Paula Payable", "email": "ap@acme.example"}, on=ON)
-    accounts.give_role(actor=SYSTEM, account_id=acme, contact_id=contact, role="billing", mail_line="to", on=date(2026, 1, 1))
+    accounts.give_role(
+        actor=SYSTEM, account_id=acme, contact_id=contact, role="billing", mail_line="to", on=date(2026, 1, 1)
+    )
     bare = accounts.add_account(actor=SYSTEM, on=ON, values={"legal_name": "Bare Ltd"})
     widget = catalog.add_product(
         actor=SYSTEM, values={"code": "W", "name": "Widget", "unit": "pcs", "unit_price": "100", "currency": "EUR"}

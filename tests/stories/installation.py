@@ -123,7 +123,7 @@ class Installation:
 
 
 class Killer(threading.Thread):
-    """Kills a random process of the installation every so often: web, worker, watchdog, PostgreSQL or one of its own."""
+    """Kills a random process of the installation now and then: web, worker, watchdog, PostgreSQL or one of its own."""
 
     def __init__(self, installation: Installation, seed: int, between: tuple[float, float]) -> None:
         super().__init__(daemon=True)

@@ -11,13 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
 from tests.stories.installation import Installation, Killer
 
 pytestmark = pytest.mark.slow
 HANDOFFS = int(os.environ.get("COUNTERFOIL_KILL_HANDOFFS", "40"))
 
-PREPARE = '''
+PREPARE = """
 import json
 from datetime import date
 from counterfoil.access import commands as access
@@ -48,9 +47,9 @@ ids = [str(deals.add_deal(actor=actor, on=on, values={
 key = access.make_api_key(actor=Actor("user", user, "Boss", frozenset({"admin"}), "cli"),
                           values={"name": "Story", "roles": ["admin"]})
 print(json.dumps({"deals": ids, "key": getattr(key, "secret", None) or key[-1]}))
-'''
+"""
 
-COUNTED = '''
+COUNTED = """
 import json
 from django.db import connection
 from counterfoil.activities.models import Mail, MailAttempt
@@ -65,7 +64,7 @@ print(json.dumps({
     "mails": Mail.objects.count(),
     "mails_done": Mail.objects.filter(state="kept").count(),
 }))
-'''
+"""
 
 
 def test_handoffs_survive_kills_of_everything(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Colleagues whom an imported file names: found by name or e-mail, and added without a log-in when they are not known."""
+"""Colleagues whom an imported file names: found by name or e-mail, and added without a log-in when unknown."""
 
 from __future__ import annotations
 

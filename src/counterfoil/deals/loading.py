@@ -63,7 +63,7 @@ def _known(rows: Sequence[LoadRow], options: Mapping[str, Any], owners: Mapping[
 
 
 def check_deals(rows: Sequence[LoadRow], options: Mapping[str, Any]) -> list[Verdict]:
-    """New, an update, the same, or an error: a won deal needs an account, a closed one its day, a row its own id once."""
+    """New, update, same, or an error: a won deal needs an account, a closed one its day, a row its own id once."""
     known = _known(rows, options, {})
     seen: dict[str, int] = {}
     verdicts: list[Verdict] = []

@@ -55,7 +55,9 @@ def job(name: str, *, queue_name: str = "default", attempts: int = MAX_ATTEMPTS)
 def enqueue_many(name: str, arguments: Sequence[Mapping[str, Any]]) -> None:
     """Ask for one job per set of arguments, all in one statement of the present transaction."""
     if arguments:
-        queue.configure_task(name).batch_defer(*({key: _plain(value) for key, value in one.items()} for one in arguments))
+        queue.configure_task(name).batch_defer(
+            *({key: _plain(value) for key, value in one.items()} for one in arguments)
+        )
 
 
 def enqueue(name: str, *, once: str | None = None, **arguments: Any) -> None:

@@ -13,7 +13,7 @@ from django.db import connection
 
 @contextmanager
 def held_alone(name: str) -> Iterator[bool]:
-    """Hold the lock of this name over several transactions. Gives ``False`` at once when another connection holds it."""
+    """Hold the lock of this name over transactions. Gives ``False`` at once when another connection holds it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
         (alone,) = cursor.fetchone()

@@ -131,7 +131,8 @@ class Panel:
 class RecordType:
     """The description of one kind of record. ``see`` is the permission without which it does not exist for an actor.
 
-    ``search`` names the fields by which people find it, each with the column that is searched; ``hint`` is a field and the
+    ``search`` names the fields by which people find it, each with the column that is searched; ``hint`` is a field and
+    the
     column of a text that tells two records of one title apart.
     """
 

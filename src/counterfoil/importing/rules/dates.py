@@ -29,7 +29,7 @@ class DateReading:
 
 
 def read_day(text: str, order: str) -> date:
-    """The day that the text names in that order; raises ``ValueError``. Two-digit years below 70 are of this century."""
+    """The day that the text names; raises ``ValueError``. Two-digit years below 70 are of this century."""
     found = _PARTS.match(text.strip())
     if found is None:
         raise ValueError(text)
