@@ -9,11 +9,12 @@ import pytest
 from deals_world import ON, SYSTEM, Sales
 from django.http import HttpResponse
 
-from counterfoil.core.ids import new_id
 from counterfoil.deals import commands
 from counterfoil.deals.models import Deal, Handoff
 from counterfoil.invoicing.models import Invoice
 from staff import Program, Staff
+
+NOBODY = "01a20b52-c40a-70cc-82b1-021e0f76f506"
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -127,10 +128,10 @@ def test_people_on_the_api(api: Program, sales: Sales) -> None:
         ("POST", "deals", {"name": "x" * 10_000_000}, 413, "too_large"),
         ("POST", "deals", {"name": "x", "amount": "NaN"}, 422, "not_a_number"),
         ("GET", "deals/nonsense", None, 404, ""),
-        ("GET", f"deals/{new_id()}", None, 404, "not_found"),
-        ("POST", f"deals/{new_id()}/win", {}, 404, "not_found"),
-        ("POST", f"deals/{new_id()}/lose", {"reason": "x"}, 404, "not_found"),
-        ("POST", f"deals/{new_id()}/move", {"stage": "x"}, 422, "not_an_id"),
+        ("GET", f"deals/{NOBODY}", None, 404, "not_found"),
+        ("POST", f"deals/{NOBODY}/win", {}, 404, "not_found"),
+        ("POST", f"deals/{NOBODY}/lose", {"reason": "x"}, 404, "not_found"),
+        ("POST", f"deals/{NOBODY}/move", {"stage": "x"}, 422, "not_an_id"),
     ],
 )
 def test_bad_requests(api: Program, sales: Sales, method: str, path: str, sent: Any, status: int, code: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import ProtectedError
+from django.db.models import Field, ForeignKey, ProtectedError
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
@@ -107,9 +107,9 @@ def _status(row: LoadRow, known: _Known) -> str:
 def _columns(row: LoadRow, known: _Known, on: date) -> dict[str, Any]:
     """The deal's own columns as the row has them."""
     stage = known.stages[row.values["stage"]]
-    product = known.products.get(row.values.get("product"))
+    product = _product(row, known)
     account = row.values.get("account")
-    parts = [product.name if product else "", known.accounts.get(account, "")]
+    parts = [product.name if product else "", known.accounts.get(account, "") if account else ""]
     closed = stage.kind != "open"
     engaged = row.values.get("engaged_on")
     closed_on = row.values.get("closed_on") or engaged or on
@@ -128,6 +128,11 @@ def _columns(row: LoadRow, known: _Known, on: date) -> dict[str, Any]:
         "stage_since": closed_on if closed else (engaged or on),
         "lost_reason": str(row.values.get("lost_reason") or "") if stage.kind == "lost" else "",
     }
+
+
+def _product(row: LoadRow, known: _Known) -> Product | None:
+    product_id = row.values.get("product")
+    return known.products.get(product_id) if product_id else None
 
 
 def _amount(row: LoadRow, product: Product | None, known: _Known) -> Decimal:
@@ -188,7 +193,7 @@ _UPDATED = [
 
 
 def _line(deal: Deal, row: LoadRow, known: _Known, at: datetime) -> DealLine:
-    product = known.products.get(row.values.get("product"))
+    product = _product(row, known)
     quantity = Decimal(row.values.get("quantity") or 1)
     return DealLine(
         id=new_id(),
@@ -226,10 +231,17 @@ def unload_deals(*, actor: Actor, loaded: Sequence[Loaded], on: date, at: dateti
         if one.action != "updated" or deal is None or one.record_id in left_alone:
             continue
         for name, value in one.before.items():
-            setattr(deal, name, Deal._meta.get_field(name.removesuffix("_id")).to_python(value))
+            setattr(deal, name, _restored(name, value))
         deal.version += 1
         deal.save()
     return kept
+
+
+def _restored(name: str, value: Any) -> Any:
+    """An old value as the column's own type; it was kept as JSON."""
+    field = Deal._meta.get_field(name.removesuffix("_id"))
+    assert isinstance(field, Field)
+    return field.target_field.to_python(value) if isinstance(field, ForeignKey) else field.to_python(value)
 
 
 def _remove(deal_ids: Iterable[UUID]) -> list[Kept]:
