@@ -319,7 +319,7 @@ def board(
     }
     matching = _matching(text, filters or {})
     heads = [_in_order(matching.filter(stage_id=stage_id)).values("pk")[:CARDS] for stage_id in columns]
-    first = heads[0].union(*heads[1:], all=True) if heads else Deal.objects.none()
+    first: Any = heads[0].union(*heads[1:], all=True) if heads else Deal.objects.none()
     deals = list(_in_order(_whole(Deal.objects.filter(pk__in=[row["pk"] for row in first]))))
     for card in _cards(actor, deals, on):
         columns[card.stage].cards.append(card)

@@ -58,7 +58,7 @@ class RowsFilter(Schema):
     limit: int = SchemaField(default=100, ge=1, le=1000)
 
 
-@router.get("/imports", response=list[schema_for(BATCH)], summary="List imports")
+@router.get("/imports", response=list[schema_for(BATCH)], summary="List imports")  # type: ignore[misc]
 def list_imports(request: Request, paging: Query[Paging]) -> Any:
     return [row_json(row) for row in queries.list_batches(request.actor, limit=paging.limit).rows]
 

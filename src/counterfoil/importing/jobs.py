@@ -9,6 +9,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.core.errors import Refusal
 from counterfoil.importing import commands
 from counterfoil.importing.models import Batch, BatchState
+from counterfoil.importing.preparing import CHUNK
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import enqueue, job, sweep
 
@@ -39,7 +40,7 @@ def _next_chunk(actor: Actor, batch_id: UUID) -> bool:
 
 def _row_by_row(actor: Actor, batch_id: UUID) -> bool:
     now, today = clock.now(), clock.today()
-    for _ in range(commands.CHUNK):
+    for _ in range(CHUNK):
         done = Batch.objects.values_list("done_count", flat=True).get(id=batch_id)
         try:
             if not commands.work_chunk(actor=actor, batch_id=batch_id, on=today, at=now, size=1):

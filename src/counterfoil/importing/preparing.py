@@ -187,14 +187,14 @@ def unknown_values(batch: Batch) -> list[Unknown]:
     found: list[Unknown] = []
     options: dict[str, Choices] = {}
     for (field_id, text), count in counts.most_common():
-        column = described.by_id[field_id]
+        wanted = described.by_id[field_id]
         if field_id not in options:
-            options[field_id] = options_of(column)
-        if column.field.kind is Kind.COUNTRY:
+            options[field_id] = options_of(wanted)
+        if wanted.field.kind is Kind.COUNTRY:
             suggestion = next(iter(similar_countries(text)), "")
         else:
             suggestion = probable(text, options[field_id]) or ""
-        found.append(Unknown(field_id, column.field.label, text, count, suggestion, column.may_be_new))
+        found.append(Unknown(field_id, wanted.field.label, text, count, suggestion, wanted.may_be_new))
     return found
 
 
