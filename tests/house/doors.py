@@ -83,7 +83,7 @@ def api_operations() -> set[tuple[str, str]]:
             route = "/".join(part for part in (router.prefix, path) if part).replace("//", "/").strip("/")
             for operation in view.operations:
                 for method in operation.methods:
-                    found.add((method, API + route.replace("{", "<").replace("}", ">")))
+                    found.add((method, endpoints.declared_route(API + route.replace("{", "<").replace("}", ">"))))
     return found
 
 
@@ -101,6 +101,16 @@ class World:
         self.staff = Staff()
         self._browsers: dict[str, Any] = {}
         self._programs: dict[str, Program] = {}
+        for who in EVERYBODY:
+            self.program(who)
+            self.browser(who)
+        self._kept = dict(self._browsers), dict(self.staff.users)
+
+    def again(self) -> World:
+        """As it was when it was made, for a test that comes after another: its sessions are there again too."""
+        browsers, users = self._kept
+        self._browsers, self.staff.users = dict(browsers), dict(users)
+        return self
 
     def path(self, endpoint: Endpoint) -> str:
         def fill(found: re.Match[str]) -> str:
@@ -124,19 +134,30 @@ class World:
     def ask(self, who: str, endpoint: Endpoint, path: str = "", body: Any = None) -> HttpResponse:
         """Ask as nobody or as a role: a page with the person's browser, the API with a key of the role."""
         path = path or self.path(endpoint)
-        role = None if who == NOBODY else who
         if endpoint.is_api:
-            if who not in self._programs:
-                self._programs[who] = self.staff.program(role)
             data = {} if body is None and not endpoint.is_safe else body
-            return self._programs[who](endpoint.method, path.removeprefix("/" + API), data)
+            return self.program(who)(endpoint.method, path.removeprefix("/" + API), data)
+        return self.browser(who).generic(
+            endpoint.method, path, body or b"", content_type="application/x-www-form-urlencoded"
+        )
+
+    def browser(self, who: str) -> Any:
+        """The person's browser. Logging in is noted with the user."""
         if who not in self._browsers:
-            self._browsers[who] = self.staff.browser(role)
-        browser = self._browsers[who]
-        return browser.generic(endpoint.method, path, body or b"", content_type="application/x-www-form-urlencoded")
+            self._browsers[who] = self.staff.browser(None if who == NOBODY else who)
+        return self._browsers[who]
+
+    def program(self, who: str) -> Program:
+        """The role's program. Its use is noted with its key, once a minute, and the tests' clock stands still."""
+        if who not in self._programs:
+            self._programs[who] = self.staff.program(None if who == NOBODY else who)
+            self._programs[who]("GET", "me")
+        return self._programs[who]
 
     def forget(self, who: str) -> None:
         """Log in anew, after a request that may have ended the session."""
+        if who == NOBODY:
+            return
         self._browsers.pop(who, None)
         self.staff.users = {role: type(user).objects.get(pk=user.pk) for role, user in self.staff.users.items()}
 

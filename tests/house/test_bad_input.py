@@ -15,6 +15,8 @@ from doors import API, Endpoint, World, declared
 from counterfoil.app.web.views import openapi_document
 from counterfoil.plumbing.record_types import record_types
 
+pytestmark = pytest.mark.django_db
+
 ENDPOINTS = [one for one in declared() if not one.route.startswith(("login", "logout"))]
 UNSAFE = [one for one in ENDPOINTS if not one.is_safe]
 WHO = "admin"

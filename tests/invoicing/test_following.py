@@ -54,11 +54,11 @@ def test_every_value_names_its_source(world: Issuing) -> None:
         "party": "Acme Corporation GmbH · name, address and tax id",
         "payer": "The invoiced account",
         "send_to": "The invoiced account",
-        "recipients": "Acme Corporation GmbH · billing contacts",
+        "recipients": "Acme · billing contacts",
         "language": "Company default · language",
         "terms": "Company default · payment terms",
         "delivery_channel": "Company default · delivery",
-        "tax_profile": "Acme Corporation GmbH · tax profile",
+        "tax_profile": "Acme · tax profile",
         "po_number": "Deal Fleet",
         "service": "Nothing given",
         "notes": "Nothing given",
@@ -94,10 +94,10 @@ def test_a_parent_reaches_the_drafts_below(world: Issuing) -> None:
     """What a child inherits follows the parent, on the child's drafts too."""
     parent = world.account("Holding AG")
     draft = world.draft(world.account("Child GmbH", parent=str(parent)))
-    world.change(parent, terms=terms("net-14"))
+    world.change(parent, terms=terms("net-60"))
     run_waiting_jobs()
     invoice = world.invoice(draft)
-    assert str(invoice.terms_id) == terms("net-14")
+    assert str(invoice.terms_id) == terms("net-60")
     assert invoice.sources["terms"]["label"] == "Holding AG · payment terms"
 
 
@@ -120,9 +120,9 @@ def test_new_findings_alone_do_not_disturb_an_editor(world: Issuing) -> None:
 def test_the_reviewer_sees_the_draft_as_it_would_be_issued(world: Issuing) -> None:
     """The queue and the page work a draft out anew as of the day, before any news was delivered."""
     draft = world.draft()
-    world.change(language="de", terms=terms("net-14"))
+    world.change(language="de", terms=terms("net-60"))
     row = queries.get_invoice(world.bea, draft, date(2026, 5, 4))
-    assert (row.language, row.expected_due_on) == ("de", date(2026, 5, 18))
+    assert (row.language, row.expected_due_on) == ("de", date(2026, 7, 3))
     assert world.invoice(draft).language == "en"
     (queued,) = queries.review_queue(world.bea, on=date(2026, 5, 4))
     assert queued.language == "de"
@@ -132,16 +132,16 @@ def test_the_reviewer_sees_the_draft_as_it_would_be_issued(world: Issuing) -> No
 def test_what_a_person_says_stays(world: Issuing) -> None:
     """An edited value stays whatever the account says, and names its editor; emptied, it follows the account."""
     draft = world.draft()
-    change(draft, terms=terms("net-14"), language="fr", po_number="4711", delivery_channel="post")
+    change(draft, terms=terms("net-60"), language="fr", po_number="4711", delivery_channel="post")
     world.change(language="de")
     run_waiting_jobs()
     invoice = world.invoice(draft)
-    assert (invoice.language, str(invoice.terms_id), invoice.delivery_channel) == ("fr", terms("net-14"), "post")
+    assert (invoice.language, str(invoice.terms_id), invoice.delivery_channel) == ("fr", terms("net-60"), "post")
     assert sources(world, draft)["language"] == "Edited by Tests"
     assert world.checks(draft) == {"first_invoice": "warning", "terms_differ": "warning"}
     change(draft, terms=None, language="", delivery_channel="")
     invoice = world.invoice(draft)
-    assert (invoice.language, str(invoice.terms_id), invoice.delivery_channel) == ("de", terms("net-30"), "email")
+    assert (invoice.language, str(invoice.terms_id), invoice.delivery_channel) == ("de", terms("net-14"), "email")
     assert sources(world, draft)["language"] == "Acme · language"
     assert (invoice.po_number, sources(world, draft)["po_number"]) == ("4711", "Edited by Tests")
 

@@ -42,13 +42,14 @@ _SIMILAR_WEIGHT = 10
 class Candidate:
     """An account that is probably the same customer, and why, the strongest reason first.
 
-    Not ``is_strong`` is one whose name is merely similar.
+    Not ``is_strong`` is one whose name is merely similar. ``is_the_same`` says that more than a domain speaks for it.
     """
 
     account_id: UUID
     title: str
     reasons: tuple[str, ...]
     is_strong: bool = True
+    is_the_same: bool = True
 
 
 @dataclass
@@ -101,6 +102,7 @@ def _ranked(signs: _Signs, titles: Mapping[UUID, str], exclude: UUID | None) -> 
             title=titles[account_id],
             reasons=tuple(sorted(reasons, key=lambda reason: -reasons[reason])),
             is_strong=any(weight > _SIMILAR_WEIGHT for weight in reasons.values()),
+            is_the_same=any(weight > _WEIGHTS["same domain"] for weight in reasons.values()),
         )
         for account_id in found[:CANDIDATES_MAX]
         for reasons in (signs.found[account_id],)

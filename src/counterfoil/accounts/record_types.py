@@ -63,7 +63,7 @@ register(
             Field("parent", "Parent account", Kind.LINK, IDENTITY, to="accounts.account"),
             Field("status", "Status", Kind.CHOICE, choices=AccountStatus.choices),
             Field("owner", "Owner", Kind.LINK, to="access.user"),
-            Field("industry", "Industry", max_length=60, choices=INDUSTRIES),
+            Field("industry", "Industry", Kind.CHOICE, choices=INDUSTRIES),
             Field("employees", "Employees", Kind.INTEGER, minimum=Decimal(0), maximum=Decimal(100_000_000)),
             Field("founded_in", "Founded in", Kind.INTEGER, minimum=Decimal(1000), maximum=Decimal(2200)),
             Field("annual_revenue", "Annual revenue", Kind.DECIMAL, decimals=2, minimum=Decimal(0)),
@@ -152,7 +152,7 @@ register(
         create="accounts.add_terms",
         change="accounts.change_terms",
         fields=(
-            Field("key", "Key", group=TERMS, required=True, max_length=40),
+            Field("key", "Key", group=TERMS, required=True, max_length=40, help="For imports and the API: net-30."),
             Field("name", "Name", group=TERMS, required=True, max_length=100),
             Field("days", "Days", Kind.INTEGER, TERMS, minimum=Decimal(0), maximum=Decimal(365)),
             Field("from_end_of_month", "From the end of the month", Kind.YES_NO, TERMS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from counterfoil.plumbing.invariants import invariant
 
 
-@invariant("L6", "the lines and taxes of every document sum to its totals")
+@invariant("L6", "the lines and taxes of every document sum to its totals, and no issued total is negative")
 def lines_and_taxes_add_up() -> str:
     return """
         SELECT i.id, i.number FROM invoicing_invoice i
@@ -14,65 +14,112 @@ def lines_and_taxes_add_up() -> str:
         LEFT JOIN (SELECT invoice_id, SUM(amount) AS tax FROM invoicing_invoicetax GROUP BY invoice_id) t
           ON t.invoice_id = i.id
         WHERE COALESCE(l.net, 0) <> i.net OR COALESCE(t.tax, 0) <> i.tax OR i.net + i.tax <> i.total
+           OR (i.status IN ('issued', 'void') AND i.total < 0)
     """
+
+
+@invariant("L5b", "no amount of a line or a tax has more decimals than its document's currency")
+def parts_are_exact() -> str:
+    return """
+        SELECT i.id, i.number FROM invoicing_invoice i
+        JOIN (SELECT invoice_id, net AS amount FROM invoicing_invoiceline
+              UNION ALL SELECT invoice_id, tax FROM invoicing_invoiceline WHERE tax IS NOT NULL
+              UNION ALL SELECT invoice_id, base FROM invoicing_invoicetax
+              UNION ALL SELECT invoice_id, amount FROM invoicing_invoicetax) part ON part.invoice_id = i.id
+        WHERE part.amount <> ROUND(part.amount, counterfoil_currency_decimals(i.currency))
+    """
+
+
+@invariant("L14", "no document is settled below nothing or beyond its total")
+def settled_within_limits() -> str:
+    return "SELECT id, number FROM invoicing_invoice WHERE settled < 0 OR (settled > total AND status <> 'draft')"
 
 
 @invariant("D3", "numbers are gapless and unique per series and year")
 def numbers_have_no_gap() -> str:
     return """
-        SELECT c.series_id, c.year, c.last, COUNT(i.id) FROM invoicing_seriescounter c
-        LEFT JOIN invoicing_invoice i ON i.series_id = c.series_id AND i.year = c.year
-        GROUP BY c.series_id, c.year, c.last
-        HAVING COUNT(i.id) <> c.last OR COALESCE(MAX(i.sequence), 0) <> c.last OR COUNT(DISTINCT i.sequence) <> c.last
+        SELECT COALESCE(c.series_id, n.series_id), COALESCE(c.year, n.year), c.last, n.count
+        FROM invoicing_seriescounter c
+        FULL JOIN (
+            SELECT series_id, year, COUNT(*) AS count, COUNT(DISTINCT sequence) AS distinct_count,
+                   MIN(sequence) AS first, MAX(sequence) AS last
+            FROM invoicing_invoice WHERE series_id IS NOT NULL GROUP BY series_id, year
+        ) n ON n.series_id = c.series_id AND n.year = c.year
+        WHERE c.last IS DISTINCT FROM n.last OR n.count <> n.last OR n.distinct_count <> n.count OR n.first <> 1
     """
 
 
-@invariant("D5", "issue dates never run backward within a series")
+@invariant("D5", "issue dates never run backward within a series and year")
 def dates_follow_numbers() -> str:
     return """
         SELECT n.id, n.number FROM (
-            SELECT id, number, issued_on, LAG(issued_on) OVER (PARTITION BY series_id, year ORDER BY sequence) AS before
+            SELECT id, number, issued_on,
+                   LAG(issued_on) OVER (PARTITION BY series_id, year ORDER BY sequence) AS before
             FROM invoicing_invoice WHERE series_id IS NOT NULL
         ) n WHERE n.issued_on < n.before
     """
 
 
-@invariant("D6", "a draft has no number, an issued document has one, its party and its day")
+@invariant("D6", "a draft has no number; an issued document has one, with its party, its day and its due day")
 def numbers_mean_issued() -> str:
     return """
         SELECT id FROM invoicing_invoice
         WHERE (status IN ('draft', 'returned')) = (number <> '')
-           OR (status = 'issued' AND (party IS NULL OR issued_on IS NULL OR due_on IS NULL))
+           OR (status IN ('issued', 'void')
+               AND (party IS NULL OR seller IS NULL OR issued_on IS NULL OR due_on IS NULL OR due_on < issued_on))
+    """
+
+
+@invariant("D7", "the tax bases of every document are the nets of its lines, rate by rate")
+def bases_are_the_lines() -> str:
+    return """
+        SELECT COALESCE(l.invoice_id, t.invoice_id), COALESCE(l.category, t.category), l.net, t.base FROM (
+            SELECT invoice_id, tax_category AS category, tax_percent AS percent, SUM(net) AS net
+            FROM invoicing_invoiceline GROUP BY invoice_id, tax_category, tax_percent
+        ) l FULL JOIN invoicing_invoicetax t
+          ON t.invoice_id = l.invoice_id AND t.category = l.category AND t.percent = l.percent
+        WHERE l.net IS DISTINCT FROM t.base
     """
 
 
 @invariant("D4b", "the file of every printed document is whole")
-def files_are_there() -> str:
+def files_are_whole() -> str:
     return """
         SELECT i.id, i.number FROM invoicing_invoice i JOIN documents_storedfile f ON f.id = i.pdf_id
         WHERE encode(sha256(f.content), 'hex') <> f.sha256
     """
 
 
-@invariant("L12", "what customers owe by open documents is what the books say they owe")
+@invariant("L12", "what customers owe by open documents is what the books say they owe, by company, payer and currency")
 def receivables_agree() -> str:
     return """
-        SELECT COALESCE(d.payer_id, b.account_id), COALESCE(d.currency, b.currency), d.owed, b.balance FROM (
-            SELECT payer_id, currency, SUM(CASE kind WHEN 'invoice' THEN total - settled ELSE settled - total END) AS
-            owed FROM invoicing_invoice WHERE status = 'issued' GROUP BY payer_id, currency
+        SELECT COALESCE(d.entity_id, b.entity_id), COALESCE(d.payer_id, b.account_id), COALESCE(d.currency, b.currency),
+               d.owed, b.balance
+        FROM (
+            SELECT entity_id, payer_id, currency,
+                   SUM(CASE kind WHEN 'invoice' THEN total - settled ELSE settled - total END) AS owed
+            FROM invoicing_invoice WHERE status = 'issued' GROUP BY entity_id, payer_id, currency
         ) d FULL JOIN (
-            SELECT p.account_id, p.currency, SUM(p.amount) AS balance FROM ledger_posting p
+            SELECT a.entity_id, p.account_id, p.currency, SUM(p.amount) AS balance FROM ledger_posting p
             JOIN ledger_ledgeraccount a ON a.id = p.ledger_account_id AND a.role = 'receivable'
-            GROUP BY p.account_id, p.currency
-        ) b ON b.account_id = d.payer_id AND b.currency = d.currency
+            GROUP BY a.entity_id, p.account_id, p.currency
+        ) b ON b.entity_id = d.entity_id AND b.account_id = d.payer_id AND b.currency = d.currency
         WHERE COALESCE(d.owed, 0) <> COALESCE(b.balance, 0)
     """
 
 
-@invariant("L13", "every issued document of ours is in the books exactly once")
+@invariant("L13", "every issued document is in the books once, with its own total; a void one is taken back")
 def documents_are_posted() -> str:
     return """
         SELECT i.id, i.number FROM invoicing_invoice i
         LEFT JOIN ledger_journalentry e ON e.source = 'invoice:' || i.id::text
-        WHERE i.status IN ('issued', 'void') AND e.id IS NULL
+        LEFT JOIN ledger_journalentry v ON v.source = 'void:' || i.id::text
+        LEFT JOIN LATERAL (
+            SELECT SUM(p.amount) AS total FROM ledger_posting p
+            JOIN ledger_ledgeraccount a ON a.id = p.ledger_account_id AND a.role = 'receivable'
+            WHERE p.entry_id = e.id AND p.account_id = i.payer_id AND p.currency = i.currency
+        ) posted ON true
+        WHERE (i.status IN ('issued', 'void')) <> (e.id IS NOT NULL)
+           OR (e.id IS NOT NULL AND posted.total * CASE i.kind WHEN 'invoice' THEN 1 ELSE -1 END IS DISTINCT FROM
+           i.total) OR (i.origin = 'imported' AND (i.status = 'void') <> (v.id IS NOT NULL))
     """

@@ -18,6 +18,7 @@ from counterfoil.accounts.queries.accounts import (
     likely_duplicates,
     list_accounts,
     tree_of,
+    twins_of,
 )
 from counterfoil.accounts.queries.billing import billing_facts, default_currency, terms_by_key
 from counterfoil.accounts.queries.contacts import (
@@ -57,4 +58,5 @@ __all__ = [
     "list_terms",
     "terms_by_key",
     "tree_of",
+    "twins_of",
 ]

@@ -25,7 +25,7 @@ LINKS = ("owner", "parent", "terms", "invoiced_account", "payer", "send_to")
 BRANCH_MAX = 200
 WORDS_MAX = 8
 _CHUNK = 1_000
-_SORTS = {"legal_name": "sort_key", "created_at": "created_at", "status": "status", "industry": "industry"}
+_SORTS = {"name": "sort_key", "created_at": "created_at", "status": "status", "industry": "industry"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def list_accounts(
     *,
     text: str = "",
     filters: Mapping[str, Any] | None = None,
-    sort: str = "legal_name",
+    sort: str = "name",
     offset: int = 0,
     limit: int = 50,
 ) -> Found:
@@ -52,7 +52,7 @@ def list_accounts(
 
 
 def every_account(
-    actor: Actor, *, text: str = "", filters: Mapping[str, Any] | None = None, sort: str = "legal_name"
+    actor: Actor, *, text: str = "", filters: Mapping[str, Any] | None = None, sort: str = "name"
 ) -> Iterator[Row]:
     """All accounts of a list, a part at a time, so that an export of any length fits into memory."""
     ids = list(_matching(actor, text, filters or {}).order_by(*_order(sort)).values_list("id", flat=True))
@@ -148,6 +148,14 @@ def _rows(actor: Actor, accounts: Sequence[Account]) -> list[Row]:
             titles[f"{name}_title"] = "" if linked is None else getattr(linked, "title", "") or linked.name
         row.plus(**titles)
     return rows
+
+
+def twins_of(actor: Actor, account_id: UUID) -> list[Candidate]:
+    """Other accounts that are probably the same customer as this one. Its own group is none of them."""
+    row = get_account(actor, account_id)
+    group = {one for one, _ in branch(ancestors([account_id])[account_id][-1], BRANCH_MAX)}
+    found = likely_duplicates(actor, row, exclude=account_id)
+    return [one for one in found if one.is_the_same and one.account_id not in group]
 
 
 # The account's page ---------------------------------------------------------------------------------------------------

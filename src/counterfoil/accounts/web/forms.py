@@ -11,7 +11,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.queries import people
 from counterfoil.access.requests import Request
 from counterfoil.accounts import queries
-from counterfoil.accounts.models import AddressKind, ContactRole
+from counterfoil.accounts.models import AccountStatus, AddressKind, ContactRole
 from counterfoil.core.errors import NotFound, Problem, Refusal
 from counterfoil.core.ids import parse_id
 from counterfoil.plumbing import clock
@@ -34,6 +34,11 @@ def row_fields(name: str, without: Sequence[str] = ()) -> tuple[Field, ...]:
     """The fields of one of the account's rows that a person fills in."""
     rows = record_type(ACCOUNT).by_id[name].rows
     return tuple(item for item in rows if not item.computed and item.id not in without)
+
+
+def optional(fields: Sequence[Field]) -> tuple[Field, ...]:
+    """The same fields, none of which has to be filled in."""
+    return tuple(replace(item, required=False) for item in fields)
 
 
 def plain_rows(rows: Sequence[Mapping[str, Any]], fields: Sequence[Field]) -> list[dict[str, Any]]:
@@ -61,14 +66,25 @@ class NewAccountForm:
         self._billing_names = [name for name in NEW_BILLING if name in open_names]
         self.typed = values_from(post, ACCOUNT, only=open_names)
         self._address_fields = row_fields("addresses", without=["kind"])
-        self._tax_fields = row_fields("tax_identifiers")
+        # These parts may stay empty as a whole, so nothing in them has to be filled in.
+        self._tax_fields = optional(row_fields("tax_identifiers"))
+        self._contact_fields = optional([record_type(CONTACT).by_id[name] for name in NEW_CONTACT])
         self.typed_address = values_from(post, ACCOUNT, prefix="address", fields=self._address_fields)
         self.typed_tax_id = values_from(post, ACCOUNT, prefix="tax", fields=self._tax_fields)
         self.typed_contact = values_from(post, CONTACT, only=NEW_CONTACT, prefix="contact")
         self._problems: tuple[Problem, ...] = ()
-        if request.method == "GET" and "parent" in request.GET:
+        if request.method != "POST":
+            self._begin(request)
+
+    def _begin(self, request: Request) -> None:
+        """What stands in the form before anybody typed: a prospect of one's own, below the account one came from."""
+        self.typed = Typed({"status": AccountStatus.PROSPECT})
+        if request.actor.kind == "user":
+            self.typed["owner"] = str(request.actor.id)
+        if "parent" in request.GET:
             parent = queries.get_account(request.actor, parse_id(request.GET["parent"]))
-            self.typed = Typed({"parent": str(parent.id)}, {"parent": parent.title})
+            self.typed["parent"] = str(parent.id)
+            self.typed.titles["parent"] = parent.title
 
     @property
     def values(self) -> dict[str, Any]:
@@ -118,7 +134,9 @@ class NewAccountForm:
     @property
     def contact(self) -> Form:
         problems = [one for one in self._problems if one.field in NEW_CONTACT]
-        return record_form(CONTACT, only=NEW_CONTACT, typed=self.typed_contact, problems=problems, prefix="contact")
+        return record_form(
+            CONTACT, fields=self._contact_fields, typed=self.typed_contact, problems=problems, prefix="contact"
+        )
 
     @property
     def other_problems(self) -> list[Problem]:

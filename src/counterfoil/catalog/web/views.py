@@ -9,13 +9,15 @@ from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
+from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
 from counterfoil.catalog import commands, queries
 from counterfoil.core.errors import Refusal
-from counterfoil.surface import export
+from counterfoil.core.money import Money
+from counterfoil.surface import display, export
 from counterfoil.surface.forms import record_form, values_from, version_from
 from counterfoil.surface.htmx import go, page, say
-from counterfoil.surface.lists import Empty, Listing
+from counterfoil.surface.lists import Empty, Listing, amount
 
 KEY = "catalog.product"
 SECTIONS = {
@@ -30,10 +32,12 @@ def products(request: Request) -> HttpResponseBase:
     listing = Listing(
         KEY,
         request.GET,
-        columns=["name", "code", "family", "interval", "tax_class", "unit", "unit_price", "currency", "is_active"],
+        columns=["name", "code", "family", "interval", "tax_class", "unit", "unit_price", "is_active"],
         filters=["interval", "tax_class", "is_active"],
         sorts=["name", "code", "family", "unit_price"],
         sort="name",
+        search="Search by name, code or family",
+        extra=[amount("unit_price", "List price", read=_price)],
         empty=Empty(
             "No products yet",
             "What you sell, with its list price. Deals and drafts take it from here.",
@@ -53,6 +57,16 @@ def products(request: Request) -> HttpResponseBase:
     if listing.export:
         return export.response(listing, found.rows, "products")
     return page(request, "catalog/products.html", {"listing": listing.filled(found.rows, count=found.count)})
+
+
+def _price(row: Row) -> Any:
+    """The list price as money; one of more decimals than its currency has as text; a closed one as it is."""
+    if "unit_price" in row.closed:
+        return row.unit_price
+    try:
+        return Money.exact(row.unit_price, row.currency)
+    except ValueError:
+        return f"{display.number(row.unit_price)} {row.currency}"
 
 
 @require_http_methods(READ_OR_SAVE)

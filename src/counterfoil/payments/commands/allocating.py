@@ -64,20 +64,7 @@ def allocate_payment(
     total = sum((share.amount for share in named), Decimal(0))
     payment.allocated += total
     save_raised(payment, "allocated")
-    made = [
-        Allocation(
-            id=new_id(),
-            payment_id=payment.pk,
-            invoice_id=share.invoice_id,
-            amount=share.amount,
-            currency=payment.currency,
-            allocated_on=on,
-            created_at=at,
-            by_name=actor.name,
-        )
-        for share in named
-    ]
-    Allocation.objects.bulk_create(made)
+    made = Allocation.objects.bulk_create([_allocation(payment, share, actor, on, at) for share in named])
     settle(actor=actor, amounts={share.invoice_id: share.amount for share in named}, on=on)
     entry = booking.allocated(
         source=f"allocation:{made[0].pk}",
@@ -100,6 +87,19 @@ def allocate_payment(
         )
     )
     return [one.pk for one in made]
+
+
+def _allocation(payment: Payment, share: Share, actor: Actor, on: date, at: datetime) -> Allocation:
+    return Allocation(
+        id=new_id(),
+        payment_id=payment.pk,
+        invoice_id=share.invoice_id,
+        amount=share.amount,
+        currency=payment.currency,
+        allocated_on=on,
+        created_at=at,
+        by_name=actor.name,
+    )
 
 
 @command("payments.undo_allocation", needs="payments.record")

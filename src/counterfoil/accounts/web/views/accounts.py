@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from counterfoil.access.queries import people
@@ -28,9 +29,29 @@ from counterfoil.surface import export
 from counterfoil.surface.fields import inline_edit
 from counterfoil.surface.forms import record_form, values_from, version_from
 from counterfoil.surface.htmx import go, is_htmx, page, reload, say
-from counterfoil.surface.lists import Empty, Listing
+from counterfoil.surface.lists import Empty, Listing, day, text
 
 KEY = "accounts.account"
+LISTED = ("name", "status", "owner", "city", "country", "industry", "parent", "created_at")
+EXPORTED = (
+    "legal_name",
+    "trading_name",
+    "registration_number",
+    "website",
+    "status",
+    "owner",
+    "city",
+    "country",
+    "industry",
+    "employees",
+    "parent",
+    "language",
+    "currency",
+    "terms",
+    "tax_profile",
+    "external_id",
+    "created_at",
+)
 COMPANY = (
     "legal_name",
     "trading_name",
@@ -60,6 +81,7 @@ CHANGE = {
         "tax_exemption_reason",
     ],
 }
+ALWAYS_SHOWN = {"website", "owner", "parent"}
 # A change of these shows at other places of the page too.
 REDRAWS = {"legal_name", "trading_name", "parent", "status", "owner", "invoiced_account", "payer", "send_to"}
 
@@ -69,10 +91,14 @@ def accounts(request: Request) -> HttpResponseBase:
     listing = Listing(
         KEY,
         request.GET,
-        columns=["legal_name", "status", "owner", "city", "country", "industry", "parent", "created_at"],
+        columns=EXPORTED if "export" in request.GET else LISTED,
         filters=["status", "owner", "country", "industry", "parent", "created_at"],
-        sorts=["legal_name", "status", "industry", "created_at"],
-        sort="legal_name",
+        sorts=["name", "status", "industry", "created_at"],
+        sort="name",
+        extra=[
+            text("name", "Name", read=lambda row: row.title),
+            day("created_at", "Added", read=lambda row: timezone.localtime(row.created_at).date()),
+        ],
         search="Search by name, tax id, domain or number",
         options={"owner": people(request.actor)},
         titles=_titles(request.GET.getlist("parent")),
@@ -147,9 +173,7 @@ def duplicates(request: Request) -> HttpResponse:
 @require_GET
 def similar(request: Request, account_id: UUID) -> HttpResponse:
     """The accounts that are probably the same customer as this one."""
-    row = queries.get_account(request.actor, account_id)
-    candidates = queries.likely_duplicates(request.actor, row, exclude=account_id)
-    return page(request, "accounts/similar.html", {"candidates": [one for one in candidates if one.is_strong]})
+    return page(request, "accounts/similar.html", {"candidates": queries.twins_of(request.actor, account_id)})
 
 
 # The page -------------------------------------------------------------------------------------------------------------
@@ -163,7 +187,7 @@ def account(request: Request, account_id: UUID) -> HttpResponse:
     facts = queries.account_facts_for_page(request.actor, account_id, clock.today())
     context = {
         "account": row,
-        "company": [_line(request, row, name) for name in COMPANY],
+        **_company(request, row),
         "addresses": [shown_part(request, row, kind) for kind in ("invoice", "registered", "delivery")],
         "people": people_at(request, account_id),
         "receives": _recipients(request, facts),
@@ -189,6 +213,13 @@ def _panels(request: Request, account_id: UUID) -> dict[str, list[dict[str, str]
 
 def _panel_url(panel: Panel, account_id: UUID) -> str:
     return reverse(panel.url, args=[account_id])
+
+
+def _company(request: Request, row: Any) -> dict[str, Any]:
+    """The company's facts; those that nobody has filled in yet stand apart, so that they are no noise."""
+    lines = [_line(request, row, name) for name in COMPANY]
+    empty = [line for line in lines if line["value"] in ("", None) and line["field"] not in ALWAYS_SHOWN]
+    return {"company": [line for line in lines if line not in empty], "not_filled_in": empty}
 
 
 def _line(request: Request, row: Any, name: str) -> dict[str, Any]:
@@ -225,7 +256,8 @@ def _sourced_line(request: Request, row: Any, fact: queries.ShownFact) -> dict[s
         "label": described.label,
         "value": value,
         "kind": "language" if fact.field == "language" else "",
-        "source": "" if fact.is_own else fact.source,
+        "source": "" if fact.is_own else fact.source.partition(" · ")[0],
+        "source_title": fact.source,
         "source_url": reverse("accounts:account", args=[fact.source_id]) if comes_from_elsewhere else "",
         "field": fact.field,
         "edit": "" if is_tax else _edit_url(request, row, fact.field),

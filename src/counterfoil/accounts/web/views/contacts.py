@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from counterfoil.access.requests import Request
 from counterfoil.accounts import commands, queries
 from counterfoil.accounts.models import ContactRole, MailLine
-from counterfoil.accounts.web.forms import READ_OR_SAVE
+from counterfoil.accounts.web.forms import READ_OR_SAVE, optional
 from counterfoil.core.errors import Refusal
 from counterfoil.core.ids import parse_id
 from counterfoil.plumbing import clock
@@ -28,6 +28,8 @@ KEY = "accounts.contact"
 NEW = ("name", "email", "job_title", "phone", "language")
 FACTS = ("name", "email", "phone", "job_title", "language", "external_id")
 PERSON = Field("contact", "Person", Kind.LINK, to="accounts.contact")
+# Nothing of these is needed when the person is known.
+NEW_PERSON = optional([record_type(KEY).by_id[name] for name in NEW[:4]])
 SUCCESSOR = Field("successor", "Successor", Kind.LINK, to="accounts.contact")
 LAST_DAY = Field("on", "From", Kind.DAY, required=True, help="The first day without the leaver.")
 
@@ -106,7 +108,7 @@ def contact(request: Request, contact_id: UUID) -> HttpResponse:
             {
                 "label": described[name].label,
                 "value": row[name],
-                "kind": {"email": "email", "language": "language"}.get(name, ""),
+                "kind": "language" if name == "language" else "",
                 "field": name,
                 "edit": reverse("accounts:change_contact_field", args=[contact_id, name]) if may_change else "",
             }
@@ -136,7 +138,7 @@ def change_contact_field(request: Request, contact_id: UUID, field: str) -> Http
         save=save,
         writable=request.actor.writes,
         back=reverse("accounts:contact", args=[contact_id]),
-        kind={"email": "email", "language": "language"}.get(field, ""),
+        kind="language" if field == "language" else "",
     )
 
 
@@ -150,7 +152,7 @@ def add_role(request: Request, account_id: UUID) -> HttpResponse:
     posted = request.method == "POST"
     chosen = request.POST.getlist("role") if posted else [request.GET.get("role", ContactRole.BILLING)]
     person = values_from(request.POST, KEY, fields=[PERSON])
-    typed = values_from(request.POST, KEY, only=NEW[:4])
+    typed = values_from(request.POST, KEY, fields=NEW_PERSON)
     problems: Any = ()
     status = 200
     if posted:
@@ -171,7 +173,7 @@ def add_role(request: Request, account_id: UUID) -> HttpResponse:
     context = {
         "account": row,
         "person": record_form(KEY, fields=[PERSON], typed=person, problems=problems)["contact"],
-        "form": record_form(KEY, only=NEW[:4], typed=typed, problems=problems, writable=request.actor.writes),
+        "form": record_form(KEY, fields=NEW_PERSON, typed=typed, problems=problems, writable=request.actor.writes),
         "roles": [(key, label, key in chosen) for key, label in ContactRole.choices],
         "lines": MailLine.choices,
         "line": request.POST.get("mail_line", MailLine.TO),
