@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connection, models
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -104,12 +105,20 @@ class World:
         for who in EVERYBODY:
             self.program(who)
             self.browser(who)
-        self._kept = dict(self._browsers), dict(self.staff.users)
+        self._sessions = {
+            who: browser.cookies[settings.SESSION_COOKIE_NAME].value
+            for who, browser in self._browsers.items()
+            if who != NOBODY
+        }
+        self._users = dict(self.staff.users)
 
     def again(self) -> World:
         """As it was when it was made, for a test that comes after another: its sessions are there again too."""
-        browsers, users = self._kept
-        self._browsers, self.staff.users = dict(browsers), dict(users)
+        self.staff.users = dict(self._users)
+        self._browsers = {NOBODY: self.staff.browser()}
+        for who, session in self._sessions.items():
+            self._browsers[who] = self.staff.browser()
+            self._browsers[who].cookies[settings.SESSION_COOKIE_NAME] = session
         return self
 
     def path(self, endpoint: Endpoint) -> str:

@@ -199,8 +199,14 @@ def _accept(invoice_id: UUID) -> None:
 def test_taken_over_documents_are_not_printed(world: Issuing) -> None:
     """A document of another system has its file there: here it is neither printed nor sent."""
     order = TakeOver(
-        account_id=world.acme, entity_id=world.entity, number="77", issued_on=ON, due_on=ON, total=Decimal(5), currency="EUR"
-    )  # fmt: skip
+        account_id=world.acme,
+        entity_id=world.entity,
+        number="77",
+        issued_on=ON,
+        due_on=ON,
+        total=Decimal(5),
+        currency="EUR",
+    )
     (invoice_id,) = commands.take_over_invoices(actor=SYSTEM, orders=[order], on=ON, at=AT)
     jobs.deliver(str(invoice_id))
     with clock.stopped_at(AT + timedelta(hours=1)):
