@@ -95,7 +95,7 @@ FIRST = "(SELECT id FROM invoicing_invoice WHERE number = 'INV-2026-00001')"
         ({"D6"}, "UPDATE invoicing_invoice SET party = NULL WHERE number = 'INV-2026-00002'"),
         ({"L1", "L12", "L13"}, f"UPDATE ledger_posting SET amount = amount + 1 WHERE id = {OLDEST}"),
         ({"L13"}, "UPDATE ledger_journalentry SET source = 'other' WHERE source LIKE 'void:%'"),
-        ({"L13"}, f"UPDATE ledger_journalentry SET source = 'other' WHERE document_id = {FIRST}"),
+        ({"L13"}, f"UPDATE ledger_journalentry SET source = 'other' WHERE source = 'invoice:' || {FIRST}::text"),
     ],
 )  # fmt: skip
 def test_what_is_broken_turns_red(busy: Issuing, keys: set[str], sql: str) -> None:
