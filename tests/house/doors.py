@@ -20,9 +20,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from counterfoil.access.passwords import link_token
 from counterfoil.app import demo, endpoints
 from counterfoil.app.api import api
+from counterfoil.deals import commands as deals
 from counterfoil.plumbing.apps import rooms
 from counterfoil.plumbing.record_types import record_types
-from staff import Program, Staff
+from staff import SYSTEM, Program, Staff
 
 API = "api/v1/"
 ROLES = ("sales", "billing", "accountant", "admin")
@@ -100,6 +101,7 @@ class World:
     def __init__(self) -> None:
         demo.load_demo(date(2026, 4, 1))
         self.staff = Staff()
+        deals.set_deal_contact(actor=SYSTEM, deal_id=first_of("deal"), contact_id=first_of("contact"), role="buyer")
         self._browsers: dict[str, Any] = {}
         self._programs: dict[str, Program] = {}
         for who in EVERYBODY:
@@ -181,7 +183,6 @@ MODELS = {
     "batch": "ImportBatch",
     "mail": "Mail",
     "address": "Address",
-    "series": "NumberSeries",
     "file": "StoredFile",
 }
 """Names of parameters that are not the name of their model."""

@@ -26,6 +26,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.rules.endpoints import PUBLIC, SIGNED_IN
 from counterfoil.access.rules.permissions import PERMISSIONS
 from counterfoil.core.errors import NotAllowed
+from counterfoil.plumbing.record_types import record_types
 from counterfoil.plumbing.registry import command_named, command_names
 
 pytestmark = pytest.mark.django_db
@@ -114,7 +115,15 @@ def test_every_command_asks_for_its_right(name: str) -> None:
 def test_every_right_is_needed_somewhere() -> None:
     """A permission that neither an endpoint nor a command needs is a leftover."""
     needed = {one.need for one in ENDPOINTS} | {command_named(name).needs for name in command_names()}
+    needed |= {kind.see for kind in record_types()} | {"exporting.run"}
     assert sorted(set(PERMISSIONS) - needed) == []
+
+
+def test_lists_are_taken_out_by_those_who_may(world: World) -> None:
+    """Saving a list as a file is a right of its own: sales sees the list and may not take it out."""
+    for who, status in (("sales", 403), ("accountant", 200), ("billing", 200), ("admin", 200)):
+        assert world.ask(who, Endpoint("GET", "accounts/", ""), "/accounts/").status_code == 200
+        assert world.ask(who, Endpoint("GET", "accounts/", ""), "/accounts/?export=csv").status_code == status
 
 
 def test_templates_name_real_rights() -> None:

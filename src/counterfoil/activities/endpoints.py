@@ -8,7 +8,6 @@ ENDPOINTS: dict[str, str] = {
     "GET tasks/": SEE,
     "GET tasks/new/": CHANGE,
     "POST tasks/new/": CHANGE,
-    "POST tasks/finish/": CHANGE,
     "GET tasks/<uuid:task_id>/": SEE,
     "POST tasks/<uuid:task_id>/": CHANGE,
     "POST tasks/<uuid:task_id>/finish/": CHANGE,

@@ -43,9 +43,7 @@ class Happened:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A page of entries. ``topics`` are the chips that this actor can choose from; ``next_cursor`` is the last entry's
-    id.
-    """
+    """A page of entries. ``topics`` are what the reader can choose from; ``next_cursor`` is the last entry's id."""
 
     entries: tuple[Happened, ...]
     topics: tuple[str, ...]
@@ -68,14 +66,17 @@ def timeline(
     take = max(1, min(limit, PAGE_MAX))
     open_names = {name: topic for name, topic in _topics().items() if actor.may(_needed(event_class(name), name))}
     names = [name for name, topic in open_names.items() if kinds is None or topic in kinds]
-    about = OutboxEvent.objects.filter(about__overlap=list(record_ids), name__in=names)
+    of_records = OutboxEvent.objects.filter(about__overlap=list(record_ids))
+    about = of_records.filter(name__in=names)
     if cursor is not None:
         about = about.filter(id__lt=cursor)
     found = list(about.order_by("-id")[: take + 1])
     kinds_of_record = {described.key.rpartition(".")[2]: described for described in record_types()}
     entries = tuple(_told(actor, one, kinds_of_record, language) for one in found[:take])
     more = len(found) > take
-    return Timeline(entries, tuple(sorted(set(open_names.values()))), found[take - 1].id if more else None)
+    seen = set(of_records.order_by().values_list("name", flat=True).distinct()) if cursor is None else set()
+    topics = {topic for name, topic in open_names.items() if name in seen}
+    return Timeline(entries, tuple(sorted(topics)), found[take - 1].id if more else None)
 
 
 def _topics() -> dict[str, str]:

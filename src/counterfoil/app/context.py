@@ -94,9 +94,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("New contact", "accounts:new_contact", "user-plus", "accounts.change", "add person", is_new=True),
     Action("New deal", "deals:new_deal", "handshake", "deals.change", "add opportunity", is_new=True),
     Action("New invoice", "invoicing:new", "receipt", "invoicing.draft", "draft bill", is_new=True),
-    Action(
-        "Record payment", "payments:new_payment", "banknote", "payments.record", "money received transfer", is_new=True
-    ),
+    Action("Record payment", "payments:record", "banknote", "payments.record", "money received transfer", is_new=True),
     Action("New task", "activities:new_task", "list-checks", "activities.change", "add to do reminder", is_new=True),
     Action("New product", "catalog:new_product", "package", "catalog.change", "add price"),
     Action("Review drafts", "invoicing:review_queue", "inbox", "invoicing.draft", "approve send"),

@@ -113,22 +113,30 @@ class Origin(models.TextChoices):
     IMPORTED = "imported", "Taken over from another system"
 
 
+# The row is compared with itself as it would be if only that had changed which may.
 _FROZEN = """
-IF TG_OP = 'DELETE' THEN
-    IF OLD.status IN ('issued', 'void') THEN
-        RAISE EXCEPTION 'document % is issued and cannot be deleted', OLD.number USING ERRCODE = 'CF003';
-    END IF;
-    RETURN OLD;
+IF OLD.status NOT IN ('issued', 'void') THEN
+    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+    RETURN NEW;
 END IF;
-IF OLD.status IN ('issued', 'void') THEN
-    IF to_jsonb(NEW) - ARRAY['status', 'settled', 'disputed', 'dispute_note', 'version', 'pdf_id', 'send_requested_at',
-    'void_reason'] IS DISTINCT FROM
-       to_jsonb(OLD) - ARRAY['status', 'settled', 'disputed', 'dispute_note', 'version', 'pdf_id', 'send_requested_at',
-       'void_reason'] OR (OLD.pdf_id IS NOT NULL AND NEW.pdf_id IS DISTINCT FROM OLD.pdf_id)
-       OR (NEW.status IS DISTINCT FROM OLD.status AND NOT (OLD.status = 'issued' AND NEW.status = 'void'))
-    THEN
-        RAISE EXCEPTION 'document % is issued and cannot be changed', OLD.number USING ERRCODE = 'CF003';
-    END IF;
+IF TG_OP = 'DELETE' THEN
+    RAISE EXCEPTION 'document % is issued and cannot be deleted', OLD.number USING ERRCODE = 'CF003';
+END IF;
+allowed := OLD;
+allowed.settled := NEW.settled;
+allowed.disputed := NEW.disputed;
+allowed.dispute_note := NEW.dispute_note;
+allowed.version := NEW.version;
+allowed.send_requested_at := NEW.send_requested_at;
+allowed.void_reason := NEW.void_reason;
+IF OLD.pdf_id IS NULL THEN
+    allowed.pdf_id := NEW.pdf_id;
+END IF;
+IF OLD.status = 'issued' AND NEW.status = 'void' THEN
+    allowed.status := NEW.status;
+END IF;
+IF NEW IS DISTINCT FROM allowed THEN
+    RAISE EXCEPTION 'document % is issued and cannot be changed', OLD.number USING ERRCODE = 'CF003';
 END IF;
 RETURN NEW;
 """
@@ -234,6 +242,7 @@ class Invoice(Record):
                 level=pgtrigger.Row,
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update | pgtrigger.Delete,
+                declare=[("allowed", "invoicing_invoice%ROWTYPE")],
                 func=_FROZEN,
             ),
         ]

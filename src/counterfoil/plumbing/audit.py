@@ -17,19 +17,22 @@ FROM new_rows n;
 RETURN NULL;
 """
 
+# Each row becomes JSON once: OFFSET 0 keeps the planner from doing it again for every column that is compared.
 _UPDATE = """
 INSERT INTO access_change (table_name, record_id, operation, before, after, context, at)
-SELECT TG_TABLE_NAME, changed.id, 'update', changed.before, changed.after,
+SELECT TG_TABLE_NAME, pair.id, 'update', changed.before, changed.after,
        COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{{}}')::jsonb, clock_timestamp()
 FROM (
-    SELECT n.id,
-           (SELECT jsonb_object_agg(b.key, b.value) FROM jsonb_each(to_jsonb(o) - {unlogged}) b
-             WHERE b.value IS DISTINCT FROM to_jsonb(n) -> b.key) AS before,
-           (SELECT jsonb_object_agg(a.key, a.value) FROM jsonb_each(to_jsonb(n) - {unlogged}) a
-             WHERE a.value IS DISTINCT FROM to_jsonb(o) -> a.key) AS after
+    SELECT n.id, to_jsonb(o) - {unlogged} AS before, to_jsonb(n) - {unlogged} AS after
     FROM old_rows o JOIN new_rows n ON n.id = o.id
+    OFFSET 0
+) pair
+CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(b.key, b.value) AS before, jsonb_object_agg(b.key, pair.after -> b.key) AS after
+    FROM jsonb_each(pair.before) b
+    WHERE b.value IS DISTINCT FROM pair.after -> b.key
 ) changed
-WHERE changed.before IS NOT NULL OR changed.after IS NOT NULL;
+WHERE changed.before IS NOT NULL;
 RETURN NULL;
 """
 

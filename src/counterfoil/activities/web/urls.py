@@ -11,7 +11,6 @@ app_name = "activities"
 urlpatterns = [
     path("tasks/", views.tasks, name="tasks"),
     path("tasks/new/", views.new_task, name="new_task"),
-    path("tasks/finish/", views.finish_many, name="finish_many"),
     path("tasks/<uuid:task_id>/", views.task, name="task"),
     path("tasks/<uuid:task_id>/finish/", views.finish, name="finish"),
     path("tasks/<uuid:task_id>/reopen/", views.reopen, name="reopen"),

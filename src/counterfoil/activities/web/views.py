@@ -2,112 +2,125 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from counterfoil.access.projection import Row
+from counterfoil.access.queries import people
 from counterfoil.access.requests import Request
 from counterfoil.activities import commands, queries
-from counterfoil.activities.timeline import timeline as happened
+from counterfoil.activities.record_types import MAIL, TASK
 from counterfoil.core.errors import NotFound, Refusal
 from counterfoil.core.ids import parse_id
 from counterfoil.documents.queries import file_content
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.record_types import BadValue, clean_value, record_type
-from counterfoil.surface import export
+from counterfoil.plumbing.record_types import record_type
+from counterfoil.surface import display, export
 from counterfoil.surface.forms import record_form, values_from, version_from
-from counterfoil.surface.htmx import go, page, say
-from counterfoil.surface.lists import Bulk, Empty, Listing, text
+from counterfoil.surface.htmx import go, is_htmx, page, reload, say, with_toasts
+from counterfoil.surface.lists import Empty, Listing, text
 
-TASK, MAIL = "activities.task", "activities.mail"
-NEW_TASK = ("title", "detail", "due_on", "assignee", "account")
-CHANGE_TASK = ("title", "detail", "due_on", "assignee")
+NEW_TASK = ("title", "due_on", "assignee", "account", "detail")
+CHANGE_TASK = ("title", "due_on", "assignee", "detail")
 READ_OR_SAVE = ["GET", "HEAD", "POST"]
+WHOSE = (("mine", "Mine"), ("all", "Everybody’s"), ("done", "Done"))
+
+# Tasks ---------------------------------------------------------------------------------------------------------------
 
 
 @require_GET
 def tasks(request: Request) -> HttpResponseBase:
-    """Open tasks, mine or everybody's; those that are due first. ``?done=1`` shows closed ones."""
-    done, mine = "done" in request.GET, "mine" in request.GET
+    """Open tasks, one's own or everybody's, those that are due first; or those that were closed last."""
+    which = request.GET.get("whose", "mine")
+    which = which if which in dict(WHOSE) else "mine"
     may_change = request.actor.may("activities.change")
     listing = Listing(
         TASK,
         request.GET,
-        columns=["title", "kind", "due_on", "assignee", "amount", "created_at"],
-        filters=["kind", "assignee"],
+        columns=["title", "record_title", "account", "kind", "due_on", "assignee", "amount", "done_at", "outcome"],
+        filters=["kind", "due_on"] if which == "mine" else ["kind", "assignee", "due_on"],
         sorts=["due_on", "created_at", "title"],
-        extra=[text("record_title", "About")],
         sort="due_on",
-        bulk=[Bulk("Done", reverse("activities:finish_many"), keys="d")] if may_change and not done else [],
-        empty=Empty(
-            "Nothing to do",
-            "Tasks come from failed payments, returned drafts and from colleagues.",
-            "New task" if may_change else "",
-            reverse("activities:new_task"),
-            "list-checks",
-        ),
+        options={"assignee": people(request.actor)},
+        empty=_no_tasks(which, may_change),
     )
     found = queries.list_tasks(
         request.actor,
         text=listing.text,
         filters=listing.filters,
         sort=listing.sort,
-        mine=mine,
-        done=done,
+        mine=which == "mine",
+        done=which == "done",
         offset=listing.offset,
         limit=listing.limit,
     )
     if listing.export:
         return export.response(listing, found.rows, "tasks")
-    context = {"listing": listing.filled(found.rows, count=found.count), "done": done, "mine": mine}
+    context = {
+        "listing": listing.filled(found.rows, count=found.count),
+        "results": "activities/task_rows.html",
+        "which": which,
+        "tabs": [(name, label, reverse("activities:tasks") + f"?whose={name}") for name, label in WHOSE],
+        "may_change": may_change,
+        "today": clock.today(),
+    }
     return page(request, "activities/tasks.html", context)
+
+
+def _no_tasks(which: str, may_change: bool) -> Empty:
+    if which == "done":
+        return Empty("Nothing was closed yet", "A closed task says who closed it and what came of it.", icon="check")
+    hint = "The product opens them itself when a payment fails, a mail bounces or a draft is returned."
+    title = "Nothing waits for you" if which == "mine" else "Nothing waits for anybody"
+    action = "New task" if may_change else ""
+    return Empty(
+        title, f"Tasks come from colleagues too. {hint}", action, reverse("activities:new_task"), "list-checks"
+    )
 
 
 @require_http_methods(READ_OR_SAVE)
 def new_task(request: Request) -> HttpResponse:
-    form = record_form(TASK, only=NEW_TASK, writable=request.actor.writes)
+    """Write down something to do; ``?account=`` or ``?record=<kind>&id=`` say what it is about."""
+    about = {name: request.GET[name][:200] for name in ("record_key", "record_id", "account") if name in request.GET}
+    title = queries.check_visible(request.actor, about["record_key"], parse_id(about.get("record_id"))) if (
+        "record_key" in about
+    ) else ""  # fmt: skip
+    fields = [name for name in NEW_TASK if name != "account" or not title]
+    values: dict[str, Any] = {**about, "assignee": request.actor.id, "kind": "to_do"}
+    if "account" in about and not title:
+        values["account_title"] = queries.check_visible(request.actor, "accounts.account", parse_id(about["account"]))
+    options = {"assignee": people(request.actor)}
+    form = record_form(TASK, values=values, only=fields, writable=request.actor.writes, options=options)
     status = 200
     if request.method == "POST":
-        typed = values_from(request.POST, TASK, only=NEW_TASK)
+        typed = values_from(request.POST, TASK, only=fields)
+        given = {**typed, **{name: about[name] for name in ("record_key", "record_id") if title}}
         try:
-            account, assignee = typed.get("account"), typed.get("assignee")
-            due = typed.get("due_on")
-            task_id = commands.open_task(
-                actor=request.actor,
-                title=str(typed.get("title") or ""),
-                detail=str(typed.get("detail") or ""),
-                due_on=_day(due),
-                assignee_id=parse_id(assignee) if assignee else None,
-                account_id=parse_id(account) if account else None,
-            )
+            task_id = commands.add_task(actor=request.actor, values=given)
             say(request, "The task is open.")
             return go(request, reverse("activities:task", args=[task_id]))
         except Refusal as refusal:
             status = refusal.status
-            form = record_form(TASK, typed=typed, only=NEW_TASK, problems=refusal, writable=request.actor.writes)
-    return page(request, "activities/new_task.html", {"form": form}, status=status)
-
-
-def _day(raw: Any) -> date | None:
-    """The day that was typed, by the description of the field."""
-    try:
-        found: date | None = clean_value(record_type(TASK).by_id["due_on"], raw)
-    except BadValue as bad:
-        raise Refusal(bad.code, bad.message, "due_on") from None
-    return found
+            form = record_form(
+                TASK, values=values, typed=typed, only=fields, problems=refusal, writable=request.actor.writes,
+                options=options,
+            )  # fmt: skip
+    context = {"form": form, "about_title": title, "action": request.get_full_path()}
+    return page(request, "activities/new_task.html", context, status=status)
 
 
 @require_http_methods(READ_OR_SAVE)
 def task(request: Request, task_id: UUID) -> HttpResponse:
-    """One task: what it is about, and its form while it is open."""
+    """One task: what it is about, what came of it, and its form while it is open."""
     row = queries.get_task(request.actor, task_id)
     may_change = request.actor.may("activities.change") and row.state == "open"
-    form = record_form(TASK, values=row, only=CHANGE_TASK, writable=request.actor.writes if may_change else frozenset())
+    options = {"assignee": people(request.actor)}
+    form = record_form(TASK, values=row, only=CHANGE_TASK, writable=request.actor.writes, options=options)
     status = 200
     if request.method == "POST":
         typed = values_from(request.POST, TASK, only=CHANGE_TASK)
@@ -118,15 +131,19 @@ def task(request: Request, task_id: UUID) -> HttpResponse:
         except Refusal as refusal:
             status = refusal.status
             form = record_form(
-                TASK, values=row, typed=typed, only=CHANGE_TASK, problems=refusal, writable=request.actor.writes
-            )
-    context = {"task": row, "form": form, "may_change": may_change, "about": _about(row)}
+                TASK, values=row, typed=typed, only=CHANGE_TASK, problems=refusal, writable=request.actor.writes,
+                options=options,
+            )  # fmt: skip
+    context = {"task": row, "form": form, "may_change": may_change, "about": _about(row), "today": clock.today()}
     return page(request, "activities/task.html", context, status=status)
 
 
-def _about(row: Any) -> str:
+def _about(row: Row) -> str:
     """The address of the record that a task or mail is about, if the actor may open it."""
-    name, record_id = getattr(row, "record_page", ""), getattr(row, "about_id", None)
+    return _address(row.record_page, row.about_id)
+
+
+def _address(name: str, record_id: UUID | None) -> str:
     if not name or not record_id:
         return ""
     try:
@@ -137,53 +154,87 @@ def _about(row: Any) -> str:
 
 @require_POST
 def finish(request: Request, task_id: UUID) -> HttpResponse:
-    commands.finish_tasks(
-        actor=request.actor, task_ids=[task_id], outcome=request.POST.get("outcome", ""), at=clock.now()
-    )
-    say(request, "Done.", undo=reverse("activities:reopen", args=[task_id]))
+    """Close a task. In a list its row stays, struck, so that the keyboard does not lose its place."""
+    outcome = request.POST.get("outcome", "").strip()
+    commands.finish_tasks(actor=request.actor, task_ids=[task_id], outcome=outcome, at=clock.now())
+    undo = reverse("activities:reopen", args=[task_id])
+    if is_htmx(request):
+        say(request, "Done.", undo=undo)
+        return _one_row(request, task_id)
+    say(request, "Done.", undo=undo)
     return go(request, reverse("activities:tasks"))
 
 
-@require_POST
-def finish_many(request: Request) -> HttpResponse:
-    ids = [parse_id(value) for value in request.POST.getlist("ids")]
-    count = commands.finish_tasks(actor=request.actor, task_ids=ids, at=clock.now())
-    say(request, f"{count} task{'' if count == 1 else 's'} done.")
-    return go(request, reverse("activities:tasks"))
+def _one_row(request: Request, task_id: UUID) -> HttpResponse:
+    context = {"row": queries.get_task(request.actor, task_id), "may_change": True, "today": clock.today()}
+    return with_toasts(request, page(request, "activities/task_row.html", context))
 
 
 @require_POST
 def reopen(request: Request, task_id: UUID) -> HttpResponse:
     commands.reopen_task(actor=request.actor, task_id=task_id)
-    return go(request, reverse("activities:task", args=[task_id]))
+    if request.headers.get("HX-Target", "").startswith("task-row-"):
+        return _one_row(request, task_id)
+    say(request, "The task is open again.")
+    return reload(request)
+
+
+@require_GET
+def account_tasks(request: Request, account_id: UUID) -> HttpResponse:
+    """The panel of an account: its open tasks."""
+    if not is_htmx(request):
+        return _to_record("accounts.account", account_id)
+    context = {
+        "tasks": queries.tasks_of(request.actor, account_id),
+        "may_change": request.actor.may("activities.change"),
+        "account_id": account_id,
+        "today": clock.today(),
+    }
+    return page(request, "activities/account_tasks.html", context)
+
+
+def _to_record(record_key: str, record_id: UUID) -> HttpResponse:
+    """A panel that was opened by itself leads to the record that it is a part of."""
+    return HttpResponseRedirect(_address(record_type(record_key).page, record_id) or "/")
+
+
+# The timeline --------------------------------------------------------------------------------------------------------
 
 
 @require_http_methods(READ_OR_SAVE)
 def timeline(request: Request, record_key: str, record_id: UUID) -> HttpResponse:
-    """What happened to a record, with a place to write a note."""
+    """What happened to a record, with a place to write a note: a part of that record's page."""
     queries.check_visible(request.actor, record_key, record_id)
     problems: tuple[Any, ...] = ()
     status = 200
     if request.method == "POST":
         try:
-            commands.write_note(
-                actor=request.actor, record_key=record_key, record_id=record_id,
-                values={"text": request.POST.get("text", "")},
-            )  # fmt: skip
+            values = values_from(request.POST, "activities.note", only=["text"])
+            commands.write_note(actor=request.actor, record_key=record_key, record_id=record_id, values=values)
         except Refusal as refusal:
             problems, status = refusal.problems, refusal.status
-    kinds = request.GET.getlist("kind") or None
+    if not is_htmx(request):
+        return _to_record(record_key, record_id)
+    kind = request.GET.get("kind", "")
     cursor = request.GET.get("cursor")
-    shown = happened(
-        request.actor, [record_id], kinds=kinds, cursor=parse_id(cursor) if cursor else None,
-        language=getattr(request.user, "language", "en"),
-    )  # fmt: skip
+    told = queries.timeline(
+        request.actor,
+        [record_id],
+        kinds=[kind] if kind else None,
+        cursor=parse_id(cursor) if cursor else None,
+        language=display.language(),
+    )
     context = {
-        "timeline": shown,
-        "kinds": kinds or [],
+        "entries": [
+            (one, "" if one.record_id == record_id else _address(one.page, one.record_id)) for one in told.entries
+        ],
+        "topics": told.topics,
+        "next_cursor": told.next_cursor,
+        "kind": kind,
         "url": reverse("activities:timeline", args=[record_key, record_id]),
         "may_write": request.actor.may("activities.change"),
         "problems": problems,
+        "typed": request.POST.get("text", "") if problems else "",
         "is_more": bool(cursor),
     }
     return page(request, "activities/timeline.html", context, status=status)
@@ -194,10 +245,7 @@ def account_timeline(request: Request, account_id: UUID) -> HttpResponse:
     return timeline(request, "accounts.account", account_id)
 
 
-@require_GET
-def account_tasks(request: Request, account_id: UUID) -> HttpResponse:
-    rows = queries.tasks_of(request.actor, account_id)
-    return page(request, "activities/account_tasks.html", {"tasks": rows})
+# Mail ----------------------------------------------------------------------------------------------------------------
 
 
 @require_GET
@@ -206,12 +254,12 @@ def mail(request: Request) -> HttpResponseBase:
     listing = Listing(
         MAIL,
         request.GET,
-        columns=["subject", "state", "created_at", "sent_at", "attempts", "last_error"],
+        columns=["subject", "to", "account_title", "state", "created_at", "attempts", "last_error"],
         filters=["state", "created_at"],
         sorts=["created_at"],
         extra=[text("to", "To"), text("account_title", "Account")],
         sort="-created_at",
-        empty=Empty("No mail yet", "Invoices that are sent are listed here, with what became of them.", icon="mail"),
+        empty=Empty("No mail yet", "Invoices that are sent stand here, with what became of them.", icon="mail"),
     )
     found = queries.list_mail(
         request.actor,
@@ -223,20 +271,41 @@ def mail(request: Request) -> HttpResponseBase:
     )
     if listing.export:
         return export.response(listing, found.rows, "mail")
-    return page(request, "activities/mail.html", {"listing": listing.filled(found.rows, count=found.count)})
+    states = listing.filters.get("state", [])
+    waiting = queries.mail_kept(request.actor)
+    tabs = [
+        (
+            label,
+            count,
+            reverse("activities:mail") + (f"?state={state}" if state else ""),
+            states == [state] * bool(state),
+        )
+        for label, state, count in (
+            ("All", "", 0),
+            ("Waiting", "queued", waiting.get("queued", 0)),
+            ("Kept here", "kept", waiting.get("kept", 0)),
+            ("Failed", "failed", waiting.get("failed", 0)),
+        )
+    ]
+    context = {"listing": listing.filled(found.rows, count=found.count), "tabs": tabs, "kept": waiting.get("kept", 0)}
+    return page(request, "activities/mail.html", context)
 
 
 @require_GET
 def one_mail(request: Request, mail_id: UUID) -> HttpResponse:
+    """One mail as it was written, to whom, and what became of it."""
     row = queries.get_mail(request.actor, mail_id)
-    may_retry = request.actor.may("activities.change") and row.state in ("failed", "kept", "queued")
-    return page(request, "activities/one_mail.html", {"mail": row, "about": _about(row), "may_retry": may_retry})
+    may_retry = request.actor.may("activities.change") and any(
+        one["state"] in ("failed", "kept", "queued") for one in row.recipients
+    )
+    context = {"mail": row, "about": _about(row), "may_retry": may_retry}
+    return page(request, "activities/one_mail.html", context)
 
 
 @require_POST
 def retry(request: Request, mail_id: UUID) -> HttpResponse:
     commands.retry_mail(actor=request.actor, mail_id=mail_id, at=clock.now())
-    say(request, "The mail will be tried again now.")
+    say(request, "The mail is tried again now.")
     return go(request, reverse("activities:one_mail", args=[mail_id]))
 
 

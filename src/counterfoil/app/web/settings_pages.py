@@ -31,7 +31,9 @@ PAGES: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
                 "ledger.see",
                 "legal name, address, tax id, bank account, layout",
             ),
-            SettingsPage("Number series", "invoicing:series", "hash", "ledger.see", "invoice numbers, prefix, year"),
+            SettingsPage(
+                "Number series", "invoicing:all_series", "hash", "ledger.see", "invoice numbers, prefix, year"
+            ),
             SettingsPage(
                 "Tax rates", "invoicing:tax_rates", "percent", "ledger.see", "VAT, sales tax, validity, exemptions"
             ),

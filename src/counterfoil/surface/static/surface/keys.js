@@ -15,9 +15,15 @@ function lines() {
     label: element.dataset.keysLabel || element.getAttribute("aria-label") || element.textContent.trim(),
     group: element.closest(".sidebar") ? "Go to" : "On this page",
     run: () => press(element),
-    isFor: () => element.closest(".sidebar") || isSeen(element),
+    isFor: () => element.closest(".sidebar") || (isSeen(element) && isOfCurrentRow(element)),
   }));
   return [...table, ...marked].filter((entry) => !entry.isFor || entry.isFor());
+}
+
+// A key inside a row of a list means the row that has the focus.
+function isOfCurrentRow(element) {
+  const row = element.closest("[data-row]");
+  return !row || row.contains(document.activeElement);
 }
 
 function press(element) {
