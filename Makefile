@@ -14,7 +14,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install check bench lock chromium check-format check-lint check-rooms check-types check-house
+.PHONY: help run test install check bench openapi lock chromium check-format check-lint check-rooms check-types check-house
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ check-house:
 
 bench: $(STAMPS)/schema $(STAMPS)/test ## measure; ONLY=P3 measures one row of the table
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
+
+openapi: $(STAMPS)/schema ## renew docs/openapi.json, which a test compares with the API
+	@DJANGO_SETTINGS_MODULE=counterfoil.app.settings $(BIN)/python -m django openapi > docs/openapi.json
 
 lock: $(STAMPS)/check ## renew requirements/*.txt from pyproject.toml
 	$(LOCK) pyproject.toml --group build -o requirements/run.txt

@@ -236,8 +236,9 @@ def test_a_database_that_is_away_is_503(db: None, monkeypatch: pytest.MonkeyPatc
     def gone(*_: Any, **__: Any) -> None:
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(connection, "cursor", gone)
-    answer = Client(raise_request_exception=False).get("/readyz")
+    with monkeypatch.context() as away:
+        away.setattr(connection, "cursor", gone)
+        answer = Client(raise_request_exception=False).get("/readyz")
     assert answer.status_code == 503
     assert "Try again in a moment" in answer.content.decode()
 

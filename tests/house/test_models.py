@@ -131,7 +131,8 @@ def test_commands_are_called_by_names_that_exist() -> None:
                 assert node.args[0].value in known_jobs, f"{path.name}:{node.lineno}"
             if function == "command_named":
                 command_named(node.args[0].value)
-    for name in command_names():
+    ours = [name for name in command_names() if not name.startswith("tests.")]
+    for name in ours:
         assert command_named(name).__module__.startswith(f"counterfoil.{name.split('.')[0]}."), name
 
 

@@ -44,9 +44,9 @@ accounts.give_role(actor=actor, account_id=account, contact_id=contact, role="bi
 ids = [str(deals.add_deal(actor=actor, on=on, values={
     "name": f"Deal {n}", "account": str(account), "currency": "EUR",
     "lines": [{"description": "Work", "quantity": "1", "unit_price": "100.00"}]})) for n in range(COUNT)]
-key = access.make_api_key(actor=Actor("user", user, "Boss", frozenset({"admin"}), "cli"),
-                          values={"name": "Story", "roles": ["admin"]})
-print(json.dumps({"deals": ids, "key": getattr(key, "secret", None) or key[-1]}))
+_, secret = access.make_api_key(actor=Actor("user", user, "Boss", frozenset({"admin"}), "cli"),
+                                values={"name": "Story", "roles": ["admin"]}, at=clock.now())
+print(json.dumps({"deals": ids, "key": secret}))
 """
 
 COUNTED = """
