@@ -73,9 +73,12 @@ class Draft:
     taxes: list[InvoiceTax]
 
 
-def surroundings(account_ids: Iterable[UUID], on: date) -> Surroundings:
-    """Everything that drafts for these accounts need: the accounts' facts and four statements more."""
-    facts = billing_facts(sorted(set(account_ids)), on)
+def surroundings(
+    account_ids: Iterable[UUID], on: date, facts: Mapping[UUID, BillingFacts] | None = None
+) -> Surroundings:
+    """Everything that drafts for these accounts need: the accounts' facts, read unless given, and four statements."""
+    if facts is None:
+        facts = billing_facts(sorted(set(account_ids)), on)
     medians, earlier = _history({fact.invoiced_account.value for fact in facts.values()})
     return Surroundings(
         on=on,

@@ -13,6 +13,7 @@ from django.db.models import Q
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.accounts.commands import become_customers
+from counterfoil.accounts.models import AccountStatus
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.activities.commands import finish_tasks
 from counterfoil.activities.models import Task, TaskKind
@@ -66,10 +67,14 @@ def win_deal(*, actor: Actor, deal_id: UUID, on: date, at: datetime, version: in
     if deal.status == StageKind.LOST:
         raise Conflict("closed", "This deal is lost. Open it again first.")
     lines = list(deal.lines.select_related("product").order_by("position"))
-    _refuse_unready(readiness(deal_facts(deal, lines), facts_of_account(deal.account_id, on)))
+    facts = facts_of_account(deal.account_id, on)
+    _refuse_unready(readiness(deal_facts(deal, lines), facts))
+    assert facts is not None
     was_won = deal.status == StageKind.WON
     _mark_won(deal, on, quote_version=present.quote_version + 1 if present else deal.quote_version)
-    (invoice_id,) = draft_invoices(actor=actor, orders=[_order(deal, lines)], on=on, at=at)
+    (invoice_id,) = draft_invoices(
+        actor=actor, orders=[_order(deal, lines)], on=on, at=at, facts={facts.account_id: facts}
+    )
     Handoff.objects.create(
         id=new_id(),
         deal=deal,
@@ -78,8 +83,8 @@ def win_deal(*, actor: Actor, deal_id: UUID, on: date, at: datetime, version: in
         made_at=at,
         by_name=actor.name,
     )
-    assert deal.account_id is not None
-    become_customers(actor=actor, account_ids=[deal.account_id])
+    if facts.status != AccountStatus.CUSTOMER:
+        become_customers(actor=actor, account_ids=[facts.account_id])
     _finish_tasks(actor, deal, at)
     _tell(deal, invoice_id, was_won=was_won)
     return Handover(deal.pk, invoice_id, deal.quote_version, is_new=True)

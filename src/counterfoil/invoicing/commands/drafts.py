@@ -11,6 +11,7 @@ from django.db import connection
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, check, command
+from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.activities.commands import open_task
 from counterfoil.core.errors import Conflict, NotFound, Problem, Stale
 from counterfoil.invoicing import events
@@ -51,12 +52,20 @@ ORDER BY i.id LIMIT %s FOR UPDATE OF i SKIP LOCKED
 
 
 @command("invoicing.draft_invoices", needs="invoicing.draft")
-def draft_invoices(*, actor: Actor, orders: Sequence[DraftOrder], on: date, at: datetime) -> list[UUID]:
+def draft_invoices(
+    *,
+    actor: Actor,
+    orders: Sequence[DraftOrder],
+    on: date,
+    at: datetime,
+    facts: Mapping[UUID, BillingFacts] | None = None,
+) -> list[UUID]:
     """Make one draft per order, in a fixed number of statements. Every value names its source.
 
-    Issues and sends nothing.
+    ``facts`` spares a caller who read the accounts' billing facts in this transaction a second reading. Issues and
+    sends nothing.
     """
-    around = surroundings((order.account_id for order in orders), on)
+    around = surroundings((order.account_id for order in orders), on, facts)
     return _make(orders, around, at, actor)
 
 
