@@ -50,7 +50,7 @@ def handoffs(scale: float) -> list[Measured]:
 def payments(scale: float) -> list[Measured]:
     """P4: payments recorded and allocated, one at a time and in sets of 1,000."""
     from counterfoil.payments import commands
-    from counterfoil.payments.rules.orders import PaymentOrder
+    from counterfoil.payments.rules.orders import PaymentOrder, Share
 
     world = World()
     singles = max(int(300 * scale), 20)
@@ -65,7 +65,7 @@ def payments(scale: float) -> list[Measured]:
             amount=Decimal("100.00"),
             currency="EUR",
             received_on=ON,
-            allocations=((invoice_id, Decimal("100.00")),),
+            allocations=(Share(invoice_id, Decimal("100.00")),),
         )
 
     for invoice_id in invoices[:10]:
