@@ -54,7 +54,7 @@ def deal_context(request: Request, deal_id: UUID) -> dict[str, Any]:
         "put_to_needs": "needs" in request.GET,
         "may_change": may_change,
         **lines_context(row),
-        **readiness_context(request, row, on),
+        **readiness_context(request, row, on, state["handoff"]),
         **state,
     }
 

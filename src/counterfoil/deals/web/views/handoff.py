@@ -167,21 +167,20 @@ def reopen(request: Request, deal_id: UUID) -> HttpResponse:
 # Readiness ------------------------------------------------------------------------------------------------------------
 
 
-def readiness_context(request: Request, deal: Row, on: date) -> dict[str, Any]:
-    """What billing needs, each missing item with the form that fixes it."""
-    if deal.status != "open" and not _is_handed_back(request, deal, on):
-        return {"needs": [], "lacking": 0}
+def readiness_context(
+    request: Request, deal: Row, on: date, state: queries.HandoffState | None = None
+) -> dict[str, Any]:
+    """What billing needs, each missing item with the form that fixes it. ``state`` is read unless it is given."""
+    if deal.status != "open":
+        state = state or queries.handoff_of(request.actor, deal.id, on)
+        if state is None or not state.may_hand_over:
+            return {"needs": [], "lacking": 0}
     needs = sorted(queries.readiness_of(request.actor, deal.id, on), key=lambda need: need.ok)
     return {
         "needs": [(need, fixes.form_for(request, deal, need, on)) for need in needs],
         "lacking": sum(1 for need in needs if not need.ok),
         "on_board": is_htmx(request) and "/deals/board/" in request.headers.get("HX-Current-URL", ""),
     }
-
-
-def _is_handed_back(request: Request, deal: Row, on: date) -> bool:
-    state = queries.handoff_of(request.actor, deal.id, on) if deal.status == "won" else None
-    return state is not None and state.may_hand_over
 
 
 def readiness(request: Request, deal_id: UUID) -> HttpResponse:
