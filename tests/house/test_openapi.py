@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from counterfoil.app.web.views import openapi_document
+from counterfoil.app.api_document import openapi_document
 
 SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from typing import Any
-
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.urls import reverse
 
 from counterfoil.access.queries import Hit, find, find_everywhere
 from counterfoil.access.requests import Request
 from counterfoil.app import system as installation
+from counterfoil.app.api_document import openapi_document
+from counterfoil.app.api_reference import reference
 from counterfoil.app.context import actions
 from counterfoil.app.web.settings_pages import settings_pages
 from counterfoil.app.web.today import strips
@@ -83,20 +80,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def api_docs(request: Request) -> HttpResponse:
-    """Swagger UI from the files of the ninja package; it asks for the document where the session counts."""
-    settings = {"url": reverse("api_docs_openapi"), "layout": "BaseLayout", "deepLinking": True, "validatorUrl": None}
-    return render(request, "app/api_docs.html", {"swagger_settings": settings})
+    """The API's document as a page, and the operations that one looks for."""
+    text = request.GET.get("q", "")[:TEXT_MAX].strip()
+    return page(request, "app/api_docs.html", {"reference": reference().narrowed(text), "text": text})
 
 
 def openapi(request: HttpRequest) -> HttpResponse:
     """The OpenAPI document, for keys and for the page above."""
     return HttpResponse(openapi_document(), content_type="application/json")
-
-
-@cache
-def openapi_document() -> str:
-    """The same text as ``docs/openapi.json``."""
-    from counterfoil.app.api import api
-
-    document: dict[str, Any] = api.get_openapi_schema(path_prefix="/api/v1/")
-    return json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from counterfoil.app.web.views import openapi_document
+from counterfoil.app.api_document import openapi_document
 
 
 class Command(BaseCommand):

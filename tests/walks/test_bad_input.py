@@ -12,7 +12,7 @@ import pytest
 from django.http import HttpResponse
 from doors import API, Endpoint, World, declared
 
-from counterfoil.app.web.views import openapi_document
+from counterfoil.app.api_document import openapi_document
 from counterfoil.plumbing.record_types import record_types
 
 pytestmark = pytest.mark.django_db

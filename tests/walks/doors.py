@@ -22,7 +22,6 @@ from counterfoil.app import demo, endpoints
 from counterfoil.app.api import api
 from counterfoil.deals import commands as deals
 from counterfoil.plumbing.apps import rooms
-from counterfoil.plumbing.record_types import record_types
 from staff import SYSTEM, Program, Staff
 
 API = "api/v1/"
@@ -229,8 +228,3 @@ def checksum() -> str:
             cursor.execute(f'SELECT md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM "{table}" t')
             digest.update(f"{table} {cursor.fetchone()[0]}\n".encode())
     return digest.hexdigest()
-
-
-def links() -> set[str]:
-    """Every kind of record to which a field of another kind links."""
-    return {item.to for kind in record_types() for item in kind.fields if item.to}
