@@ -19,15 +19,19 @@ from typing import Any
 COUNTERFOIL = Path(sys.executable).with_name("counterfoil")
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Installation:
     """A data folder, an address, and ``counterfoil up`` on them. Knows an API key after ``prepare``."""
 
     def __init__(self, folder: Path, email_url: str = "") -> None:
         self.folder = folder
         self.email_url = email_url
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.key = ""
 

@@ -111,7 +111,6 @@ def _at_risk(actor: Actor, on: date) -> Strip:
             href=address("invoicing:invoice", row.id),
             note=row.invoiced_account_title,
             amount=_amount(row.open),
-            state="overdue",
             day=row.due_on,
         )
         for row in late.rows
