@@ -154,6 +154,7 @@ def test_page_is_served_and_ctrl_c_leaves_nothing(running: Installation) -> None
 
 def test_second_start_keeps_the_data(installation: Installation) -> None:
     """What was there before a stop is there after the next start, and commands find it both times."""
+    assert installation.run("migrate").returncode == 0
     email = "first@example.com"
     added = installation.run("user", "add", email, "--name", "First", "--role", "admin", text="a long password 1\n")
     assert added.returncode == 0, added.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +94,17 @@ class Installation:
                     **({"Idempotency-Key": once} if once else {}),
                 },
             )
-            try:
-                with urllib.request.urlopen(request, timeout=15) as answer:
-                    content = answer.read()
-                    return json.loads(content) if content else None
-            except urllib.error.HTTPError as error:
-                text = error.read().decode()
-                in_flight = error.code == 409 and "in_flight" in text
-                if error.code < 500 and not in_flight:
-                    raise AssertionError(f"{method} {path}: {error.code} {text[:1000]}") from None
-            except (OSError, TimeoutError):
-                pass
+            # Whoever answers may be killed in the middle of it, an error's body included.
+            with suppress(OSError, http.client.HTTPException):
+                try:
+                    with urllib.request.urlopen(request, timeout=15) as answer:
+                        content = answer.read()
+                        return json.loads(content) if content else None
+                except urllib.error.HTTPError as error:
+                    text = error.read().decode()
+                    in_flight = error.code == 409 and "in_flight" in text
+                    if error.code < 500 and not in_flight:
+                        raise AssertionError(f"{method} {path}: {error.code} {text[:1000]}") from None
             if time.monotonic() > deadline:
                 raise AssertionError(f"{method} {path} was not answered within {until} s")
             time.sleep(0.1)

@@ -63,7 +63,7 @@ def command(
                 raise TypeError(f"{name} needs an actor")
             if outbox.frame.get() is not None:
                 _clean(described, kwargs, None)
-                with transaction.atomic(savepoint=False):  # a part of one wish: it fails as a whole
+                with transaction.atomic(savepoint=False):  # a part of a wish; who goes on without it opens a savepoint
                     return function(*args, **kwargs)
             if not actor.may(needs):
                 raise NotAllowed("not_allowed", f"You may not do this: {PERMISSIONS[needs].lower()}.")

@@ -20,6 +20,7 @@ from counterfoil.ledger import events
 from counterfoil.ledger.models import JournalEntry, LedgerAccount, LegalEntity, Posting
 from counterfoil.ledger.rules.entries import EntryOrder, imbalance
 from counterfoil.plumbing import clock
+from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.outbox import emit, frame
 
 CHART = (
@@ -63,8 +64,8 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
         )
         for entry in entries
     ]
-    JournalEntry.objects.bulk_create(rows, batch_size=1000)
-    Posting.objects.bulk_create(
+    insert_rows(rows)
+    insert_rows(
         (
             Posting(
                 entry_id=row.pk,
@@ -76,8 +77,7 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
             for row, entry in zip(rows, entries, strict=True)
             for posting in entry.postings
             if posting.amount
-        ),
-        batch_size=2000,
+        )
     )
     return [row.pk for row in rows]
 

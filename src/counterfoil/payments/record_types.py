@@ -54,7 +54,7 @@ register(
             Field("allocated", "Allocated", Kind.AMOUNT, computed=True),
             Field(
                 "unallocated",
-                "Not allocated",
+                "Unallocated",
                 Kind.AMOUNT,
                 computed=True,
                 read=lambda one: one.amount - one.allocated if one.status == PaymentStatus.RECEIVED else Decimal(0),

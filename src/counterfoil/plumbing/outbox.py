@@ -18,6 +18,7 @@ from django.db import transaction
 
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import clock
+from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.events import Event, event_class, payload_of, subjects_of
 from counterfoil.plumbing.jobs import enqueue, job, sweep
 from counterfoil.plumbing.models import OutboxEvent, Receipt
@@ -92,26 +93,23 @@ def write(current: Frame) -> None:
     because = cause.get()
     depth = because.depth + 1 if because else 0
     at = clock.now()
-    OutboxEvent.objects.bulk_create(
-        [
-            OutboxEvent(
-                id=new_id(),
-                batch=current.run,
-                name=happened.event_name,
-                payload=payload_of(happened),
-                about=subjects_of(happened),
-                actor_kind=current.actor_kind,
-                actor_id=current.actor_id,
-                actor_name=current.actor_name,
-                command=current.command,
-                cause=because.event if because else None,
-                origin=because.origin if because else current.origin,
-                depth=depth,
-                happened_at=at,
-            )
-            for happened in current.events
-        ],
-        batch_size=1000,
+    insert_rows(
+        OutboxEvent(
+            id=new_id(),
+            batch=current.run,
+            name=happened.event_name,
+            payload=payload_of(happened),
+            about=subjects_of(happened),
+            actor_kind=current.actor_kind,
+            actor_id=current.actor_id,
+            actor_name=current.actor_name,
+            command=current.command,
+            cause=because.event if because else None,
+            origin=because.origin if because else current.origin,
+            depth=depth,
+            happened_at=at,
+        )
+        for happened in current.events
     )
     names = {happened.event_name for happened in current.events}
     for listener in subscribers():

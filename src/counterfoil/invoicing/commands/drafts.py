@@ -19,7 +19,7 @@ from counterfoil.invoicing.computing import Draft, Surroundings, compute, surrou
 from counterfoil.invoicing.drafting import apply_values, follow_account, new_draft, order_of
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin
 from counterfoil.invoicing.rules.orders import DraftOrder
-from counterfoil.plumbing.bulk import update_rows
+from counterfoil.plumbing.bulk import insert_rows, update_rows
 from counterfoil.plumbing.outbox import emit
 
 REASON_MAX = 500
@@ -92,9 +92,9 @@ def _make(
             apply_values(draft, rest, around, actor.name)
         compute(draft, around)
         drafts.append(draft)
-    Invoice.objects.bulk_create([draft.invoice for draft in drafts], batch_size=500)
-    InvoiceLine.objects.bulk_create([line for draft in drafts for line in draft.lines], batch_size=1000)
-    InvoiceTax.objects.bulk_create([tax for draft in drafts for tax in draft.taxes], batch_size=1000)
+    insert_rows(draft.invoice for draft in drafts)
+    insert_rows(line for draft in drafts for line in draft.lines)
+    insert_rows(tax for draft in drafts for tax in draft.taxes)
     for draft in drafts:
         invoice = draft.invoice
         emit(
@@ -146,7 +146,7 @@ def _save(draft: Draft) -> None:
 def replace_taxes(drafts: Sequence[Draft]) -> None:
     """Write the tax rows of drafts anew."""
     InvoiceTax.objects.filter(invoice__in=[draft.invoice.pk for draft in drafts]).delete()
-    InvoiceTax.objects.bulk_create([tax for draft in drafts for tax in draft.taxes], batch_size=1000)
+    insert_rows(tax for draft in drafts for tax in draft.taxes)
 
 
 @command("invoicing.recheck_drafts", needs="invoicing.draft")

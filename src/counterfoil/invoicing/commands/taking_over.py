@@ -27,7 +27,7 @@ from counterfoil.ledger.commands import post
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import entities
 from counterfoil.ledger.rules.entries import EntryOrder, PostingOrder
-from counterfoil.plumbing.bulk import update_rows
+from counterfoil.plumbing.bulk import insert_rows, update_rows
 from counterfoil.plumbing.outbox import emit, frame
 
 AS_TAKEN_OVER = "As taken over"
@@ -150,8 +150,8 @@ def _invoice(
 
 def _insert(invoices: Sequence[Invoice], orders: Sequence[TakeOver]) -> None:
     """Lines and taxes go first: those of a document that is there and issued could not be added any more."""
-    InvoiceLine.objects.bulk_create(
-        [
+    insert_rows(
+        (
             InvoiceLine(
                 created_at=invoice.created_at,
                 invoice=invoice,
@@ -165,28 +165,24 @@ def _insert(invoices: Sequence[Invoice], orders: Sequence[TakeOver]) -> None:
                 net=invoice.net,
             )
             for invoice, order in zip(invoices, orders, strict=True)
-        ],
-        batch_size=1000,
+        )
     )
-    InvoiceTax.objects.bulk_create(
-        [
-            InvoiceTax(
-                created_at=invoice.created_at,
-                invoice=invoice,
-                category=_category(invoice),
-                percent=_percent(invoice),
-                label=AS_TAKEN_OVER,
-                base=invoice.net,
-                amount=invoice.tax,
-                reason="" if invoice.tax else "Tax as stated by the system that issued it",
-            )
-            for invoice in invoices
-        ],
-        batch_size=1000,
+    insert_rows(
+        InvoiceTax(
+            created_at=invoice.created_at,
+            invoice=invoice,
+            category=_category(invoice),
+            percent=_percent(invoice),
+            label=AS_TAKEN_OVER,
+            base=invoice.net,
+            amount=invoice.tax,
+            reason="" if invoice.tax else "Tax as stated by the system that issued it",
+        )
+        for invoice in invoices
     )
     try:
         with transaction.atomic():
-            Invoice.objects.bulk_create(invoices, batch_size=500)
+            insert_rows(invoices)
     except IntegrityError as error:
         if "number_once" in str(error):
             raise Conflict("number_taken", "Somebody took over one of these numbers just now.", "number") from None

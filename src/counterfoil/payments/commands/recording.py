@@ -26,6 +26,7 @@ from counterfoil.payments.open_invoices import locked_invoices
 from counterfoil.payments.rules import booking
 from counterfoil.payments.rules.allocating import OpenInvoice, entity_of, oldest_first, problems_of_shares
 from counterfoil.payments.rules.orders import OLDEST, PaymentOrder, Share
+from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.outbox import emit
 
 ORDERS_MAX = 10_000
@@ -219,7 +220,7 @@ def _payment(order: PaymentOrder, entity_id: UUID, shares: Sequence[Share], at: 
 def _write(actor: Actor, received: Sequence[_Received], at: datetime) -> None:
     ids = {share.invoice_id for one in received for share in one.shares}
     invoices = locked_invoices(ids) if ids else {}
-    Payment.objects.bulk_create([one.payment for one in received])
+    insert_rows(one.payment for one in received)
     allocations: list[Allocation] = []
     entries: list[EntryOrder] = []
     settled: dict[UUID, Decimal] = {}
@@ -244,7 +245,7 @@ def _write(actor: Actor, received: Sequence[_Received], at: datetime) -> None:
             )
         )
     # In one statement: the database compares a payment with all of its allocations.
-    Allocation.objects.bulk_create(allocations)
+    insert_rows(allocations)
     if settled:
         settle(actor=actor, amounts=settled, on=at.date())
     post(actor=actor, entries=entries, at=at)

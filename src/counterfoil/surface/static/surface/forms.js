@@ -88,7 +88,7 @@ document.addEventListener("input", (event) => {
   }
 });
 const drawPreviews = () => {
-  const isOff = memory.get(PREVIEW) === "off";
+  const isOff = memory.get(PREVIEW) === "off" && document.querySelector("[data-preview-toggle]") !== null;
   document.querySelectorAll("[data-preview-of]").forEach((preview) => { preview.hidden = isOff; });
   document.querySelectorAll("[data-preview-toggle]").forEach((button) => button.setAttribute("aria-pressed", String(!isOff)));
 };

@@ -15,7 +15,7 @@ function lines() {
     label: element.dataset.keysLabel || element.getAttribute("aria-label") || element.textContent.trim(),
     group: element.closest(".sidebar") ? "Go to" : "On this page",
     run: () => press(element),
-    isFor: () => element.closest(".sidebar") || (isSeen(element) && isOfCurrentRow(element)),
+    isFor: () => element.closest(".sidebar, [data-menu]") || (isSeen(element) && isOfCurrentRow(element)),
   }));
   return [...table, ...marked].filter((entry) => !entry.isFor || entry.isFor());
 }
