@@ -141,7 +141,7 @@ def two_page_invoice() -> PrintedInvoice:
 
 
 def page_files() -> tuple[set[str], set[str]]:
-    """The static files of the frame of every page, and those that the heaviest room adds to them."""
+    """The static files of the frame of every page, and those that the heaviest page adds to them."""
     import counterfoil
 
     package = Path(counterfoil.__file__).parent
@@ -158,10 +158,18 @@ def page_files() -> tuple[set[str], set[str]]:
             if found not in frame:
                 frame.add(found)
                 waiting.append(found)
-    rooms: dict[str, set[str]] = {}
-    for path in package.glob("*/static/*/*.*"):
-        if path.parent.name != "surface" and path.suffix in (".js", ".css"):
-            rooms.setdefault(path.parent.name, set()).add(f"{path.parent.name}/{path.name}")
-    heaviest = max(rooms.values(), key=lambda names: sum((package / n.split("/")[0] / "static" / n).stat().st_size
-                                                         for n in names), default=set())  # fmt: skip
+    added = [_linked(path, package) for path in package.glob("*/web/templates/*/*.html")]
+    heaviest = max(added, key=lambda names: sum((package / n.split("/")[0] / "static" / n).stat().st_size
+                                                for n in names), default=set())  # fmt: skip
     return frame, heaviest
+
+
+def _linked(template: Path, package: Path) -> set[str]:
+    """What a page's template and the parts that it includes link."""
+    text = template.read_text()
+    found = set(re.findall(r"{% static '([^']+\.(?:js|css))' %}", text))
+    for name in re.findall(r'{% include "([^"]+head\.html)" %}', text):
+        for part in package.glob(f"*/web/templates/{name}"), package.glob(f"*/templates/{name}"):
+            for path in part:
+                found |= _linked(path, package)
+    return found

@@ -9,4 +9,3 @@ import "./rows.js";
 import "./forms.js";
 import "./combobox.js";
 import "./grid.js";
-import "./board.js";
