@@ -20,6 +20,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 COUNTERFOIL = Path(sys.executable).with_name("counterfoil")
+SECONDS = 120  # no command here takes nearly as long; one that goes on serving fails instead of waiting for ever
 
 
 def free_port() -> int:
@@ -50,7 +51,13 @@ class Installation:
 
     def run(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [COUNTERFOIL, *arguments], input=text, capture_output=True, text=True, check=False, env=self.environment
+            [COUNTERFOIL, *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environment,
+            timeout=SECONDS,
         )
 
     def up(self) -> None:
@@ -217,12 +224,14 @@ def test_two_on_one_folder(running: Installation) -> None:
 
 def test_demo_and_production_do_not_mix(installation: Installation) -> None:
     """A production database is refused as a demo, and its clock cannot be moved."""
+    assert installation.run("migrate").returncode == 0
     done = subprocess.run(
         [COUNTERFOIL, "up"],
         capture_output=True,
         text=True,
         check=False,
         env=installation.environment | {"COUNTERFOIL_DEMO": "1"},
+        timeout=SECONDS,
     )
     assert done.returncode == 1
     assert "belongs to a production installation" in done.stderr

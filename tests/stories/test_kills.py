@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from tests.stories.installation import Installation, Killer
 
-pytestmark = pytest.mark.slow
 HANDOFFS = int(os.environ.get("COUNTERFOIL_KILL_HANDOFFS", "40"))
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 5 * HANDOFFS)]
 
 PREPARE = """
 import json
