@@ -1,0 +1,1 @@
+"""Agreements that are billed again and again."""

@@ -1,0 +1,361 @@
+"""Agreements that are billed again and again, and the ledger of what was billed for which period.
+
+Moments are kept as instants. Where days are counted, a local day is kept as the midnight UTC that names it; on the basis
+of seconds they are real instants. ``rules/grid.py`` turns one into the other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.db import models
+from django.db.models import F, Q
+
+from counterfoil.catalog.models import TaxClass
+from counterfoil.plumbing.audit import append_only, audit_all, audit_changes
+from counterfoil.plumbing.fields import AmountField, CurrencyField, QuantityField, UnitPriceField
+from counterfoil.plumbing.models import Record
+
+
+class InstantRange(models.Func):
+    """The half-open range of two instants; an empty end never comes."""
+
+    function = "TSTZRANGE"
+    output_field = DateTimeRangeField()
+
+
+class Basis(models.TextChoices):
+    ACTUAL_DAYS = "actual_days", "Days of the period"
+    FIXED_30 = "fixed_30", "Months of 30 days (30/360)"
+    SECONDS = "seconds", "Seconds of the period"
+    NONE = "none", "No parts of periods"
+
+
+class Timing(models.TextChoices):
+    NOW = "now", "At once, on a document of its own"
+    NEXT_INVOICE = "next_invoice", "On the next invoice"
+    AT_RENEWAL = "at_renewal", "From the next period on"
+
+
+class FirstPeriod(models.TextChoices):
+    PRORATE = "prorate", "Its share"
+    FULL = "full", "In full"
+    FREE = "free", "Free"
+
+
+class EndDay(models.TextChoices):
+    FREE = "free", "Is not billed"
+    BILLED = "billed", "Is billed"
+
+
+class IntervalChange(models.TextChoices):
+    KEEP_ANCHOR = "keep_anchor", "Keeps the anchor"
+    RESTART = "restart", "Restarts on the day of the change"
+
+
+class RoundingMode(models.TextChoices):
+    HALF_UP = "half_up", "Half up"
+    HALF_EVEN = "half_even", "Half to even"
+    DOWN = "down", "Down, towards zero"
+
+
+class PolicyFields(models.Model):
+    """How parts of periods are billed. A subscription keeps the policy under which it was made."""
+
+    basis = models.CharField(max_length=20, choices=Basis.choices, default=Basis.ACTUAL_DAYS)
+    increase = models.CharField(max_length=20, choices=Timing.choices, default=Timing.NOW)
+    decrease = models.CharField(max_length=20, choices=Timing.choices, default=Timing.NOW)
+    first_period = models.CharField(max_length=20, choices=FirstPeriod.choices, default=FirstPeriod.PRORATE)
+    end_day = models.CharField(max_length=20, choices=EndDay.choices, default=EndDay.FREE)
+    interval_change = models.CharField(
+        max_length=20, choices=IntervalChange.choices, default=IntervalChange.KEEP_ANCHOR
+    )
+    rounding = models.CharField(max_length=20, choices=RoundingMode.choices, default=RoundingMode.HALF_UP)
+
+    class Meta:
+        abstract = True
+
+
+class BillingPolicy(Record, PolicyFields):
+    """What a company's new subscriptions get. ``is_reviewed`` sends their documents to the review queue."""
+
+    entity = models.OneToOneField("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    is_reviewed = models.BooleanField(default=False)
+    most_documents_a_day = models.PositiveIntegerField(default=50)
+    most_amount_a_day = AmountField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+
+
+class Subscription(Record, PolicyFields):
+    """An agreement with an account that is billed by periods until it ends.
+
+    ``due_at`` is when the next document is due, ``settled_to`` the moment before which nothing is to be billed or given
+    back any more. ``anchor_day`` and ``anchor_on`` are as in ``rules/grid.py``. A parked subscription is not billed until
+    a person un-parks it.
+    """
+
+    number = models.CharField(max_length=20, unique=True)
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey("access.User", null=True, on_delete=models.PROTECT, related_name="+")
+    deal_id = models.UUIDField(null=True)
+    quote_version = models.PositiveIntegerField(null=True)
+    title = models.CharField(max_length=200)
+    currency = CurrencyField()
+    zone = models.CharField(max_length=60, default="UTC")
+    terms = models.ForeignKey("accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+")
+    po_number = models.CharField(max_length=60, blank=True, default="")
+    starts_at = models.DateTimeField()
+    trial_ends_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=300, blank=True, default="")
+    is_credited_at_end = models.BooleanField(default=True)
+    anchor_day = models.PositiveSmallIntegerField(null=True)
+    anchor_on = models.DateField(null=True)
+    committed_to = models.DateField(null=True)
+    is_renewed = models.BooleanField(default=True)
+    notice_days = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(null=True)
+    settled_to = models.DateTimeField(null=True)
+    parked_at = models.DateTimeField(null=True)
+    parked_reason = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta(Record.Meta):
+        triggers = audit_all(without=("due_at", "settled_to"))
+        constraints = [
+            models.UniqueConstraint(
+                fields=["deal_id", "quote_version"],
+                condition=Q(deal_id__isnull=False),
+                name="subscriptions_subscription_one_per_deal_and_quote",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")), name="subscriptions_subscription_runs_forward"
+            ),
+            models.CheckConstraint(
+                condition=Q(anchor_day=None) | Q(anchor_day__gte=1, anchor_day__lte=31, anchor_on=None),
+                name="subscriptions_subscription_one_anchor",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at", "id"],
+                condition=Q(due_at__isnull=False, parked_at=None),
+                name="subscriptions_due",
+            ),
+            models.Index(fields=["account", "starts_at"], name="subscriptions_by_account"),
+        ]
+
+
+class SubscriptionItem(Record):
+    """A price of a subscription, as it was when it was agreed. Its grid of periods is counted from ``grid_from``.
+
+    ``price_id`` names the catalog's price from which it was copied, ``price_key`` what is sold.
+    """
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="items")
+    position = models.PositiveSmallIntegerField()
+    product = models.ForeignKey("catalog.Product", null=True, on_delete=models.PROTECT, related_name="+")
+    price_id = models.UUIDField(null=True)
+    price_key = models.CharField(max_length=80)
+    description = models.CharField(max_length=300)
+    unit = models.CharField(max_length=20, blank=True, default="")
+    tax_class = models.CharField(max_length=20, choices=TaxClass.choices, default=TaxClass.STANDARD)
+    model = models.CharField(max_length=20)
+    amount = UnitPriceField(null=True)
+    per = QuantityField(null=True)
+    tiers = models.JSONField(default=list)
+    interval = models.CharField(max_length=10)
+    count = models.PositiveSmallIntegerField(default=1)
+    is_in_advance = models.BooleanField(default=True)
+    is_metered = models.BooleanField(default=False)
+    grid_from = models.DateTimeField()
+    grid_day = models.PositiveSmallIntegerField(null=True)
+    cut_at = models.DateTimeField(null=True)
+    billed_to = models.DateTimeField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_all(without=("billed_to",))
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription", "position"], name="subscriptions_subscriptionitem_position_once"
+            ),
+            models.CheckConstraint(condition=Q(count__gte=1), name="subscriptions_subscriptionitem_count_positive"),
+            models.CheckConstraint(
+                condition=Q(amount=None) | Q(amount__gte=0), name="subscriptions_subscriptionitem_amount_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_metered=False) | Q(is_in_advance=False),
+                name="subscriptions_subscriptionitem_usage_in_arrears",
+            ),
+        ]
+
+
+class ItemVersion(Record):
+    """How much of an item was agreed from one moment until before another."""
+
+    item = models.ForeignKey(SubscriptionItem, on_delete=models.PROTECT, related_name="versions")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+    quantity = QuantityField()
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gte=0), name="subscriptions_itemversion_quantity_not_negative"),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")), name="subscriptions_itemversion_runs_forward"
+            ),
+            ExclusionConstraint(
+                name="subscriptions_itemversion_one_at_a_time",
+                expressions=[
+                    (InstantRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
+                    ("item", RangeOperators.EQUAL),
+                ],
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+        ]
+
+
+class Pause(Record):
+    """A subscription rests from one moment until before another."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="pauses")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=300, blank=True, default="")
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")), name="subscriptions_pause_runs_forward"
+            ),
+            ExclusionConstraint(
+                name="subscriptions_pause_one_at_a_time",
+                expressions=[
+                    (InstantRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
+                    ("subscription", RangeOperators.EQUAL),
+                ],
+            ),
+        ]
+
+
+class SubscriptionDiscount(Record):
+    """A percentage or an amount off the first ``periods`` periods of a subscription, or off all of them."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="discounts")
+    position = models.PositiveSmallIntegerField()
+    percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+    amount = AmountField(null=True)
+    periods = models.PositiveSmallIntegerField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription", "position"], name="subscriptions_subscriptiondiscount_position_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(percent__gt=0, percent__lte=100, amount=None) | Q(percent=None, amount__gt=0),
+                name="subscriptions_subscriptiondiscount_one_of_both",
+            ),
+            models.CheckConstraint(
+                condition=Q(periods=None) | Q(periods__gte=1), name="subscriptions_subscriptiondiscount_periods_positive"
+            ),
+        ]
+
+
+class UsageRecord(models.Model):
+    """So much of a metered item was used. ``external_id`` is the meter's own name of the event: it counts once."""
+
+    id = models.UUIDField(primary_key=True)
+    item = models.ForeignKey(SubscriptionItem, on_delete=models.PROTECT, related_name="usage")
+    used_at = models.DateTimeField()
+    quantity = QuantityField()
+    external_id = models.CharField(max_length=200, blank=True, default="")
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [append_only()]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["item", "external_id"], condition=~Q(external_id=""), name="subscriptions_usagerecord_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["item", "used_at"], name="subscriptions_usage_by_item")]
+
+
+class BilledPeriod(models.Model):
+    """A row of the ledger of billed periods: so much of an item was charged, or given back, for part of a period.
+
+    ``quantity``, ``gross`` (the price of the whole period after percentages) and ``net`` are signed. ``line_id`` is the
+    invoice line; a row that came to nothing has none. ``credits`` are the lines that a credit takes back, with their
+    parts. Never changed: what is wrong is repaired by another row. No stretch of an item is charged twice.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
+    item = models.ForeignKey(SubscriptionItem, on_delete=models.PROTECT, related_name="billed")
+    kind = models.CharField(max_length=20)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    cell_starts_at = models.DateTimeField()
+    cell_ends_at = models.DateTimeField()
+    quantity = QuantityField()
+    gross = models.DecimalField(max_digits=40, decimal_places=16)
+    net = AmountField()
+    share_part = models.BigIntegerField()
+    share_whole = models.BigIntegerField()
+    invoice_id = models.UUIDField(null=True)
+    line_id = models.UUIDField(null=True)
+    credits: Any = models.JSONField(default=list)
+    run_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [append_only()]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="subscriptions_billedperiod_runs_forward"),
+            models.CheckConstraint(
+                condition=Q(share_whole__gt=0) & Q(share_part__gte=0) & Q(share_part__lte=F("share_whole")),
+                name="subscriptions_billedperiod_share_in_range",
+            ),
+            ExclusionConstraint(
+                name="subscriptions_billedperiod_recurring_once",
+                expressions=[
+                    (InstantRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
+                    ("item", RangeOperators.EQUAL),
+                ],
+                condition=Q(kind="recurring"),
+            ),
+        ]
+        indexes = [models.Index(fields=["item", "ends_at"], name="subscriptions_billed_by_item")]
+
+
+class RunState(models.TextChoices):
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+
+
+class BillingRun(Record):
+    """One pass over what is due as of a day, with what it made. Chunks of it may run on several workers at once."""
+
+    on = models.DateField()
+    state = models.CharField(max_length=20, choices=RunState.choices, default=RunState.RUNNING)
+    subscriptions = models.PositiveIntegerField(default=0)
+    documents = models.PositiveIntegerField(default=0)
+    parked = models.PositiveIntegerField(default=0)
+    totals: Any = models.JSONField(default=dict)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_changes()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["on"], condition=Q(state="running"), name="subscriptions_billingrun_one_running_a_day"
+            )
+        ]

@@ -1,0 +1,196 @@
+"""What was agreed, as plain values: items with their quantities over time, pauses, the end, and the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from counterfoil.catalog.rules.pricing import Pricing
+from counterfoil.core.money import Rounding
+from counterfoil.subscriptions.rules.grid import ACTUAL_DAYS, Cell, Grid, Interval, Moment, Share
+
+NOW, NEXT_INVOICE, AT_RENEWAL = "now", "next_invoice", "at_renewal"
+TIMINGS = (NOW, NEXT_INVOICE, AT_RENEWAL)
+PRORATE, FULL, FREE = "prorate", "full", "free"
+FIRST_PERIODS = (PRORATE, FULL, FREE)
+KEEP_ANCHOR, RESTART = "keep_anchor", "restart"
+INTERVAL_CHANGES = (KEEP_ANCHOR, RESTART)
+END_FREE, END_BILLED = "free", "billed"
+END_DAYS = (END_FREE, END_BILLED)
+
+RECURRING, PRORATION_CHARGE, PRORATION_CREDIT, USAGE = "recurring", "proration_charge", "proration_credit", "usage"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How parts of periods are counted and when changes are billed; see ``docs/concepts/proration.md``."""
+
+    basis: str = ACTUAL_DAYS
+    increase: str = NOW
+    decrease: str = NOW
+    first_period: str = PRORATE
+    end_day: str = END_FREE
+    interval_change: str = KEEP_ANCHOR
+    rounding: Rounding = "half_up"
+
+
+class Span(NamedTuple):
+    """From ``start`` until before ``end``; without an end it goes on."""
+
+    start: Moment
+    end: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The quantity of an item from one moment until before another."""
+
+    start: Moment
+    end: Moment | None
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """So much was used at a moment."""
+
+    at: Moment
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One price of a subscription and how much of it was agreed over time.
+
+    ``price`` names what is sold: two items of one price never run at once. ``cut_at`` ends the present period early:
+    another interval took over. An item that is metered is billed by its usage after each period.
+    """
+
+    id: UUID
+    price: str
+    pricing: Pricing
+    grid: Grid
+    is_in_advance: bool
+    versions: tuple[Version, ...]
+    is_metered: bool = False
+    cut_at: Moment | None = None
+    usage: tuple[Usage, ...] = ()
+
+    @property
+    def start(self) -> Moment:
+        return self.versions[0].start
+
+    @property
+    def interval(self) -> Interval:
+        return self.grid.interval
+
+    def version_at(self, moment: Moment) -> Version | None:
+        """What is agreed at the moment, if anything."""
+        return next(
+            (one for one in self.versions if one.start <= moment and (one.end is None or moment < one.end)), None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """A percentage or an amount off the first ``periods`` periods, or off all of them."""
+
+    percent: Decimal | None = None
+    amount: Decimal | None = None
+    periods: int | None = None
+
+    def covers(self, ordinal: int) -> bool:
+        return self.periods is None or ordinal < self.periods
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A subscription as billing sees it. ``start`` is the first moment that is billed; ``end`` the first that is not.
+
+    With ``is_credited_at_end`` false, what is billed beyond the end is not given back.
+    """
+
+    id: UUID
+    currency: str
+    start: Moment
+    items: tuple[Item, ...]
+    policy: Policy = field(default_factory=Policy)
+    end: Moment | None = None
+    is_credited_at_end: bool = True
+    pauses: tuple[Span, ...] = ()
+    discounts: tuple[Discount, ...] = ()
+    zone: str = "UTC"
+
+    def agreed(self, item: Item) -> Iterator[Version]:
+        """The item's quantities as they are to be billed: until the end, and not while it rests."""
+        for version in item.versions:
+            spans = [Span(version.start, _earlier(version.end, self.end))]
+            for pause in self.pauses:
+                spans = [part for span in spans for part in _without(span, pause)]
+            for span in spans:
+                if span.end is None or span.start < span.end:
+                    yield Version(span.start, span.end, version.quantity)
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """A row of the ledger of billed periods: so much of an item was charged, or given back, for part of a period.
+
+    ``quantity`` and ``gross`` (the price of the whole period after percentages) are signed like ``net``. ``credits``
+    are the lines that a negative row takes back, each with its part.
+    """
+
+    item_id: UUID
+    start: Moment
+    end: Moment
+    cell: Cell
+    quantity: Decimal
+    gross: Decimal
+    share: Share
+    net: Decimal
+    line_id: UUID | None = None
+    credits: tuple[tuple[UUID, Decimal], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What should be billed and is not yet, for part of a period of one item: a line of a document to be.
+
+    ``quantity``, ``gross`` and ``net`` are signed; ``before_discount`` is the amount before the discounts. ``credits``
+    are the lines that a negative one takes back, each with its part.
+    """
+
+    item_id: UUID
+    kind: str
+    start: Moment
+    end: Moment
+    cell: Cell
+    quantity: Decimal
+    gross: Decimal
+    share: Share
+    net: Decimal
+    before_discount: Decimal
+    ordinal: int
+    credits: tuple[tuple[UUID, Decimal], ...] = ()
+
+    @property
+    def is_credit(self) -> bool:
+        return self.net < 0
+
+
+def _earlier(one: Moment | None, other: Moment | None) -> Moment | None:
+    return other if one is None else one if other is None else min(one, other)
+
+
+def _without(span: Span, pause: Span) -> Iterator[Span]:
+    """What is left of a span when it rests during the pause."""
+    if (span.end is not None and pause.start >= span.end) or (pause.end is not None and pause.end <= span.start):
+        yield span
+        return
+    if span.start < pause.start:
+        yield Span(span.start, pause.start)
+    if pause.end is not None and (span.end is None or pause.end < span.end):
+        yield Span(pause.end, span.end)

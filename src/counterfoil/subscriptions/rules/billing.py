@@ -1,0 +1,370 @@
+"""The billing engine: what should be billed, compared with what is billed, gives what is still to be billed.
+
+``differences`` is a pure function of the agreement, the ledger of billed periods and the day. Billing its answer and
+asking again gives nothing: a run may be repeated, late, or interrupted, and no change is billed twice or forgotten. The
+worked tables stand in ``docs/concepts/periods.md`` and ``docs/concepts/proration.md``; the tests read them there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+from uuid import UUID
+
+from counterfoil.catalog.rules.pricing import price_of
+from counterfoil.core.money import rounded
+from counterfoil.subscriptions.rules.agreement import (
+    FREE,
+    FULL,
+    PRORATION_CHARGE,
+    PRORATION_CREDIT,
+    RECURRING,
+    USAGE,
+    Agreement,
+    Billed,
+    Difference,
+    Item,
+    Version,
+)
+from counterfoil.subscriptions.rules.discounting import discounted, factor
+from counterfoil.subscriptions.rules.grid import NONE, Cell, Moment, Share, share_of
+
+_EXACT = Context(prec=120)
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Up to when a document is written.
+
+    A period in advance is due when it starts before ``before``, one in arrears when it ends before it. On an entry (a
+    change, not the day's run) what was cut short is due when it ends there, and ``fresh`` items are due when they start
+    before ``fresh_before``, since they begin as if subscribed then.
+    """
+
+    before: Moment
+    is_entry: bool = False
+    fresh: Collection[UUID] = ()
+    fresh_before: Moment | None = None
+
+    def reaches(self, agreement: Agreement, item: Item, cell: Cell) -> bool:
+        if item.is_in_advance:
+            before = self.fresh_before if item.id in self.fresh and self.fresh_before is not None else self.before
+            return max(cell.start, item.start) < before if item.id in self.fresh else cell.start < before
+        cut = _cut_of(agreement, item)
+        if cut is not None and cut <= cell.end:
+            return cut < self.before or (self.is_entry and cut <= self.before)
+        return cell.end < self.before
+
+
+class _Left:
+    """What may still be given back of a period: in all, and of each line that billed it."""
+
+    def __init__(self, rows: Sequence[Billed]) -> None:
+        self.total = sum((row.net for row in rows), ZERO)
+        self.span = (min((row.start for row in rows), default=None), max((row.end for row in rows), default=None))
+        self._lines: dict[UUID, Decimal] = {}
+        for row in rows:
+            if row.line_id is not None and row.net > 0:
+                self._lines[row.line_id] = self._lines.get(row.line_id, ZERO) + row.net
+        for row in rows:
+            for line_id, part in row.credits:
+                self._lines[line_id] -= part
+
+    def take(self, amount: Decimal, wanted: Iterable[tuple[UUID, Decimal]]) -> tuple[tuple[UUID, Decimal], ...]:
+        """Give back an amount: of each wanted line its part, then the rest of whatever line has some left."""
+        self.total -= amount
+        parts: dict[UUID, Decimal] = {}
+        for line_id, most in (*wanted, *self._lines.items()):
+            part = min(most, self._lines[line_id], amount)
+            if part > 0:
+                parts[line_id] = parts.get(line_id, ZERO) + part
+                self._lines[line_id] -= part
+                amount -= part
+        return tuple(parts.items())
+
+
+class _Piece(NamedTuple):
+    """A stretch of a period in which the agreed quantity and the billed rows stay the same."""
+
+    start: Moment
+    end: Moment
+    quantity: Decimal
+    rows: tuple[Billed, ...]
+
+
+def differences(
+    agreement: Agreement,
+    billed: Iterable[Billed],
+    due: Due,
+    *,
+    since: Moment | None = None,
+    items: Collection[UUID] | None = None,
+) -> list[Difference]:
+    """What is to be billed of the items (all of them unless named), in the order of items and periods.
+
+    Periods that end before ``since`` are taken as settled. Amounts are after the subscription's discounts. Credits
+    never exceed what was billed for their period.
+    """
+    by_item: dict[UUID, list[Billed]] = {}
+    for row in billed:
+        by_item.setdefault(row.item_id, []).append(row)
+    found: list[Difference] = []
+    for item in agreement.items:
+        if items is None or item.id in items:
+            rows = by_item.get(item.id, [])
+            for cell in _cells(agreement, item, due, since, max((row.end for row in rows), default=None)):
+                found.extend(_of_cell(agreement, item, cell, [row for row in rows if _within(row, cell)]))
+    return discounted(agreement, found)
+
+
+def written_to(agreement: Agreement, item: Item, due: Due) -> Moment | None:
+    """Up to where the item's periods are written when everything due is; none when nothing of it is due yet."""
+    end = None
+    for cell in _cells(agreement, item, due, None, None):
+        end = cell.end
+    return end
+
+
+def next_due(agreement: Agreement, billed_to: Mapping[UUID, Moment]) -> Moment | None:
+    """The start of the moment at which the next document is due; none when nothing is to come.
+
+    ``billed_to`` says up to where each item's periods are written. For a period in advance it is its first moment, for
+    one in arrears the first moment after it.
+    """
+    return min(
+        (moment for item in agreement.items if (moment := _next_of(agreement, item, billed_to.get(item.id)))),
+        default=None,
+    )
+
+
+# Periods --------------------------------------------------------------------------------------------------------------
+
+
+def _cells(
+    agreement: Agreement, item: Item, due: Due, since: Moment | None, billed_to: Moment | None
+) -> Iterator[Cell]:
+    """The whole periods of an item that are due or billed, from the one that contains ``since``."""
+    first = max(item.start, agreement.start)
+    last = _last_moment(agreement, item)
+    if last is not None and billed_to is not None:
+        last = max(last, billed_to)
+    number = item.grid.number_at(max(first, since) if since is not None else first)
+    while True:
+        cell = item.grid.cell(number)
+        if (last is not None and cell.start >= last) or not due.reaches(agreement, item, cell):
+            return
+        yield cell
+        number += 1
+
+
+def _last_moment(agreement: Agreement, item: Item) -> Moment | None:
+    """The end of everything that was ever agreed of the item; none while it goes on."""
+    ends = [version.end for version in item.versions]
+    last = None if None in ends else max(end for end in ends if end is not None)
+    return agreement.end if last is None else last if agreement.end is None else min(last, agreement.end)
+
+
+def _cut_of(agreement: Agreement, item: Item) -> Moment | None:
+    cuts = [cut for cut in (item.cut_at, agreement.end) if cut is not None]
+    return min(cuts) if cuts else None
+
+
+def _within(row: Billed, cell: Cell) -> bool:
+    return cell.start <= row.start < cell.end
+
+
+def _next_of(agreement: Agreement, item: Item, billed_to: Moment | None) -> Moment | None:
+    """When the item is due next: the use of a period that is not written yet, looked for where something is agreed."""
+    start = max(item.start, agreement.start) if billed_to is None else billed_to
+    for version in agreement.agreed(item):
+        if version.end is not None and version.end <= start:
+            continue
+        if not version.quantity and not item.is_metered:
+            continue
+        use = max(version.start, start)
+        cell = item.grid.cell_at(use)
+        if item.is_in_advance:
+            return use
+        cut = _cut_of(agreement, item)
+        return cell.end if cut is None else min(cell.end, cut)
+    return None
+
+
+# One period -----------------------------------------------------------------------------------------------------------
+
+
+def _of_cell(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Iterator[Difference]:
+    ordinal = max(item.grid.number_at(cell.start) - item.grid.number_at(agreement.start), 0)
+    whole = _whole(agreement, item, cell, rows)
+    if whole is None:
+        return
+    if item.is_metered:
+        yield from _usage(agreement, item, whole, rows, ordinal)
+        return
+    agreed = [version for version in agreement.agreed(item) if _overlaps(version, whole)]
+    if agreement.policy.basis == NONE:
+        if agreed and not rows:
+            yield _charge(agreement, item, whole, _Piece(*whole, agreed[0].quantity, ()), ordinal)
+        return
+    left = _Left(rows)
+    for piece in _pieces(agreed, rows, whole):
+        difference = _of_piece(agreement, item, whole, piece, left, ordinal)
+        if difference is not None and (difference.net or difference.quantity):
+            yield difference
+
+
+def _whole(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Cell | None:
+    """What counts as the whole of a period: the period itself, or a first part that is billed in full; none if free.
+
+    What was billed before keeps the whole that it was billed with.
+    """
+    if rows:
+        return rows[0].cell
+    if agreement.policy.basis == NONE:
+        used = [version for version in agreement.agreed(item) if _overlaps(version, cell)]
+        return Cell(max(cell.start, used[0].start), cell.end) if used else cell
+    is_first_part = item.start <= agreement.start and cell.start < agreement.start
+    if is_first_part and agreement.policy.first_period == FREE:
+        return None
+    if is_first_part and agreement.policy.first_period == FULL:
+        return Cell(agreement.start, cell.end)
+    return cell
+
+
+def _overlaps(version: Version, cell: Cell) -> bool:
+    return version.start < cell.end and (version.end is None or version.end > cell.start)
+
+
+def _pieces(agreed: Sequence[Version], rows: Sequence[Billed], whole: Cell) -> list[_Piece]:
+    """The period cut wherever the agreed quantity or the billed rows change, and joined again where neither does."""
+    spans = [*((one.start, one.end) for one in agreed), *((row.start, row.end) for row in rows)]
+    inside = {mark for span in spans for mark in span if mark is not None and whole.start < mark < whole.end}
+    places = sorted({whole.start, whole.end, *inside})
+    pieces: list[_Piece] = []
+    for start, end in pairwise(places):
+        quantity = next((one.quantity for one in agreed if _overlaps(one, Cell(start, end))), ZERO)
+        covering = tuple(row for row in rows if row.start <= start and row.end >= end)
+        last = pieces[-1] if pieces else None
+        if last is not None and last.quantity == quantity and last.rows == covering:
+            pieces[-1] = last._replace(end=end)
+        else:
+            pieces.append(_Piece(start, end, quantity, covering))
+    return pieces
+
+
+def _of_piece(
+    agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, ordinal: int
+) -> Difference | None:
+    before = sum((row.quantity for row in piece.rows), ZERO)
+    if piece.quantity == before:
+        return None
+    if not before:
+        return _charge(agreement, item, whole, piece, ordinal)
+    if not agreement.is_credited_at_end and agreement.end is not None and piece.start >= agreement.end:
+        return None
+    return _adjustment(agreement, item, whole, piece, left, ordinal)
+
+
+def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordinal: int) -> Difference:
+    """A stretch of which nothing is billed: its share of the price."""
+    is_recurring = piece.start in (whole.start, agreement.start) or not item.is_in_advance
+    share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
+    price = price_of(item.pricing, piece.quantity)
+    gross = _times(price, factor(agreement.discounts, ordinal))
+    counted = price if is_recurring else gross  # a recurring line's discounts are spread over its document
+    amount = _amount(agreement, counted, share)
+    return Difference(
+        item.id,
+        RECURRING if is_recurring else PRORATION_CHARGE,
+        piece.start,
+        piece.end,
+        whole,
+        piece.quantity,
+        gross,
+        share,
+        amount,
+        amount if is_recurring else _amount(agreement, price, share),
+        ordinal,
+    )
+
+
+def _adjustment(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, ordinal: int) -> Difference:
+    """A stretch of which something else is billed: the difference of the full amounts times the share, rounded once."""
+    share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
+    before = sum((row.quantity for row in piece.rows), ZERO)
+    old_gross = sum((row.gross for row in piece.rows), ZERO)
+    gross = _times(price_of(item.pricing, piece.quantity), factor(agreement.discounts, ordinal)) - old_gross
+    paid = sum((_value(agreement, row) for row in piece.rows), Fraction(0))
+    change = max(Fraction(gross), -paid) if piece.quantity else -paid
+    is_all = not piece.quantity and (piece.start, piece.end) == left.span
+    net = -left.total if is_all else max(_rounded(agreement, change * share.fraction), -left.total)
+    return Difference(
+        item.id,
+        PRORATION_CREDIT if net < 0 else PRORATION_CHARGE,
+        piece.start,
+        piece.end,
+        whole,
+        piece.quantity - before,
+        gross,
+        share,
+        net,
+        net,
+        ordinal,
+        left.take(-net, _parts(agreement, piece, share)) if net < 0 else (),
+    )
+
+
+def _parts(agreement: Agreement, piece: _Piece, share: Share) -> Iterator[tuple[UUID, Decimal]]:
+    """What each line that billed the stretch has to give back of it."""
+    for row in piece.rows:
+        if row.line_id is not None and row.net > 0:
+            yield row.line_id, _rounded(agreement, _value(agreement, row) * share.fraction)
+
+
+def _usage(agreement: Agreement, item: Item, whole: Cell, rows: Sequence[Billed], ordinal: int) -> Iterator[Difference]:
+    """What was used in the period and is not billed yet, at the price of the whole quantity. It has no share."""
+    used = sum((one.quantity for one in item.usage if whole.start <= one.at < whole.end), ZERO)
+    before = sum((row.quantity for row in rows), ZERO)
+    if used == before:
+        return
+    price = price_of(item.pricing, max(used, ZERO))
+    gross = _times(price, factor(agreement.discounts, ordinal)) - sum((row.gross for row in rows), ZERO)
+    share = share_of(whole.start, whole.end, whole, item.interval, agreement.policy.basis)
+    start, end = max(whole.start, agreement.start), whole.end
+    if agreement.end is not None:
+        end = min(end, agreement.end)
+    counted = gross if rows else price
+    amount = rounded(counted, agreement.currency).amount
+    yield Difference(
+        item.id, USAGE, start, end, whole, used - before, gross, share, amount, amount, ordinal,
+        _Left(rows).take(-amount, ()) if amount < 0 else (),
+    )  # fmt: skip
+
+
+# Amounts --------------------------------------------------------------------------------------------------------------
+
+
+def _amount(agreement: Agreement, price: Decimal, share: Share) -> Decimal:
+    return _rounded(agreement, Fraction(price) * share.fraction)
+
+
+def _rounded(agreement: Agreement, exact: Fraction) -> Decimal:
+    """The one rounding of a line that has a share, as the policy says."""
+    return rounded(exact, agreement.currency, agreement.policy.rounding).amount
+
+
+def _value(agreement: Agreement, row: Billed) -> Fraction:
+    """What the whole period costs at what was really invoiced: after discounts, never from the list."""
+    gross = Fraction(row.gross)
+    if _rounded(agreement, gross * row.share.fraction) == row.net:
+        return gross
+    return Fraction(row.net) / row.share.fraction
+
+
+def _times(price: Decimal, by: Decimal) -> Decimal:
+    return _EXACT.multiply(price, by)

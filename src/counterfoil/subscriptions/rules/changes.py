@@ -1,0 +1,165 @@
+"""What a change does to an agreement: which items change, from when, and when the difference is billed.
+
+An item whose price stays and whose quantity changes is one change; a price that goes and a price that comes are
+another, paired in their order. Each is an increase or a decrease by what a whole period costs per day, and the policy
+says when it takes effect. See ``docs/concepts/proration.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from itertools import zip_longest
+
+from counterfoil.catalog.rules.pricing import Pricing, price_of
+from counterfoil.subscriptions.rules.agreement import (
+    AT_RENEWAL,
+    NOW,
+    RESTART,
+    Agreement,
+    Item,
+    Version,
+)
+from counterfoil.subscriptions.rules.grid import ACTUAL_DAYS, Grid, Interval, Moment, day_of, grid_from, units
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An item as it shall be: so much of a price."""
+
+    price: str
+    pricing: Pricing
+    interval: Interval
+    quantity: Decimal
+    is_in_advance: bool = True
+    is_metered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """To what a new grid is anchored: a day of the month, or a date from which whole intervals are counted."""
+
+    day: int | None = None
+    on: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change: ``old`` ends or gets the quantity of ``new``, or ``new`` begins on ``grid``, at ``at``.
+
+    With ``is_billed_now`` the difference is a document of its own; otherwise it joins the next one. ``cuts`` means that
+    the old item's period ends there, since another interval takes over.
+    """
+
+    old: Item | None
+    new: Wanted | None
+    at: Moment
+    is_billed_now: bool
+    grid: Grid | None = None
+    cuts: bool = False
+
+    @property
+    def is_quantity(self) -> bool:
+        return self.old is not None and self.new is not None and self.old.price == self.new.price
+
+
+def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anchors: Anchors) -> list[Step]:
+    """The steps from what runs at the moment to what is wanted. Items that stay as they are have none."""
+    running = [(item, version) for item in agreement.items if (version := item.version_at(at)) and version.quantity]
+    by_price = {one.price: one for one in wanted}
+    kept = {item.price for item, _ in running} & set(by_price)
+    steps = [
+        _step(agreement, item, by_price[item.price], at, anchors)
+        for item, version in running
+        if item.price in kept and by_price[item.price].quantity != version.quantity
+    ]
+    gone = [item for item, _ in running if item.price not in kept]
+    come = [one for one in wanted if one.price not in kept and (one.quantity or one.is_metered)]
+    return steps + [_step(agreement, old, new, at, anchors) for old, new in zip_longest(gone, come)]
+
+
+def _step(agreement: Agreement, old: Item | None, new: Wanted | None, at: Moment, anchors: Anchors) -> Step:
+    policy = agreement.policy
+    grid = _grid_of(agreement, old, new, at, anchors) if new is not None else None
+    before = _per_day(old.pricing, _quantity(old, at), old.grid, at) if old is not None else Fraction(0)
+    after = _per_day(new.pricing, new.quantity, grid, at) if new is not None and grid is not None else Fraction(0)
+    timing = policy.increase if after >= before else policy.decrease
+    effective = at
+    if timing == AT_RENEWAL:
+        effective = renewal_of(old.grid if old is not None else grid, at)
+        if new is not None and effective != at:
+            grid = _grid_of(agreement, old, new, effective, anchors)
+    cuts = old is not None and new is not None and old.interval != new.interval and effective == at
+    return Step(old, new, effective, timing == NOW, grid, cuts)
+
+
+def renewal_of(grid: Grid | None, at: Moment) -> Moment:
+    """When the period that runs at the moment ends; the moment itself when one begins then."""
+    if grid is None:
+        return at
+    cell = grid.cell_at(at)
+    return at if cell.start == at else cell.end
+
+
+def _grid_of(agreement: Agreement, old: Item | None, new: Wanted, at: Moment, anchors: Anchors) -> Grid:
+    """The periods of a new price: those of the price that it replaces or of another item with the interval.
+
+    A new interval starts as if subscribed then with the old anchor, or with ``restart`` on the day itself.
+    """
+    if old is not None and old.interval == new.interval:
+        return old.grid
+    if old is not None and agreement.policy.interval_change == RESTART:
+        return grid_from(new.interval, at, zone=agreement.zone)
+    if old is None:
+        for item in agreement.items:
+            if item.interval == new.interval and item.version_at(at) is not None:
+                return item.grid
+    day = anchors.day if anchors.day is not None or anchors.on is not None else day_of(agreement.start, agreement.zone).day
+    return grid_from(new.interval, at, day, anchors.on, agreement.zone)
+
+
+def _quantity(item: Item, at: Moment) -> Decimal:
+    version = item.version_at(at)
+    return version.quantity if version is not None else Decimal(0)
+
+
+def _per_day(pricing: Pricing, quantity: Decimal, grid: Grid, at: Moment) -> Fraction:
+    cell = grid.cell_at(at)
+    return Fraction(price_of(pricing, quantity)) / units(cell.start, cell.end, ACTUAL_DAYS)
+
+
+# Quantities over time -------------------------------------------------------------------------------------------------
+
+
+def with_quantity(item: Item, quantity: Decimal, at: Moment) -> Item:
+    """The item with another quantity from a moment until what was agreed for later."""
+    return replace(item, versions=tuple(_split(item.versions, quantity, at)))
+
+
+def _split(versions: Sequence[Version], quantity: Decimal, at: Moment) -> Iterator[Version]:
+    is_found = False
+    for version in versions:
+        if not (version.start <= at and (version.end is None or at < version.end)):
+            yield version
+            continue
+        is_found = True
+        if version.start < at:
+            yield Version(version.start, at, version.quantity)
+        yield Version(at, version.end, quantity)
+    if not is_found:
+        last = versions[-1]
+        assert last.end is not None and last.end <= at, "a quantity can change only while the item runs or after"  # noqa: PT018
+        yield Version(at, None, quantity)
+
+
+def ended(item: Item, at: Moment, *, cuts: bool = False) -> Item:
+    """The item until a moment; what was agreed for later is dropped. An item that starts later never runs."""
+    kept = tuple(
+        version if version.end is not None and version.end <= at else Version(version.start, at, version.quantity)
+        for version in item.versions
+        if version.start < at
+    )
+    nothing = (Version(item.start, item.start, Decimal(0)),)
+    return replace(item, versions=kept or nothing, cut_at=at if cuts else item.cut_at)
