@@ -133,7 +133,8 @@ class Subscription(Record, PolicyFields):
                 name="subscriptions_subscription_one_per_deal_and_quote",
             ),
             models.CheckConstraint(
-                condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")), name="subscriptions_subscription_runs_forward"
+                condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")),
+                name="subscriptions_subscription_runs_forward",
             ),
             models.CheckConstraint(
                 condition=Q(anchor_day=None) | Q(anchor_day__gte=1, anchor_day__lte=31, anchor_on=None),
@@ -205,7 +206,9 @@ class ItemVersion(Record):
     class Meta(Record.Meta):
         triggers = audit_all()
         constraints = [
-            models.CheckConstraint(condition=Q(quantity__gte=0), name="subscriptions_itemversion_quantity_not_negative"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=0), name="subscriptions_itemversion_quantity_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")), name="subscriptions_itemversion_runs_forward"
             ),
@@ -264,7 +267,8 @@ class SubscriptionDiscount(Record):
                 name="subscriptions_subscriptiondiscount_one_of_both",
             ),
             models.CheckConstraint(
-                condition=Q(periods=None) | Q(periods__gte=1), name="subscriptions_subscriptiondiscount_periods_positive"
+                condition=Q(periods=None) | Q(periods__gte=1),
+                name="subscriptions_subscriptiondiscount_periods_positive",
             ),
         ]
 
@@ -306,7 +310,7 @@ class BilledPeriod(models.Model):
     cell_starts_at = models.DateTimeField()
     cell_ends_at = models.DateTimeField()
     quantity = QuantityField()
-    gross = models.DecimalField(max_digits=40, decimal_places=16)
+    gross = models.DecimalField(max_digits=60, decimal_places=24)
     net = AmountField()
     share_part = models.BigIntegerField()
     share_whole = models.BigIntegerField()
@@ -319,7 +323,9 @@ class BilledPeriod(models.Model):
     class Meta:
         triggers = [append_only()]
         constraints = [
-            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="subscriptions_billedperiod_runs_forward"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="subscriptions_billedperiod_runs_forward"
+            ),
             models.CheckConstraint(
                 condition=Q(share_whole__gt=0) & Q(share_part__gte=0) & Q(share_part__lte=F("share_whole")),
                 name="subscriptions_billedperiod_share_in_range",

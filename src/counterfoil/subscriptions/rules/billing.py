@@ -122,10 +122,10 @@ def differences(
     return discounted(agreement, found)
 
 
-def written_to(agreement: Agreement, item: Item, due: Due) -> Moment | None:
-    """Up to where the item's periods are written when everything due is; none when nothing of it is due yet."""
+def written_to(agreement: Agreement, item: Item, due: Due, since: Moment | None = None) -> Moment | None:
+    """Up to where the item's periods are written when everything due is; none when nothing after ``since`` is due."""
     end = None
-    for cell in _cells(agreement, item, due, None, None):
+    for cell in _cells(agreement, item, due, since, None):
         end = cell.end
     return end
 

@@ -116,7 +116,11 @@ def _grid_of(agreement: Agreement, old: Item | None, new: Wanted, at: Moment, an
         for item in agreement.items:
             if item.interval == new.interval and item.version_at(at) is not None:
                 return item.grid
-    day = anchors.day if anchors.day is not None or anchors.on is not None else day_of(agreement.start, agreement.zone).day
+    day = (
+        anchors.day
+        if anchors.day is not None or anchors.on is not None
+        else day_of(agreement.start, agreement.zone).day
+    )
     return grid_from(new.interval, at, day, anchors.on, agreement.zone)
 
 

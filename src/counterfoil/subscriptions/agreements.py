@@ -1,0 +1,197 @@
+"""Subscriptions as plain values and back: read whole, for many at once, in a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from counterfoil.catalog.rules.pricing import Pricing, tiers_from
+from counterfoil.subscriptions.models import (
+    BilledPeriod,
+    ItemVersion,
+    Pause,
+    PolicyFields,
+    Subscription,
+    SubscriptionDiscount,
+    SubscriptionItem,
+    UsageRecord,
+)
+from counterfoil.subscriptions.rules.agreement import (
+    END_BILLED,
+    Agreement,
+    Billed,
+    Discount,
+    Item,
+    Policy,
+    Span,
+    Usage,
+    Version,
+)
+from counterfoil.subscriptions.rules.grid import Cell, Grid, Interval, Moment, Share, next_day, restored
+
+
+@dataclass
+class Loaded:
+    """A subscription with its items, what was agreed, and what was billed since it was last settled."""
+
+    subscription: Subscription
+    items: dict[UUID, SubscriptionItem]
+    agreement: Agreement
+    billed: list[Billed]
+
+    @property
+    def settled_to(self) -> Moment | None:
+        kept = self.subscription.settled_to
+        return None if kept is None else restored(kept, self.subscription.basis)
+
+    def moment(self, kept: datetime) -> Moment:
+        return restored(kept, self.subscription.basis)
+
+
+def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[Loaded]:
+    """The subscriptions with everything that billing asks of them, in six statements, in the order given.
+
+    Of what was billed, only what ends after ``settled_to`` is read unless ``whole``.
+    """
+    ids = [one.pk for one in subscriptions]
+    rows: dict[UUID, list[SubscriptionItem]] = defaultdict(list)
+    for item in SubscriptionItem.objects.filter(subscription__in=ids).order_by("subscription", "position"):
+        rows[item.subscription_id].append(item)
+    versions: dict[UUID, list[ItemVersion]] = defaultdict(list)
+    for version in ItemVersion.objects.filter(item__subscription__in=ids).order_by("item", "starts_at"):
+        versions[version.item_id].append(version)
+    pauses: dict[UUID, list[Pause]] = defaultdict(list)
+    for pause in Pause.objects.filter(subscription__in=ids).order_by("subscription", "starts_at"):
+        pauses[pause.subscription_id].append(pause)
+    discounts: dict[UUID, list[SubscriptionDiscount]] = defaultdict(list)
+    for discount in SubscriptionDiscount.objects.filter(subscription__in=ids).order_by("subscription", "position"):
+        discounts[discount.subscription_id].append(discount)
+    usage = _usage(rows)
+    billed = _billed(subscriptions, whole)
+    return [
+        Loaded(
+            one,
+            {item.pk: item for item in rows[one.pk]},
+            _agreement(one, rows[one.pk], versions, usage, pauses[one.pk], discounts[one.pk]),
+            [billed_of(row, one.basis) for row in billed[one.pk]],
+        )
+        for one in subscriptions
+    ]
+
+
+def _usage(rows: Mapping[UUID, Iterable[SubscriptionItem]]) -> dict[UUID, list[UsageRecord]]:
+    metered = [item.pk for items in rows.values() for item in items if item.is_metered]
+    found: dict[UUID, list[UsageRecord]] = defaultdict(list)
+    if metered:
+        for record in UsageRecord.objects.filter(item__in=metered).order_by("item", "used_at"):
+            found[record.item_id].append(record)
+    return found
+
+
+def _billed(subscriptions: Sequence[Subscription], whole: bool) -> dict[UUID, list[BilledPeriod]]:
+    wanted = Q(subscription__in=[one.pk for one in subscriptions])
+    settled = [one.settled_to for one in subscriptions]
+    if not whole and settled and None not in settled:
+        wanted &= Q(cell_ends_at__gt=min(moment for moment in settled if moment is not None))
+    found: dict[UUID, list[BilledPeriod]] = defaultdict(list)
+    for row in BilledPeriod.objects.filter(wanted).order_by("id"):
+        found[row.subscription_id].append(row)
+    return found
+
+
+def _agreement(
+    one: Subscription,
+    items: Sequence[SubscriptionItem],
+    versions: Mapping[UUID, Sequence[ItemVersion]],
+    usage: Mapping[UUID, Sequence[UsageRecord]],
+    pauses: Sequence[Pause],
+    discounts: Sequence[SubscriptionDiscount],
+) -> Agreement:
+    start = restored(one.trial_ends_at or one.starts_at, one.basis)
+    return Agreement(
+        id=one.pk,
+        currency=one.currency,
+        start=start,
+        items=tuple(
+            item_of(item, one, versions[item.pk], usage.get(item.pk, ())) for item in items if versions.get(item.pk)
+        ),
+        policy=policy_of(one),
+        end=end_of(one),
+        is_credited_at_end=one.is_credited_at_end,
+        pauses=tuple(
+            Span(restored(pause.starts_at, one.basis), _maybe(pause.ends_at, one.basis))
+            for pause in pauses
+            if pause.ends_at is None or pause.ends_at > pause.starts_at
+        ),
+        discounts=tuple(Discount(each.percent, each.amount, each.periods) for each in discounts),
+        zone=one.zone,
+    )
+
+
+def end_of(one: Subscription) -> Moment | None:
+    """The first moment that is not billed. Where the end day is billed it is the day after."""
+    end = _maybe(one.ends_at, one.basis)
+    if end is None or one.end_day != END_BILLED:
+        return end
+    return next_day(end, one.zone)
+
+
+def policy_of(row: PolicyFields) -> Policy:
+    rounding: Any = row.rounding
+    return Policy(row.basis, row.increase, row.decrease, row.first_period, row.end_day, row.interval_change, rounding)
+
+
+def item_of(
+    row: SubscriptionItem, one: Subscription, versions: Sequence[ItemVersion], usage: Sequence[UsageRecord] = ()
+) -> Item:
+    return Item(
+        id=row.pk,
+        price=row.price_key,
+        pricing=pricing_of(row),
+        grid=Grid(Interval(row.interval, row.count), restored(row.grid_from, one.basis), row.grid_day, one.zone),
+        is_in_advance=row.is_in_advance,
+        versions=tuple(
+            Version(restored(each.starts_at, one.basis), _maybe(each.ends_at, one.basis), each.quantity)
+            for each in versions
+        ),
+        is_metered=row.is_metered,
+        cut_at=_maybe(row.cut_at, one.basis),
+        usage=tuple(Usage(restored(each.used_at, one.basis), each.quantity) for each in usage),
+    )
+
+
+def pricing_of(row: SubscriptionItem) -> Pricing:
+    return Pricing(row.model, row.amount, row.per, tiers_from(row.tiers))
+
+
+def billed_of(row: BilledPeriod, basis: str) -> Billed:
+    return Billed(
+        item_id=row.item_id,
+        start=restored(row.starts_at, basis),
+        end=restored(row.ends_at, basis),
+        cell=Cell(restored(row.cell_starts_at, basis), restored(row.cell_ends_at, basis)),
+        quantity=row.quantity,
+        gross=row.gross,
+        share=Share(row.share_part, row.share_whole),
+        net=row.net,
+        line_id=row.line_id,
+        credits=tuple((UUID(line_id), Decimal(part)) for line_id, part in row.credits),
+    )
+
+
+def with_items(agreement: Agreement, items: Iterable[Item]) -> Agreement:
+    """The agreement with these items instead of those with their ids, and with those that are new."""
+    changed = {item.id: item for item in items}
+    kept = tuple(changed.pop(item.id, item) for item in agreement.items)
+    return replace(agreement, items=(*kept, *changed.values()))
+
+
+def _maybe(kept: datetime | None, basis: str) -> Moment | None:
+    return None if kept is None else restored(kept, basis)

@@ -1,0 +1,25 @@
+"""The verbs of subscriptions."""
+
+from counterfoil.subscriptions.commands.changing import (
+    UsageOrder,
+    cancel_subscription,
+    change_subscription,
+    pause_subscription,
+    record_usage,
+    resume_subscription,
+)
+from counterfoil.subscriptions.commands.running import ChunkDone, bill_due, unpark_subscription
+from counterfoil.subscriptions.commands.starting import start_subscriptions
+
+__all__ = [
+    "ChunkDone",
+    "UsageOrder",
+    "bill_due",
+    "cancel_subscription",
+    "change_subscription",
+    "pause_subscription",
+    "record_usage",
+    "resume_subscription",
+    "start_subscriptions",
+    "unpark_subscription",
+]

@@ -1,0 +1,376 @@
+"""Changing, pausing, resuming and ending subscriptions, and what they use. Each bills its difference in the same
+transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Max
+
+from counterfoil.access.actors import Actor
+from counterfoil.access.door import command
+from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
+from counterfoil.core.ids import new_id
+from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.outbox import emit
+from counterfoil.subscriptions import events
+from counterfoil.subscriptions.agreements import Loaded, load
+from counterfoil.subscriptions.commands.billing import Charged, Written, write
+from counterfoil.subscriptions.commands.starting import new_item
+from counterfoil.subscriptions.models import (
+    ItemVersion,
+    Pause,
+    Subscription,
+    SubscriptionItem,
+    UsageRecord,
+)
+from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, Item
+from counterfoil.subscriptions.rules.billing import Due, differences
+from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, renewal_of, with_quantity
+from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, next_day, stored
+from counterfoil.subscriptions.rules.orders import ItemOrder
+
+
+@dataclass(frozen=True)
+class UsageOrder:
+    """So much was used of a metered price. ``external_id`` is the meter's own name of the event: it counts once."""
+
+    subscription_id: UUID
+    price_key: str
+    quantity: Decimal
+    at: Moment
+    external_id: str = ""
+
+
+@command("subscriptions.change_subscription", needs="subscriptions.change")
+def change_subscription(
+    *,
+    actor: Actor,
+    subscription_id: UUID,
+    items: Sequence[ItemOrder],
+    when: Moment,
+    on: date,
+    at: datetime,
+    version: int | None = None,
+) -> Written:
+    """Make the subscription consist of these items from a day on, and bill the difference as its policy says.
+
+    A price that it has already gets the quantity; a price that is not named any more ends. The day may lie in the past:
+    what was billed since is repaired by credits and charges.
+    """
+    loaded = _locked(subscription_id, version)
+    moment = _moment(loaded, when)
+    _refuse_outside(loaded, moment)
+    _refuse_bad(items)
+    anchors = Anchors(loaded.subscription.anchor_day, loaded.subscription.anchor_on)
+    steps = plan_change(loaded.agreement, [_wanted(order) for order in items], moment, anchors)
+    if not steps:
+        return Written()
+    orders = {order.price_key: order for order in items}
+    now: set[UUID] = set()
+    fresh: set[UUID] = set()
+    for step in steps:
+        changed = _take(loaded, step, orders, at)
+        if step.is_billed_now:
+            now.update(changed)
+        if step.new is not None and not step.is_quantity and _begins_own_period(step, moment):
+            fresh.add(changed[-1])
+    _raise_version(loaded.subscription)
+    _tell(events.SubscriptionChanged, loaded, moment)
+    is_whole = all(step.is_billed_now for step in steps)
+    return _bill(actor, loaded, moment, on=on, at=at, items=None if is_whole else now, fresh=fresh)
+
+
+@command("subscriptions.pause_subscription", needs="subscriptions.change")
+def pause_subscription(
+    *, actor: Actor, subscription_id: UUID, when: Moment, on: date, at: datetime, reason: str = ""
+) -> Written:
+    """Let the subscription rest from a day on. What is billed beyond it is credited like a change to nothing."""
+    loaded = _locked(subscription_id, None)
+    moment = _moment(loaded, when)
+    _refuse_outside(loaded, moment)
+    subscription = loaded.subscription
+    if Pause.objects.filter(subscription=subscription, ends_at=None).exists():
+        raise Conflict("paused", "This subscription is paused already.")
+    start = moment
+    if subscription.decrease == AT_RENEWAL:
+        running = [item for item in loaded.agreement.items if item.version_at(moment) is not None]
+        start = max((renewal_of(item.grid, moment) for item in running), default=moment)
+    Pause.objects.create(
+        id=new_id(), created_at=at, subscription=subscription, starts_at=stored(start), reason=reason[:300]
+    )
+    _raise_version(subscription)
+    _tell(events.SubscriptionPaused, loaded, start)
+    is_now = subscription.decrease == "now"
+    return _bill(actor, _again(loaded), moment, on=on, at=at, items=None if is_now else ())
+
+
+@command("subscriptions.resume_subscription", needs="subscriptions.change")
+def resume_subscription(*, actor: Actor, subscription_id: UUID, when: Moment, on: date, at: datetime) -> Written:
+    """Go on from a day; the rest of the period that contains it is charged. The anchor stays."""
+    loaded = _locked(subscription_id, None)
+    moment = _moment(loaded, when)
+    pause = Pause.objects.select_for_update().filter(subscription=loaded.subscription, ends_at=None).first()
+    if pause is None:
+        raise Conflict("not_paused", "This subscription is not paused.")
+    if stored(moment) < pause.starts_at:
+        raise Refusal("before_pause", "It cannot go on before it was paused.", "when")
+    pause.ends_at = stored(moment)
+    pause.version += 1
+    pause.save()
+    _raise_version(loaded.subscription)
+    _tell(events.SubscriptionResumed, loaded, moment)
+    return _bill(actor, _again(loaded), moment, on=on, at=at)
+
+
+@command("subscriptions.cancel_subscription", needs="subscriptions.change")
+def cancel_subscription(
+    *,
+    actor: Actor,
+    subscription_id: UUID,
+    when: Moment,
+    on: date,
+    at: datetime,
+    is_at_period_end: bool = False,
+    is_credited: bool = True,
+    reason: str = "",
+) -> Written:
+    """End the subscription from a day on, or at the end of the period that contains it.
+
+    What is billed beyond the end is credited unless ``is_credited`` is false; what was used and not billed is billed.
+    """
+    loaded = _locked(subscription_id, None)
+    moment = _moment(loaded, when)
+    subscription = loaded.subscription
+    if stored(moment) < subscription.starts_at:
+        raise Refusal("before_start", "It cannot end before it starts.", "when")
+    if subscription.ends_at is not None and subscription.ends_at <= stored(moment):
+        raise Conflict("ended", "This subscription has ended already.")
+    end = _period_end(loaded, moment) if is_at_period_end else moment
+    subscription.ends_at = stored(end)
+    subscription.is_credited_at_end = is_credited
+    subscription.end_reason = reason[:300]
+    _raise_version(subscription)
+    _tell(events.SubscriptionCancelled, loaded, end)
+    return _bill(actor, _again(loaded), moment, on=on, at=at)
+
+
+def _period_end(loaded: Loaded, moment: Moment) -> Moment:
+    """The end of the last period that runs at the moment, whatever its item. Items that end earlier end earlier."""
+    ends: list[Moment] = []
+    for item in loaded.agreement.items:
+        version = item.version_at(moment)
+        if version is None:
+            continue
+        end = item.grid.cell_at(moment).end
+        ends.append(end)
+        _save_versions(loaded, ended(item, end))
+    return max(ends, default=moment)
+
+
+@command("subscriptions.record_usage", needs="subscriptions.change")
+def record_usage(*, actor: Actor, orders: Sequence[UsageOrder], at: datetime) -> int:
+    """Take what was used, each event once; answers how many were new. It is billed with its period.
+
+    An event whose period was billed already is charged with the next document.
+    """
+    wanted = {order.subscription_id for order in orders}
+    subscriptions = {
+        one.pk: one for one in Subscription.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
+    }
+    metered = {
+        (item.subscription_id, item.price_key): item
+        for item in SubscriptionItem.objects.filter(subscription__in=wanted, is_metered=True).order_by("position")
+    }
+    problems: list[Problem] = []
+    rows: list[UsageRecord] = []
+    for place, order in enumerate(orders):
+        item = metered.get((order.subscription_id, order.price_key))
+        problem = _usage_problem(order, subscriptions.get(order.subscription_id), item)
+        if problem is not None:
+            problems.append(replace(problem, field=f"{place}.{problem.field}"))
+            continue
+        assert item is not None
+        one = subscriptions[order.subscription_id]
+        used_at = stored(moment_of(order.at, one.basis, one.zone))
+        rows.append(UsageRecord(
+            id=new_id(), item=item, used_at=used_at, quantity=order.quantity,
+            external_id=order.external_id[:200], recorded_at=at,
+        ))  # fmt: skip
+        if one.settled_to is not None and used_at < one.settled_to:
+            one.settled_to = min(one.settled_to, used_at)
+            one.due_at = used_at if one.due_at is None else min(one.due_at, at)
+    if problems:
+        raise Refusal.of(problems)
+    known = set(
+        UsageRecord.objects.filter(
+            item__in={row.item_id for row in rows}, external_id__in={row.external_id for row in rows} - {""}
+        ).values_list("item_id", "external_id")
+    )
+    new: dict[tuple[UUID, str], UsageRecord] = {}
+    for row in rows:
+        key = (row.item_id, row.external_id or str(row.pk))
+        if key not in known:
+            new.setdefault(key, row)
+    insert_rows(new.values())
+    Subscription.objects.bulk_update(subscriptions.values(), ["settled_to", "due_at"])
+    return len(new)
+
+
+def _usage_problem(order: UsageOrder, one: Subscription | None, item: SubscriptionItem | None) -> Problem | None:
+    if one is None:
+        return Problem("subscription", "not_found", "There is no such subscription.")
+    if item is None:
+        return Problem("price", "not_metered", "This subscription has no metered item of this price.")
+    if not order.quantity.is_finite() or order.quantity < 0 or order.quantity >= 10**12:
+        return Problem("quantity", "out_of_range", "A quantity used is zero or more, with at most 12 digits.")
+    used_at = stored(moment_of(order.at, one.basis, one.zone))
+    if used_at < one.starts_at:
+        return Problem("at", "before_start", "It was used before the subscription started.")
+    if one.ends_at is not None and used_at >= one.ends_at:
+        return Problem("at", "after_end", "It was used after the subscription ended.")
+    return None
+
+
+# What they share ------------------------------------------------------------------------------------------------------
+
+
+def _locked(subscription_id: UUID, version: int | None) -> Loaded:
+    subscription = Subscription.objects.select_for_update().filter(pk=subscription_id).first()
+    if subscription is None:
+        raise NotFound("This subscription does not exist.", "subscription")
+    if version is not None and version != subscription.version:
+        raise Stale()
+    return load([subscription], whole=True)[0]
+
+
+def _again(loaded: Loaded) -> Loaded:
+    return load([loaded.subscription], whole=True)[0]
+
+
+def _moment(loaded: Loaded, when: Moment) -> Moment:
+    return moment_of(when, loaded.subscription.basis, loaded.subscription.zone)
+
+
+def _refuse_outside(loaded: Loaded, moment: Moment) -> None:
+    subscription = loaded.subscription
+    if stored(moment) < subscription.starts_at:
+        raise Refusal("before_start", "This is before the subscription starts.", "when")
+    if subscription.ends_at is not None and stored(moment) >= subscription.ends_at:
+        raise Conflict("ended", "This subscription has ended by then.")
+
+
+def _refuse_bad(items: Sequence[ItemOrder]) -> None:
+    keys = [item.price_key for item in items]
+    problems = []
+    for place, item in enumerate(items):
+        if not item.quantity.is_finite() or item.quantity < 0:
+            problems.append(Problem(f"items.{place}.quantity", "negative", "A quantity is zero or more."))
+        if item.price_key in keys[:place]:
+            problems.append(Problem(f"items.{place}.price", "twice", "Name each price once."))
+    if problems:
+        raise Refusal.of(problems)
+
+
+def _wanted(order: ItemOrder) -> Wanted:
+    return Wanted(order.price_key, order.pricing, order.interval, order.quantity, order.is_in_advance, order.is_metered)
+
+
+def _begins_own_period(step: Step, moment: Moment) -> bool:
+    """Whether a new item starts a period of its own in the middle of another, so that its charge travels with it."""
+    return step.at == moment and (step.old is None or step.old.interval != step.new.interval if step.new else False)
+
+
+def _take(loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime) -> list[UUID]:
+    """Write one step; answers the items that it touched, the new one last."""
+    touched: list[UUID] = []
+    if step.is_quantity and step.old is not None and step.new is not None:
+        _save_versions(loaded, with_quantity(step.old, step.new.quantity, step.at))
+        return [step.old.id]
+    if step.old is not None:
+        closed = ended(step.old, step.at, cuts=step.cuts)
+        if step.cuts:
+            row = loaded.items[step.old.id]
+            row.cut_at = stored(step.at)
+            row.version += 1
+            row.save()
+        _save_versions(loaded, closed)
+        touched.append(step.old.id)
+    if step.new is not None and step.grid is not None:
+        touched.append(_add_item(loaded, step, orders[step.new.price], at))
+    return touched
+
+
+def _add_item(loaded: Loaded, step: Step, order: ItemOrder, at: datetime) -> UUID:
+    assert step.grid is not None
+    last = SubscriptionItem.objects.filter(subscription=loaded.subscription).aggregate(last=Max("position"))["last"]
+    row = new_item(loaded.subscription, (last or 0) + 1, order, step.at, None, None, at)
+    row.grid_from, row.grid_day = stored(step.grid.base), step.grid.anchor_day
+    insert_rows([row])
+    insert_rows([
+        ItemVersion(id=new_id(), created_at=at, item=row, starts_at=stored(step.at), quantity=order.quantity)
+    ])  # fmt: skip
+    loaded.items[row.pk] = row
+    return row.pk
+
+
+def _save_versions(loaded: Loaded, item: Item) -> None:
+    """Write what the item's quantities are now; versions that stay are left alone."""
+    row = loaded.items[item.id]
+    wanted = {
+        (stored(one.start), None if one.end is None else stored(one.end), one.quantity)
+        for one in item.versions
+        if one.end is None or one.start < one.end
+    }
+    present = list(ItemVersion.objects.filter(item=row))
+    kept = {(one.starts_at, one.ends_at, one.quantity) for one in present}
+    for one in present:
+        if (one.starts_at, one.ends_at, one.quantity) not in wanted:
+            one.delete()
+    insert_rows(
+        ItemVersion(id=new_id(), item=row, starts_at=start, ends_at=end, quantity=quantity)
+        for start, end, quantity in sorted(wanted - kept, key=lambda key: key[0])
+    )
+
+
+def _raise_version(subscription: Subscription) -> None:
+    subscription.version += 1
+    subscription.save()
+
+
+def _tell(kind: type[events.SubscriptionChanged] | type, loaded: Loaded, moment: Moment) -> None:
+    subscription = loaded.subscription
+    emit(
+        kind(
+            subscription_id=subscription.pk,
+            account_id=subscription.account_id,
+            title=subscription.title,
+            from_on=day_of(moment, subscription.zone),
+        )
+    )
+
+
+def _bill(
+    actor: Actor,
+    loaded: Loaded,
+    moment: Moment,
+    *,
+    on: date,
+    at: datetime,
+    items: Collection[UUID] | None = None,
+    fresh: Collection[UUID] = (),
+) -> Written:
+    """Bill what the change makes due at once: the differences of these items, or of all."""
+    subscription = loaded.subscription
+    loaded = _again(loaded)
+    day = moment_of(on, subscription.basis, subscription.zone)
+    before = moment if day_of(moment, subscription.zone) == on else day
+    due = Due(before, is_entry=True, fresh=tuple(fresh), fresh_before=next_day(before, subscription.zone))
+    since = min(moment, loaded.settled_to) if loaded.settled_to is not None else None
+    found = differences(loaded.agreement, loaded.billed, due, since=since, items=items)
+    return write(actor, [Charged(loaded, found, due, is_whole=items is None)], on=on, at=at)

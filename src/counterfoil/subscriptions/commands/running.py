@@ -1,0 +1,182 @@
+"""The billing run: what is due is claimed in chunks and written, by as many workers as there are, as often as one likes.
+
+A claim locks due subscriptions and skips those that another worker has; what a chunk writes, and the note that it is
+written, are one transaction. So a run that dies goes on where it was, and one that is repeated finds nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connection
+
+from counterfoil.access.actors import Actor
+from counterfoil.access.door import command
+from counterfoil.core.errors import Conflict, NotFound, Refusal
+from counterfoil.plumbing.outbox import emit
+from counterfoil.subscriptions import events
+from counterfoil.subscriptions.agreements import Loaded, load
+from counterfoil.subscriptions.commands.billing import Charged, write
+from counterfoil.subscriptions.models import BillingPolicy, Subscription
+from counterfoil.subscriptions.rules.billing import Due, differences
+from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
+from counterfoil.subscriptions.rules.grid import day_of, moment_of, next_day, restored
+
+CHUNK = 500
+
+# Due subscriptions of whole accounts, so that what shares a document is written together.
+_CLAIM = """
+WITH first AS (
+    SELECT DISTINCT account_id FROM (
+        SELECT account_id FROM subscriptions_subscription
+        WHERE due_at < %(before)s AND parked_at IS NULL ORDER BY due_at, id LIMIT %(chunk)s
+        FOR UPDATE SKIP LOCKED
+    ) due
+)
+SELECT s.id FROM subscriptions_subscription s JOIN first USING (account_id)
+WHERE s.due_at < %(before)s AND s.parked_at IS NULL
+ORDER BY s.account_id, s.id FOR UPDATE OF s SKIP LOCKED
+"""
+
+
+@dataclass
+class ChunkDone:
+    """What one chunk of a run made. ``amounts`` are the net sums by currency."""
+
+    subscriptions: int = 0
+    documents: int = 0
+    parked: int = 0
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+
+
+@command("subscriptions.bill_due", needs="subscriptions.run")
+def bill_due(*, actor: Actor, on: date, at: datetime, chunk: int = CHUNK, run_id: UUID | None = None) -> ChunkDone:
+    """Bill up to a chunk of what is due as of ``on``; answers what it made, all zero when nothing is due.
+
+    A subscription that cannot be billed, or whose account is beyond its bounds for the day, is parked with its reason,
+    and the others go on.
+    """
+    done = ChunkDone()
+    claimed = _claim(on, chunk)
+    charges: list[Charged] = []
+    for loaded in load(claimed):
+        subscription = loaded.subscription
+        day = moment_of(on, subscription.basis, subscription.zone)
+        due = Due(next_day(day, subscription.zone))
+        try:
+            found = differences(loaded.agreement, loaded.billed, due, since=loaded.settled_to)
+        except (Refusal, ValueError, ArithmeticError) as error:
+            _park(loaded, f"It could not be worked out: {error}", on, at)
+            done.parked += 1
+            continue
+        charges.append(Charged(loaded, found, due))
+    allowed = _within_bounds(charges, on, at, done)
+    reviewed = set(BillingPolicy.objects.filter(is_reviewed=True).values_list("entity_id", flat=True))
+    for is_reviewed in (False, True):
+        part = [one for one in allowed if (one.loaded.subscription.entity_id in reviewed) is is_reviewed]
+        if part:
+            written = write(actor, part, on=on, at=at, is_reviewed=is_reviewed, run_id=run_id)
+            done.documents += len(written.invoice_ids) + len(written.credit_note_ids)
+    done.subscriptions = len(claimed)
+    for one in allowed:
+        currency = one.loaded.subscription.currency
+        net = sum((each.net for each in one.differences), Decimal(0))
+        done.amounts[currency] = done.amounts.get(currency, Decimal(0)) + net
+    return done
+
+
+def _claim(on: date, chunk: int) -> list[Subscription]:
+    """Lock what is due. The day begins earlier in the east: what is not due in its own zone is left out."""
+    before = next_day(moment_of(on, "seconds", "Etc/GMT+12"), "Etc/GMT+12")
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"before": before, "chunk": chunk})
+        ids = [subscription_id for (subscription_id,) in cursor.fetchall()]
+    rows = Subscription.objects.in_bulk(ids)
+    return [rows[subscription_id] for subscription_id in ids if _is_due(rows[subscription_id], on)]
+
+
+def _is_due(one: Subscription, on: date) -> bool:
+    return one.due_at is not None and day_of(restored(one.due_at, one.basis), one.zone) <= on
+
+
+def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: ChunkDone) -> list[Charged]:
+    """What may be written; the accounts that would go beyond their bounds of the day are parked."""
+    by_account: dict[UUID, list[Charged]] = defaultdict(list)
+    for one in charges:
+        by_account[one.loaded.subscription.account_id].append(one)
+    policies = {policy.entity_id: policy for policy in BillingPolicy.objects.all()}
+    if not policies:
+        return list(charges)
+    written = _written_today(list(by_account), at)
+    allowed: list[Charged] = []
+    for account_id, group in by_account.items():
+        policy = policies.get(group[0].loaded.subscription.entity_id)
+        reason = None
+        if policy is not None:
+            count, amount = written.get(account_id, (0, Decimal(0)))
+            wanted = sum((abs(each.net) for one in group for each in one.differences), Decimal(0))
+            bounds = Bounds(policy.most_documents_a_day, policy.most_amount_a_day)
+            reason = reason_to_park(bounds, count + 1, amount + wanted)
+        if reason is None:
+            allowed += group
+            continue
+        for one in group:
+            _park(one.loaded, reason, on, at)
+            done.parked += 1
+    return allowed
+
+
+def _written_today(account_ids: Sequence[UUID], at: datetime) -> dict[UUID, tuple[int, Decimal]]:
+    """How many documents, and how much, the ledger of billed periods holds of each account since midnight."""
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT s.account_id, COUNT(DISTINCT b.invoice_id), COALESCE(SUM(abs(b.net)), 0)
+            FROM subscriptions_billedperiod b JOIN subscriptions_subscription s ON s.id = b.subscription_id
+            WHERE s.account_id = ANY(%s) AND b.created_at >= %s GROUP BY s.account_id
+            """,
+            [list(account_ids), midnight],
+        )
+        return {account_id: (count, amount) for account_id, count, amount in cursor.fetchall()}
+
+
+def _park(loaded: Loaded, reason: str, on: date, at: datetime) -> None:
+    subscription = loaded.subscription
+    subscription.parked_at = at
+    subscription.parked_reason = reason[:500]
+    subscription.version += 1
+    subscription.save()
+    emit(
+        events.SubscriptionParked(
+            subscription_id=subscription.pk,
+            account_id=subscription.account_id,
+            title=subscription.title,
+            from_on=on,
+            reason=subscription.parked_reason,
+        )
+    )
+
+
+@command("subscriptions.unpark_subscription", needs="subscriptions.change")
+def unpark_subscription(*, actor: Actor, subscription_id: UUID, on: date) -> None:
+    """Let a parked subscription be billed again, from the next run on."""
+    subscription = Subscription.objects.select_for_update().filter(pk=subscription_id).first()
+    if subscription is None:
+        raise NotFound("This subscription does not exist.", "subscription")
+    if subscription.parked_at is None:
+        raise Conflict("not_parked", "This subscription is not parked.")
+    subscription.parked_at = None
+    subscription.parked_reason = ""
+    subscription.version += 1
+    subscription.save()
+    emit(
+        events.SubscriptionUnparked(
+            subscription_id=subscription.pk, account_id=subscription.account_id, title=subscription.title, from_on=on
+        )
+    )
