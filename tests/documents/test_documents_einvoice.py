@@ -26,7 +26,7 @@ from printed_examples import (
 )
 from saxonche import PySaxonProcessor
 
-from counterfoil.core.money import Money
+from counterfoil.core.money import Money, rounded, sum_of
 from counterfoil.documents.einvoice import einvoice_gaps, einvoice_xml
 from counterfoil.documents.factur_x import mark_as_factur_x
 from counterfoil.documents.pdf import render_invoice
@@ -63,6 +63,16 @@ def judge() -> Iterator[Judge]:
         yield broken
 
 
+def with_given_nets(invoice: PrintedInvoice, *nets: str) -> PrintedInvoice:
+    """The invoice with these nets on its lines, of which the second is a credit; all at one rate."""
+    given = [Money(Decimal(net), "EUR") for net in nets]
+    lines = tuple(replace(line, net=net, is_net_given=True) for line, net in zip(invoice.lines, given, strict=True))
+    net = sum_of(given, "EUR")
+    tax = rounded(net.amount * invoice.taxes[0].percent / 100, "EUR")
+    taxes = (replace(invoice.taxes[0], base=net, amount=tax),)
+    return replace(invoice, lines=lines, taxes=taxes, net=net, tax=tax, total=net + tax)
+
+
 VALID = {
     "plain": printed(),
     "german": printed(language="de", seller=GERMAN, buyer=STUTTGART, rates=(Rate("19", "USt."), Rate("7", "USt. 7 %"))),
@@ -76,6 +86,7 @@ VALID = {
     "yen": printed(currency="JPY"),
     "discount of everything": printed(lines=[SENSOR, ("Gift", "", "", "1", "99.99", "100")]),
     "negative price": printed(lines=[SENSOR, ("Voucher", "", "", "1", "-10.55", "0")]),
+    "given nets": with_given_nets(printed(rates=(Rate("19"),)), "54.84", "-20.16", "10"),
     "tiny price": printed(lines=[("Calls", "", "", "123456.789", "0.000123", "0")]),
     "no bank account": printed(seller=replace(BRITISH, iban="", bic="", bank_name="")),
     "tax id that is no VAT id": printed(seller=replace(BRITISH, tax_id="12/345/67890")),

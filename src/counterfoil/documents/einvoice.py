@@ -112,11 +112,13 @@ def _line(transaction: ElementTree.Element, line: PrintedLine) -> None:
     if line.detail:
         _put(product, "ram:Description", line.detail)
     # A price is never negative in EN 16931; the quantity carries the sign.
-    sign = -1 if line.unit_price < 0 else 1
+    quantity, unit_price = _factors(line)
+    sign = -1 if unit_price < 0 else 1
     price = _put(item, "ram:SpecifiedLineTradeAgreement/ram:NetPriceProductTradePrice")
-    _put(price, "ram:ChargeAmount", _plain(abs(line.unit_price)))
+    _put(price, "ram:ChargeAmount", _plain(abs(unit_price)))
     delivery = _put(item, "ram:SpecifiedLineTradeDelivery")
-    _put(delivery, "ram:BilledQuantity", _plain(sign * line.quantity), unitCode=_unit_code(line.unit))
+    unit = "" if line.is_net_given else line.unit
+    _put(delivery, "ram:BilledQuantity", _plain(sign * quantity), unitCode=_unit_code(unit))
     settlement = _put(item, "ram:SpecifiedLineTradeSettlement")
     _tax_kind(_put(settlement, "ram:ApplicableTradeTax"), line.tax_category, line.tax_percent)
     _put_period(settlement, line.service)
@@ -265,13 +267,20 @@ def _has_identity(seller: Seller, categories: set[str]) -> bool:
 
 def _line_adds_up(line: PrintedLine) -> bool:
     """Whether quantity times price comes to the line's amount, or to what its discount is taken from."""
-    if abs(Fraction(line.quantity) * Fraction(line.unit_price)) >= _LIMIT:
+    quantity, unit_price = _factors(line)
+    if abs(Fraction(quantity) * Fraction(unit_price)) >= _LIMIT:
         return False
     return bool(line.discount_percent) or _gross(line) == line.net
 
 
 def _gross(line: PrintedLine) -> Money:
-    return rounded(Fraction(line.quantity) * Fraction(line.unit_price), line.net.currency)
+    quantity, unit_price = _factors(line)
+    return rounded(Fraction(quantity) * Fraction(unit_price), line.net.currency)
+
+
+def _factors(line: PrintedLine) -> tuple[Decimal, Decimal]:
+    """Quantity and price as the rules of EN 16931 multiply them: one of the net where the net is given."""
+    return (Decimal(1), line.net.amount) if line.is_net_given else (line.quantity, line.unit_price)
 
 
 def _taxes_add_up(printed: PrintedInvoice) -> bool:

@@ -58,7 +58,10 @@ class Buyer:
 
 @dataclass(frozen=True)
 class PrintedLine:
-    """One line. ``net`` is after the discount and without tax. ``tax_category`` is a code of UNTDID 5305: S, E, AE …"""
+    """One line. ``net`` is after the discount and without tax. ``tax_category`` is a code of UNTDID 5305: S, E, AE …
+
+    ``is_net_given`` says that the net is not quantity times price, such as the price of a part of a period.
+    """
 
     position: int
     text: str
@@ -72,6 +75,7 @@ class PrintedLine:
     tax_percent: Decimal = Decimal(0)
     tax_category: str = "S"
     service: Period | None = None
+    is_net_given: bool = False
 
 
 @dataclass(frozen=True)

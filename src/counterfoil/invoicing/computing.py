@@ -8,7 +8,7 @@ of statements.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from counterfoil.accounts.queries import billing_facts
 from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
-from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax, TaxRate
+from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin, TaxRate
 from counterfoil.invoicing.rules.checks import Checked, checks, is_clean
 from counterfoil.invoicing.rules.tax import NEEDS_A_REASON, LineTax, Rate, Rates, line_tax, rates_on
 from counterfoil.invoicing.rules.totals import (
@@ -62,6 +62,18 @@ class Surroundings:
     terms: Mapping[UUID, TermsFact]
     medians: Mapping[tuple[UUID, str], Money]
     earlier: Mapping[UUID, int]
+    credited: Mapping[UUID, CreditedLine] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CreditedLine:
+    """An issued line that another one takes back: whose it is, and the tax that was frozen on it."""
+
+    payer_id: UUID
+    entity_id: UUID
+    currency: str
+    tax_class: str
+    tax: LineTax
 
 
 @dataclass
@@ -74,9 +86,15 @@ class Draft:
 
 
 def surroundings(
-    account_ids: Iterable[UUID], on: date, facts: Mapping[UUID, BillingFacts] | None = None
+    account_ids: Iterable[UUID],
+    on: date,
+    facts: Mapping[UUID, BillingFacts] | None = None,
+    credited: Iterable[UUID] = (),
 ) -> Surroundings:
-    """Everything that drafts for these accounts need: the accounts' facts, read unless given, and four statements."""
+    """Everything that drafts for these accounts need: the accounts' facts, read unless given, and four statements.
+
+    ``credited`` are the issued lines that new drafts take back.
+    """
     if facts is None:
         facts = billing_facts(sorted(set(account_ids)), on)
     medians, earlier = _history({fact.invoiced_account.value for fact in facts.values()})
@@ -88,7 +106,25 @@ def surroundings(
         terms={terms.pk: _terms(terms) for terms in PaymentTerms.objects.all()},
         medians=medians,
         earlier=earlier,
+        credited=_credited(list(credited)),
     )
+
+
+def _credited(line_ids: Sequence[UUID]) -> dict[UUID, CreditedLine]:
+    if not line_ids:
+        return {}
+    issued = InvoiceLine.objects.filter(id__in=line_ids, invoice__status=InvoiceStatus.ISSUED, invoice__kind="invoice")
+    lines = list(issued.select_related("invoice"))
+    taxes = InvoiceTax.objects.filter(invoice__in={line.invoice_id for line in lines})
+    reasons = {(tax.invoice_id, tax.category, tax.percent): tax.reason for tax in taxes}
+    found = {}
+    for line in lines:
+        invoice = line.invoice
+        reason = reasons.get((invoice.pk, line.tax_category, line.tax_percent), "")
+        rule = f"As on {invoice.number}, which it takes back"
+        tax = LineTax(line.tax_category, line.tax_percent, line.tax_label, reason, rule)
+        found[line.pk] = CreditedLine(invoice.payer_id, invoice.entity_id, invoice.currency, line.tax_class, tax)
+    return found
 
 
 def _history(account_ids: Iterable[UUID]) -> tuple[dict[tuple[UUID, str], Money], dict[UUID, int]]:
@@ -118,9 +154,20 @@ def compute(draft: Draft, around: Surroundings) -> Totals:
     invoice = draft.invoice
     entity = around.entities[invoice.entity_id]
     profile, reason = invoice.tax_profile, invoice.tax_exemption_reason
-    taxes = [line_tax(around.rates, entity.pk, line.tax_class, profile, reason, around.on) for line in draft.lines]
+    taxes = [
+        _frozen_tax(line)
+        if line.credits_line_id
+        else line_tax(around.rates, entity.pk, line.tax_class, profile, reason, around.on)
+        for line in draft.lines
+    ]
     lines = [
-        TotalsLine(line.quantity, line.unit_price, line.discount_percent, TaxKey(tax.category, tax.percent))
+        TotalsLine(
+            line.quantity,
+            line.unit_price,
+            line.discount_percent,
+            TaxKey(tax.category, tax.percent),
+            line.net if line.is_net_given else None,
+        )
         for line, tax in zip(draft.lines, taxes, strict=True)
     ]
     outgrown = too_large(lines)
@@ -131,7 +178,8 @@ def compute(draft: Draft, around: Surroundings) -> Totals:
         line.tax_label, line.tax_percent, line.tax_category = tax.label, tax.percent, tax.category
         line.net = totals.line_nets[place].amount
         line.tax = totals.line_taxes[place].amount if totals.line_taxes is not None else None
-        line.sources = {**line.sources, "tax": {"kind": "rule", "label": tax.rule, "record": None}}
+        if not line.credits_line_id:
+            line.sources = {**line.sources, "tax": {"kind": "rule", "label": tax.rule, "record": None}}
     draft.taxes = _tax_rows(invoice, totals, taxes)
     invoice.net, invoice.tax, invoice.total = totals.net.amount, totals.tax.amount, totals.total.amount
     found = checks(_checked(draft, around, taxes, totals.total))
@@ -141,6 +189,14 @@ def compute(draft: Draft, around: Surroundings) -> Totals:
     ]
     invoice.is_clean = is_clean(found)
     return totals
+
+
+def _frozen_tax(line: InvoiceLine) -> LineTax:
+    """The tax of the issued line that this one takes back, as it was put on it when the draft was made."""
+    source = line.sources.get("tax", {})
+    return LineTax(
+        line.tax_category, line.tax_percent, line.tax_label, source.get("reason", ""), source.get("label", "")
+    )
 
 
 def _tax_rows(invoice: Invoice, totals: Totals, taxes: Sequence[LineTax]) -> list[InvoiceTax]:
@@ -174,6 +230,7 @@ def _checked(draft: Draft, around: Surroundings, taxes: Sequence[LineTax], total
     account_terms = facts.terms.value
     return Checked(
         total=total,
+        may_be_zero=invoice.origin == Origin.SUBSCRIPTION,
         line_count=len(draft.lines),
         tax_profile=invoice.tax_profile,
         tax_exemption_reason=invoice.tax_exemption_reason,
@@ -188,7 +245,7 @@ def _checked(draft: Draft, around: Surroundings, taxes: Sequence[LineTax], total
         party_tax_ids=len(facts.party.tax_ids),
         has_address=facts.party.has_address,
         discount_percent=effective_discount(
-            (line.quantity, line.unit_price, line.discount_percent) for line in draft.lines
+            (line.quantity, line.unit_price, line.discount_percent) for line in draft.lines if not line.is_net_given
         ),
         deal_discount_percent=invoice.deal_discount_percent,
         po_policy=facts.po_policy.value,

@@ -16,8 +16,9 @@ from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.catalog.models import Product
 from counterfoil.core.errors import NotFound, Problem, Refusal
 from counterfoil.core.ids import new_id
+from counterfoil.core.money import Money
 from counterfoil.invoicing.computing import Draft, Surroundings
-from counterfoil.invoicing.models import Invoice, InvoiceLine, Origin
+from counterfoil.invoicing.models import Invoice, InvoiceLine, LineKind, Origin
 from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
 from counterfoil.invoicing.rules.sources import FOLLOWS_ACCOUNT, Source, as_source, edited_by, follows
 from counterfoil.invoicing.rules.totals import effective_discount
@@ -31,6 +32,11 @@ _LINE_COLUMNS = (
     "product_id", "description", "detail", "quantity", "unit", "unit_price", "discount_percent", "tax_class",
     "service_from", "service_to",
 )  # fmt: skip
+_FACTORS = ("quantity", "unit_price", "discount_percent")
+_BORN_WITH = ("kind", "subscription_id", "subscription_item_id")
+_GIVEN = ("is_net_given", "net", "share", "why")
+_CREDITED = ("credits_line_id", "tax_label", "tax_percent", "tax_category")
+WHY_MAX, SHARE_MAX = 300, 60
 
 
 # Making ---------------------------------------------------------------------------------------------------------------
@@ -45,11 +51,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
     if entity_id not in around.entities:
         raise NotFound("This company does not exist.", "entity")
     from_deal = order.deal_id is not None
-    given: Sourced[Any] = (
-        Sourced("", "deal", f"Deal {order.deal_title}", order.deal_id)
-        if from_deal
-        else Sourced("", "edited", f"Entered by {by}")
-    )
+    given = _given(order, by)
     terms = facts.terms.value
     invoice = Invoice(
         id=new_id(),
@@ -94,7 +96,58 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
         },
     }
     lines = [_new_line(invoice, place, line, as_source(given)) for place, line in enumerate(order.lines, 1)]
+    _check_given(invoice, order.lines)
+    _bear_credited_tax(invoice, lines, around)
     return Draft(invoice, lines, [])
+
+
+def _given(order: DraftOrder, by: str) -> Sourced[Any]:
+    """Where that comes from which the order names and the account does not."""
+    if order.deal_id is not None:
+        return Sourced("", "deal", f"Deal {order.deal_title}", order.deal_id)
+    if order.origin == Origin.SUBSCRIPTION:
+        return Sourced("", "rule", "Subscription")
+    return Sourced("", "edited", f"Entered by {by}")
+
+
+def _check_given(invoice: Invoice, lines: Sequence[OrderLine]) -> None:
+    """Refuse a given net that is no amount of the currency, and words that are too long to be kept."""
+    problems = []
+    for place, line in enumerate(lines):
+        if line.kind not in LineKind.values:
+            problems.append(Problem(f"lines.{place}.kind", "not_a_choice", f"“{line.kind}” is no kind of line."))
+        if len(line.why) > WHY_MAX or len(line.share) > SHARE_MAX:
+            problems.append(Problem(f"lines.{place}.why", "too_long", f"A reason has at most {WHY_MAX} characters."))
+        try:
+            Money.exact(Decimal(0) if line.net is None else line.net, invoice.currency)
+        except ValueError:
+            text = f"{line.net} is not an amount in {invoice.currency}."
+            problems.append(Problem(f"lines.{place}.net", "not_an_amount", text))
+    if problems:
+        raise Refusal.of(problems)
+
+
+def _bear_credited_tax(invoice: Invoice, lines: Sequence[InvoiceLine], around: Surroundings) -> None:
+    """Put the frozen tax of the issued line that each line takes back on it.
+
+    Refused where that is no issued line of the same payer, company and currency.
+    """
+    problems = []
+    for place, line in enumerate(lines):
+        if line.credits_line_id is None:
+            continue
+        credited = around.credited.get(line.credits_line_id)
+        same = (invoice.payer_id, invoice.entity_id, invoice.currency)
+        if credited is None or (credited.payer_id, credited.entity_id, credited.currency) != same:
+            text = "This takes back no issued line of the same payer, company and currency."
+            problems.append(Problem(f"lines.{place}.credits_line", "no_such_line", text))
+            continue
+        line.tax_class, tax = credited.tax_class, credited.tax
+        line.tax_label, line.tax_percent, line.tax_category = tax.label, tax.percent, tax.category
+        source = {"kind": "rule", "label": tax.rule, "record": None, "reason": tax.reason}
+        line.sources = {**line.sources, "tax": source}
+    if problems:
+        raise Refusal.of(problems)
 
 
 def _of_account(facts: BillingFacts) -> dict[str, Source]:
@@ -140,6 +193,14 @@ def _new_line(invoice: Invoice, position: int, line: OrderLine, given: Source) -
         service_from=line.service_from,
         service_to=line.service_to,
         deal_line_id=line.deal_line_id,
+        kind=line.kind,
+        is_net_given=line.net is not None,
+        net=line.net if line.net is not None else Decimal(0),
+        share=line.share,
+        why=line.why,
+        subscription_id=line.subscription_id,
+        subscription_item_id=line.subscription_item_id,
+        credits_line_id=line.credits_line_id,
         sources={"line": as_source(line.source) if line.source else given},
     )
 
@@ -253,6 +314,8 @@ def apply_values(draft: Draft, values: Mapping[str, Any], around: Surroundings, 
     check_service(invoice.service_from, invoice.service_to, "")
     if invoice.entity_id not in around.entities:
         raise NotFound("This company does not exist.", "entity")
+    if "currency" in changed:
+        _make_ordinary(draft.lines)
     if "lines" in values and _replace_lines(draft, values["lines"], by):
         changed.append("lines")
         invoice.sources["lines"] = edited_by(by)
@@ -279,25 +342,67 @@ def _following(facts: BillingFacts) -> dict[str, tuple[Any, Source]]:
 
 
 def _replace_lines(draft: Draft, rows: Sequence[Mapping[str, Any]], by: str) -> bool:
-    """New lines from what was typed. A line that stays as it was keeps its source; whether anything changed."""
+    """New lines from what was typed; whether anything changed.
+
+    A line that stays as it was keeps its source and all that it was ordered with, wherever it stands now. One whose
+    quantity, price or discount changed is worked out from them.
+    """
     invoice = draft.invoice
-    before = draft.lines
-    fresh = []
-    is_changed = len(rows) != len(before)
-    for place, order in enumerate(order_lines(rows, invoice.currency, by)):
-        line = _new_line(invoice, place + 1, order, edited_by(by))
-        if place < len(before):
-            old = before[place]
-            line.id, line.created_at, line.version = old.pk, old.created_at, old.version
-            if all(getattr(old, name) == getattr(line, name) for name in _LINE_COLUMNS):
-                line.sources, line.deal_line_id = old.sources, old.deal_line_id
-            else:
-                is_changed = True
-                line.version += 1
-                line.sources = {"line": edited_by(by)}
-        fresh.append(line)
+    orders = order_lines(rows, invoice.currency, by)
+    fresh = [_new_line(invoice, place, order, edited_by(by)) for place, order in enumerate(orders, 1)]
+    is_changed = len(fresh) != len(draft.lines)
+    for line, old in zip(fresh, _earlier(draft.lines, fresh), strict=True):
+        if old is None:
+            is_changed = True
+            continue
+        line.id, line.created_at, line.version = old.pk, old.created_at, old.version
+        _keep(line, old, _BORN_WITH)
+        if _is_same(line, old, _FACTORS):
+            _keep(line, old, (*_GIVEN, *_CREDITED))
+        elif line.kind == LineKind.PRORATION_CREDIT:
+            line.kind = LineKind.ONE_OFF
+        if _is_same(line, old, _LINE_COLUMNS):
+            line.sources, line.deal_line_id = old.sources, old.deal_line_id
+            is_changed |= line.position != old.position
+        else:
+            is_changed = True
+            line.version += 1
+            line.sources = {**old.sources, "line": edited_by(by)}
     draft.lines = fresh
     return is_changed
+
+
+def _earlier(before: Sequence[InvoiceLine], fresh: Sequence[InvoiceLine]) -> list[InvoiceLine | None]:
+    """What each line was before: the one at its place if it is the same, else another the same, else the one there."""
+    free = dict(enumerate(before))
+    found: dict[int, InvoiceLine] = {}
+    for place, line in enumerate(fresh):
+        if place in free and _is_same(line, free[place], _LINE_COLUMNS):
+            found[place] = free.pop(place)
+    for place, line in enumerate(fresh):
+        same = (at for at, old in free.items() if _is_same(line, old, _LINE_COLUMNS))
+        moved = None if place in found else next(same, None)
+        if moved is not None:
+            found[place] = free.pop(moved)
+    for place in range(len(fresh)):
+        if place not in found and place in free:
+            found[place] = free.pop(place)
+    return [found.get(place) for place in range(len(fresh))]
+
+
+def _is_same(line: InvoiceLine, old: InvoiceLine, names: Sequence[str]) -> bool:
+    return all(getattr(line, name) == getattr(old, name) for name in names)
+
+
+def _keep(line: InvoiceLine, old: InvoiceLine, names: Sequence[str]) -> None:
+    for name in names:
+        setattr(line, name, getattr(old, name))
+
+
+def _make_ordinary(lines: Sequence[InvoiceLine]) -> None:
+    """Lines whose amount was given are worked out from quantity, price and discount from now on."""
+    for line in lines:
+        line.is_net_given, line.share, line.why, line.credits_line_id = False, "", "", None
 
 
 def check_service(start: date | None, end: date | None, path: str) -> None:

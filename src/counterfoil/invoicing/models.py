@@ -110,7 +110,21 @@ class InvoiceStatus(models.TextChoices):
 class Origin(models.TextChoices):
     DEAL = "deal", "Won deal"
     MANUAL = "manual", "Entered by hand"
+    SUBSCRIPTION = "subscription", "Subscription"
     IMPORTED = "imported", "Taken over from another system"
+
+
+class LineKind(models.TextChoices):
+    """What a line bills. A ``proration_credit`` takes back part of an issued line and is never above zero."""
+
+    RECURRING = "recurring", "Recurring"
+    PRORATION_CHARGE = "proration_charge", "Charge for the rest of a period"
+    PRORATION_CREDIT = "proration_credit", "Credit for the rest of a period"
+    USAGE = "usage", "Usage"
+    ONE_OFF = "one_off", "One-off"
+    DISCOUNT = "discount", "Discount"
+    MINIMUM = "minimum", "Minimum"
+    LATE_FEE = "late_fee", "Late fee"
 
 
 # The row is compared with itself as it would be if only that had changed which may.
@@ -295,7 +309,10 @@ class Invoice(Record):
 class InvoiceLine(Record):
     """A line.
 
-    ``net`` is quantity × unit price less discount, rounded once. ``tax_percent`` is frozen with the document.
+    ``net`` is quantity × unit price less discount, rounded once, or the amount that was given (``is_net_given``), which
+    may be below zero; ``share`` and ``why`` say how it came about. ``tax_percent`` is frozen with the document.
+    ``credits_line`` is the issued line that a line takes back, and whose tax it bears. The ids of the subscription mean
+    something to whoever ordered the line.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
@@ -316,6 +333,13 @@ class InvoiceLine(Record):
     service_from = models.DateField(null=True)
     service_to = models.DateField(null=True)
     deal_line_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=20, choices=LineKind.choices, default=LineKind.ONE_OFF)
+    is_net_given = models.BooleanField(default=False)
+    share = models.CharField(max_length=60, blank=True, default="")
+    why = models.CharField(max_length=300, blank=True, default="")
+    subscription_id = models.UUIDField(null=True)
+    subscription_item_id = models.UUIDField(null=True)
+    credits_line = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     sources = models.JSONField(default=dict)
 
     class Meta(Record.Meta):
@@ -331,6 +355,16 @@ class InvoiceLine(Record):
                 name="invoicing_invoiceline_discount_in_range",
             ),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="invoicing_invoiceline_quantity_positive"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["credits_line"], condition=Q(credits_line__isnull=False), name="invoicing_invoiceline_credits"
+            ),
+            models.Index(
+                fields=["subscription_id", "service_from"],
+                condition=Q(subscription_id__isnull=False),
+                name="invoicing_invoiceline_subscr",
+            ),
         ]
 
 

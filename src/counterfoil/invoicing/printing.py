@@ -103,7 +103,7 @@ def _line(line: InvoiceLine, currency: str) -> PrintedLine:
     return PrintedLine(
         position=line.position,
         text=line.description,
-        detail=line.detail,
+        detail="\n".join(part for part in (line.detail, line.why) if part),
         quantity=line.quantity,
         unit=line.unit,
         unit_price=line.unit_price,
@@ -113,6 +113,7 @@ def _line(line: InvoiceLine, currency: str) -> PrintedLine:
         tax_percent=line.tax_percent,
         tax_category=line.tax_category,
         service=_period(line.service_from, line.service_to),
+        is_net_given=line.is_net_given,
     )
 
 

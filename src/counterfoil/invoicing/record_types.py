@@ -7,7 +7,7 @@ from typing import Any
 
 from counterfoil.accounts.models import DeliveryChannel, TaxProfile
 from counterfoil.catalog.models import TaxClass
-from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, Origin, Series, TaxRate
+from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, LineKind, Origin, Series, TaxRate
 from counterfoil.invoicing.rules.status import WORDS, status_of
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
@@ -29,14 +29,23 @@ LINE_FIELDS = (
 )
 SHOWN_LINE_FIELDS = (
     *LINE_FIELDS,
+    Field("id", "Id", computed=True),
     Field("position", "No.", Kind.INTEGER, computed=True),
     Field("net", "Net", Kind.DECIMAL, PRICING, computed=True),
     Field("tax_label", "Tax", group=TAX, computed=True),
     Field("tax_percent", "Tax %", Kind.DECIMAL, TAX, computed=True),
+    Field("kind", "Kind", Kind.CHOICE, computed=True, choices=LineKind.choices),
+    Field("is_net_given", "Net is given", Kind.YES_NO, PRICING, computed=True),
+    Field("share", "Share of the period", group=PRICING, computed=True),
+    Field("why", "Why", group=PRICING, computed=True),
+    Field("subscription_id", "Subscription", computed=True),
+    Field("subscription_item_id", "Subscription item", computed=True),
+    Field("credits_line_id", "Line that it takes back", computed=True),
     Field("sources", "Sources", computed=True),
 )
 
 
+_LINE_LINKS = ("subscription_id", "subscription_item_id", "credits_line_id")
 STATES = list(WORDS.items())
 
 
@@ -54,7 +63,12 @@ def _open(invoice: Any) -> Any:
 def _lines(invoice: Any) -> list[dict[str, Any]]:
     wanted = [item.id for item in SHOWN_LINE_FIELDS if item.id != "product"]
     return [
-        {**{name: getattr(line, name) for name in wanted}, "product": line.product_id}
+        {
+            **{name: getattr(line, name) for name in wanted},
+            "id": line.pk,
+            "product": line.product_id,
+            **{name: str(getattr(line, name) or "") for name in _LINE_LINKS},
+        }
         for line in sorted(invoice.lines.all(), key=lambda line: line.position)
     ]
 

@@ -65,7 +65,8 @@ def draft_invoices(
     ``facts`` spares a caller who read the accounts' billing facts in this transaction a second reading. Issues and
     sends nothing.
     """
-    around = surroundings((order.account_id for order in orders), on, facts)
+    credited = {line.credits_line_id for order in orders for line in order.lines if line.credits_line_id}
+    around = surroundings((order.account_id for order in orders), on, facts, credited)
     return _make(orders, around, at, actor)
 
 

@@ -69,7 +69,7 @@ def issue_invoices(
     make_current(drafts, around)
     _refuse_blocked(drafts)
     _write_figures(drafts, taxed_before)
-    post(actor=actor, entries=[_entry(draft.invoice, on) for draft in drafts], at=at)
+    post(actor=actor, entries=[_entry(draft.invoice, on) for draft in drafts if _moves_money(draft.invoice)], at=at)
     _freeze(actor, drafts, around, on, at, send)
     _number([draft.invoice for draft in drafts], on)
     _write_issued([draft.invoice for draft in drafts])
@@ -125,6 +125,11 @@ def _write_figures(drafts: Sequence[Draft], before: Mapping[UUID, list[tuple[obj
 
 def _tax_values(tax: InvoiceTax) -> tuple[object, ...]:
     return tax.category, tax.percent, tax.label, tax.base, tax.amount, tax.reason
+
+
+def _moves_money(invoice: Invoice) -> bool:
+    """Whether there is anything to post: not where charges and credits weigh each other up."""
+    return bool(invoice.net or invoice.tax)
 
 
 def _entry(invoice: Invoice, on: date) -> EntryOrder:

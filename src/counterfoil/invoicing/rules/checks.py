@@ -36,9 +36,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A draft as the checks see it. Discounts are effective ones over the whole document, in percent."""
+    """A draft as the checks see it. Discounts are effective ones over the whole document, in percent.
+
+    A total of zero is fine where charges and credits may weigh each other up: ``may_be_zero``.
+    """
 
     total: Money
+    may_be_zero: bool
     line_count: int
     tax_profile: str
     tax_exemption_reason: str
@@ -86,7 +90,7 @@ def is_clean(found: Sequence[Check]) -> bool:
 def _content(draft: Checked) -> Check:
     if not draft.line_count:
         return Check("no_lines", BLOCKING, "The draft has no lines.", "draft")
-    if draft.total.amount <= 0:
+    if draft.total.amount < 0 or not (draft.total.amount or draft.may_be_zero):
         word = "zero" if not draft.total.amount else "negative"
         return Check("zero_total", BLOCKING, f"The total is {word}: nothing would be owed.", "draft", "pricing")
     return Check("content", OK, "1 line" if draft.line_count == 1 else f"{draft.line_count} lines")

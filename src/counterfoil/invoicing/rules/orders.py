@@ -12,7 +12,12 @@ from counterfoil.accounts.rules.inheritance import Sourced
 
 @dataclass(frozen=True)
 class OrderLine:
-    """A line of a draft to be made. ``source`` says where it comes from; ``list_price`` is the catalog's, if any."""
+    """A line of a draft to be made. ``source`` says where it comes from; ``list_price`` is the catalog's, if any.
+
+    With ``net``, the line comes to that amount of the document's currency, which may be below zero, whatever quantity
+    and price it shows; ``share`` and ``why`` say how it came about. ``credits_line_id`` is the issued line that it
+    takes back: it bears the tax of that line.
+    """
 
     description: str
     quantity: Decimal
@@ -27,6 +32,13 @@ class OrderLine:
     list_price: Decimal | None = None
     service_from: date | None = None
     service_to: date | None = None
+    kind: str = "one_off"
+    net: Decimal | None = None
+    share: str = ""
+    why: str = ""
+    subscription_id: UUID | None = None
+    subscription_item_id: UUID | None = None
+    credits_line_id: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,13 @@ class TaxKey:
 
 @dataclass(frozen=True, slots=True)
 class TotalsLine:
-    """A line as arithmetic sees it."""
+    """A line as arithmetic sees it. Where ``net`` is given, it is the line's amount, and the factors only explain."""
 
     quantity: Decimal
     unit_price: Decimal
     discount_percent: Decimal
     tax: TaxKey
+    net: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ def exact_net(quantity: Decimal, unit_price: Decimal, discount_percent: Decimal)
 
 
 def line_net(line: TotalsLine, currency: str) -> Money:
-    """Quantity × unit price less discount, rounded once."""
+    """The net that is given, or quantity × unit price less discount, rounded once."""
+    if line.net is not None:
+        return Money.exact(line.net, currency)
     return rounded(exact_net(line.quantity, line.unit_price, line.discount_percent), currency)
 
 
@@ -89,7 +92,8 @@ def too_large(lines: Sequence[TotalsLine]) -> int | None:
     """The place of the first line at which the document outgrows ``LARGEST``; none for every sane document."""
     sum_so_far = Decimal(0)
     for place, line in enumerate(lines):
-        sum_so_far += abs(exact_net(line.quantity, line.unit_price, line.discount_percent))
+        factors = exact_net(line.quantity, line.unit_price, line.discount_percent)
+        sum_so_far += abs(factors if line.net is None else line.net)
         if sum_so_far >= LARGEST:
             return place
     return None

@@ -95,6 +95,7 @@ def _invoice_page(request: Request, row: Row, refusal: Refusal | None = None) ->
         "invoiced_url": shown.address("accounts:account", row.invoiced_account) if row.invoiced_account else "",
         "deal_url": shown.address("deals:deal", row.deal_id) if row.deal_id else "",
         "sources": shown.values_with_sources(row),
+        "lines": shown.lines(row),
         "link": request.build_absolute_uri(reverse("invoicing:invoice", args=[row.id])),
         "disputing": refusal is not None and any(problem.field == "note" for problem in refusal.problems),
         "note": request.POST.get("note", row.dispute_note),

@@ -57,6 +57,7 @@ def _screen(
         findings = shown.findings(row, request.actor)
         context |= {
             "row": row,
+            "lines": shown.lines(row),
             "place": place + 1,
             "previous": ids[place - 1] if place > 0 else None,
             "next": ids[place + 1] if 0 <= place < len(ids) - 1 else None,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.urls import NoReverseMatch, reverse
 
 from counterfoil.access.actors import Actor
-from counterfoil.access.projection import Row
+from counterfoil.access.projection import CLOSED, Row
+from counterfoil.core.money import Money
+from counterfoil.invoicing.models import LineKind
 
 _FROM = (
     ("account", "Customer", "account_title"),
@@ -54,6 +57,35 @@ class Finding:
     @property
     def css(self) -> str:
         return {"ok": "ok", "warning": "warning"}.get(self.level, "missing")
+
+
+@dataclass(frozen=True)
+class ShownLine:
+    """A line with the days that it bills, the last one in, and how its amount came about."""
+
+    text: str
+    kind: str
+    first_day: date | None
+    last_day: date | None
+    share: str
+    why: str
+    net: Any
+
+
+def lines(row: Row) -> list[ShownLine]:
+    """The lines of a document. Amounts and reasons that the reader may not see stay closed."""
+    return [
+        ShownLine(
+            text=line["description"],
+            kind="" if line["kind"] == LineKind.ONE_OFF else str(LineKind(line["kind"]).label),
+            first_day=line["service_from"],
+            last_day=line["service_to"] - timedelta(days=1) if line["service_to"] else None,
+            share=line.get("share", ""),
+            why=line.get("why", ""),
+            net=Money.exact(line["net"], row.total.currency) if "net" in line else CLOSED,
+        )
+        for line in row.lines or ()
+    ]
 
 
 def address(name: str, *args: Any) -> str:
