@@ -24,6 +24,7 @@ ROOMS = [
     "invoicing",
     "payments",
     "receivables",
+    "subscriptions",
     "deals",
     "importing",
     "app",

@@ -68,7 +68,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
         quote_version=order.quote_version,
         language=facts.language.value or "en",
         currency=order.currency or facts.currency.value,
-        terms_id=terms.id if terms else None,
+        terms_id=order.terms_id or (terms.id if terms else None),
         delivery_channel=facts.delivery_channel.value or "email",
         po_number=order.po_number,
         tax_profile=facts.tax_profile.value,
@@ -85,6 +85,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
         "entity": as_source(given if order.entity_id else _default_entity(around, entity_id)),
         "currency": as_source(given if order.currency else facts.currency),
         **_of_account(facts),
+        **({"terms": as_source(given)} if order.terms_id else {}),
         **{
             name: as_source(given if value else Sourced("", "none", "Nothing given"))
             for name, value in (
@@ -150,6 +151,15 @@ def _bear_credited_tax(invoice: Invoice, lines: Sequence[InvoiceLine], around: S
         raise Refusal.of(problems)
 
 
+def _giver(order: DraftOrder, by: str) -> Sourced[Any]:
+    """Who says what the order says."""
+    if order.deal_id is not None:
+        return Sourced("", "deal", f"Deal {order.deal_title}", order.deal_id)
+    if order.origin == Origin.SUBSCRIPTION:
+        return Sourced("", "subscription", "The subscription")
+    return Sourced("", "edited", f"Entered by {by}")
+
+
 def _of_account(facts: BillingFacts) -> dict[str, Source]:
     """The sources of everything that an account says of its invoices."""
     kind = "own" if facts.party.account_id == facts.account_id else facts.invoiced_account.kind
@@ -178,7 +188,7 @@ def _discount_of(lines: Sequence[OrderLine]) -> Decimal:
 
 def _new_line(invoice: Invoice, position: int, line: OrderLine, given: Source) -> InvoiceLine:
     return InvoiceLine(
-        id=new_id(),
+        id=line.line_id or new_id(),
         created_at=invoice.created_at,
         invoice=invoice,
         position=position,

@@ -1,7 +1,7 @@
 """Agreements that are billed again and again, and the ledger of what was billed for which period.
 
-Moments are kept as instants. Where days are counted, a local day is kept as the midnight UTC that names it; on the basis
-of seconds they are real instants. ``rules/grid.py`` turns one into the other.
+Moments are kept as instants. Where days are counted, a local day is kept as the midnight UTC that names it; on the
+basis of seconds they are real instants. ``rules/grid.py`` turns one into the other.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class Subscription(Record, PolicyFields):
     """An agreement with an account that is billed by periods until it ends.
 
     ``due_at`` is when the next document is due, ``settled_to`` the moment before which nothing is to be billed or given
-    back any more. ``anchor_day`` and ``anchor_on`` are as in ``rules/grid.py``. A parked subscription is not billed until
-    a person un-parks it.
+    back any more. ``anchor_day`` and ``anchor_on`` are as in ``rules/grid.py``. A parked subscription is not billed
+    until a person un-parks it.
     """
 
     number = models.CharField(max_length=20, unique=True)

@@ -39,6 +39,7 @@ class OrderLine:
     subscription_id: UUID | None = None
     subscription_item_id: UUID | None = None
     credits_line_id: UUID | None = None
+    line_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class DraftOrder:
     internal_notes: str = ""
     service_from: date | None = None
     service_to: date | None = None
+    terms_id: UUID | None = None
 
 
 @dataclass(frozen=True)

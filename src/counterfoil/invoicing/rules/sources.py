@@ -6,7 +6,7 @@ from typing import Any
 
 from counterfoil.accounts.rules.inheritance import Sourced
 
-KINDS = ("own", "parent", "default", "deal", "catalog", "rule", "edited", "none")
+KINDS = ("own", "parent", "default", "deal", "subscription", "catalog", "rule", "edited", "none")
 
 FIELDS = (
     "account", "entity", "invoiced_account", "party", "payer", "send_to", "recipients", "language", "currency", "terms",
@@ -32,4 +32,4 @@ def edited_by(name: str) -> Source:
 
 def follows(source: Source | None) -> bool:
     """Whether a value still comes from where the account says it, rather than from a deal or a person."""
-    return source is None or source.get("kind") not in ("edited", "deal")
+    return source is None or source.get("kind") not in ("edited", "deal", "subscription")

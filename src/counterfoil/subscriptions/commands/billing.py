@@ -18,8 +18,8 @@ from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.catalog.rules.pricing import unit_price_shown
 from counterfoil.core.ids import new_id
-from counterfoil.invoicing.commands import draft_invoices, issue_credit_notes, issue_drafts
-from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
+from counterfoil.invoicing.commands import draft_invoices, issue_invoices
+from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
@@ -32,7 +32,7 @@ from counterfoil.subscriptions.rules.wording import why
 
 @dataclass
 class Charged:
-    """What one subscription has to be billed now. Unless ``is_whole``, the rest of what is due waits for the next time."""
+    """What one subscription has to be billed now. Unless ``is_whole``, the rest of what is due waits."""
 
     loaded: Loaded
     differences: list[Difference]
@@ -76,8 +76,8 @@ def write(
 ) -> Written:
     """Write the documents of what is due, one for each payer, currency, company, terms and PO number, and the ledger.
 
-    Issues them unless they are reviewed first; what invoicing finds blocked waits in the review queue. Everything is part
-    of the caller's transaction.
+    Issues them unless they are reviewed first; what invoicing finds blocked waits in the review queue. Everything is
+    part of the caller's transaction.
     """
     written = Written()
     lines = [_Line(one, each, new_id()) for one in charges for each in one.differences]
@@ -87,24 +87,21 @@ def write(
         groups[_key(line.charged.loaded.subscription, facts)].append(line)
     drafts: list[DraftOrder] = []
     drafted: list[list[_Line]] = []
-    notes: list[CreditOrder] = []
     for group in groups.values():
         parts = parted(group)
         if parts.invoice:
             drafts.append(_draft_order(parts.invoice, facts))
             drafted.append(list(parts.invoice))
         if parts.credit_note:
-            notes.append(CreditOrder(tuple(_credit_lines(parts.credit_note)), "Subscription changed"))
+            raise NotImplementedError
     if drafts:
         ids = draft_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
         for invoice_id, group in zip(ids, drafted, strict=True):
             for line in group:
                 line.document_id = invoice_id
         if not is_reviewed:
-            issue_drafts(actor=actor, invoice_ids=ids, on=on, at=at, send=True)
+            issue_invoices(actor=actor, invoice_ids=ids, on=on, at=at, send=True)
         written.invoice_ids = ids
-    if notes:
-        written.credit_note_ids = issue_credit_notes(actor=actor, orders=notes, on=on, at=at, send=True)
     insert_rows(_row(line, run_id, at) for line in lines)
     settle(charges)
     return written
@@ -215,26 +212,6 @@ def _order_line(line: _Line, line_id: UUID, credited: UUID | None, net: Decimal)
         subscription_item_id=row.pk,
         credits_line_id=credited,
     )
-
-
-def _credit_lines(lines: Sequence[_Line]) -> Iterable[CreditLine]:
-    for line in lines:
-        for place, (credited, part) in enumerate(line.difference.credits):
-            order = _order_line(line, line.line_id if place == 0 else new_id(), credited, part)
-            assert order.service_from is not None and order.service_to is not None  # noqa: PT018
-            yield CreditLine(
-                invoice_line_id=credited,
-                amount=part,
-                line_id=order.line_id,
-                description=order.description,
-                kind=order.kind,
-                quantity=order.quantity,
-                unit_price=order.unit_price,
-                service_from=order.service_from,
-                service_to=order.service_to,
-                share=order.share,
-                why=order.why,
-            )
 
 
 def _row(line: _Line, run_id: UUID | None, at: datetime) -> BilledPeriod:

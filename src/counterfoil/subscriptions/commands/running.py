@@ -1,4 +1,5 @@
-"""The billing run: what is due is claimed in chunks and written, by as many workers as there are, as often as one likes.
+"""The billing run: what is due is claimed in chunks and written, by as many workers as there are, as often as one
+likes.
 
 A claim locks due subscriptions and skips those that another worker has; what a chunk writes, and the note that it is
 written, are one transaction. So a run that dies goes on where it was, and one that is repeated finds nothing to do.
