@@ -1,0 +1,495 @@
+"""The scenario file: people, prices, policies and a dated timeline.
+
+Everything unknown is refused with its path, so that a misspelt key never passes in silence. What may be left out has the
+value of ``docs/simulate.md``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from counterfoil.catalog.rules.pricing import Pricing, Tier, problems_of
+from counterfoil.core.errors import Problem, Refusal
+from counterfoil.core.money import is_currency
+from counterfoil.core.places import is_country
+
+KEY_MAX = 80
+_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,12})?")
+
+
+def _decimal(value: Any) -> Decimal:
+    if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
+        raise PydanticCustomError("decimal", 'not a decimal string such as "12.50"')
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        raise PydanticCustomError("decimal", 'not a decimal string such as "12.50"') from None
+
+
+def _positive(value: Any) -> Decimal:
+    number = _decimal(value)
+    if number < 0:
+        raise PydanticCustomError("negative", "below zero")
+    return number
+
+
+def _moment(value: Any) -> date:
+    if isinstance(value, str):
+        try:
+            if "T" not in value:
+                if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+                    return date.fromisoformat(value)
+            else:
+                instant = datetime.fromisoformat(value)
+                if instant.tzinfo is not None:
+                    return instant.astimezone(UTC)
+                raise PydanticCustomError("instant", "an instant needs its offset, such as 2026-01-16T12:00:00Z")
+        except ValueError:
+            pass
+    raise PydanticCustomError("date", "not a date")
+
+
+def _day(value: Any) -> date:
+    found = _moment(value)
+    if isinstance(found, datetime):
+        raise PydanticCustomError("date", "not a date")
+    return found
+
+
+def _key(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > KEY_MAX or "\x00" in value:
+        raise PydanticCustomError("key", f"not a name of 1 to {KEY_MAX} characters")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 1000 or "\x00" in value:
+        raise PydanticCustomError("text", "not a text of at most 1,000 characters")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise PydanticCustomError("whole", "not a whole number")
+    return value
+
+
+def _yes(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise PydanticCustomError("bool", "not true or false")
+    return value
+
+
+Number = Annotated[Decimal, BeforeValidator(_decimal)]
+Positive = Annotated[Decimal, BeforeValidator(_positive)]
+Moment = Annotated[date, BeforeValidator(_moment)]
+Day = Annotated[date, BeforeValidator(_day)]
+Key = Annotated[str, BeforeValidator(_key)]
+Text = Annotated[str, BeforeValidator(_text)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+YesNo = Annotated[bool, BeforeValidator(_yes)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+
+
+class Entity(_Part):
+    currency: Key
+    country: Key = "DE"
+    timezone: Key = "Europe/Berlin"
+    tax_rounding: Literal["per_rate", "per_line"] = "per_rate"
+
+    @model_validator(mode="after")
+    def _known(self) -> Entity:
+        if not is_currency(self.currency):
+            raise PydanticCustomError("currency", "not a currency in use", {"at": "currency"})
+        if not is_country(self.country):
+            raise PydanticCustomError("country", "not a country", {"at": "country"})
+        if self.timezone not in available_timezones():
+            raise PydanticCustomError("timezone", "not a time zone", {"at": "timezone"})
+        return self
+
+
+class Tax(_Part):
+    key: Key
+    rate: Positive
+    included: YesNo = False
+
+
+class Due(_Part):
+    days: Whole = 0
+    months: Whole = 0
+    end_of_month: YesNo = False
+    then: Literal["end_of_month"] | None = None
+    day_of_month: Whole | None = None
+
+
+class Instalment(_Part):
+    due: Due = Due()
+    percent: Positive | None = None
+    amount: Positive | None = None
+    rest: YesNo = False
+
+
+class EarlyDiscount(_Part):
+    percent: Positive
+    days: Whole
+
+
+class Terms(_Part):
+    key: Key
+    due: Due | None = None
+    instalments: tuple[Instalment, ...] | None = None
+    early_discount: EarlyDiscount | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Terms:
+        if self.due is not None and self.instalments is not None:
+            raise PydanticCustomError("terms", "give due or instalments, not both", {"at": "instalments"})
+        return self
+
+
+class Proration(_Part):
+    basis: Literal["actual_days", "fixed_30", "seconds", "none"] = "actual_days"
+    increase: Literal["now", "next_invoice", "at_renewal"] = "now"
+    decrease: Literal["now", "next_invoice", "at_renewal"] = "now"
+    first_period: Literal["prorate", "full", "free"] = "prorate"
+    end_day: Literal["free", "billed"] = "free"
+    interval_change: Literal["keep_anchor", "restart"] = "keep_anchor"
+    rounding: Literal["half_up", "half_even", "down"] = "half_up"
+
+
+class Retry(_Part):
+    days_after_failure: tuple[Whole, ...] = (3, 5, 7)
+    then: Literal["task"] = "task"
+
+
+class Reminders(_Part):
+    days_from_due: tuple[Whole, ...] = (-3, 1, 7, 14)
+
+
+class Aging(_Part):
+    buckets: tuple[Whole, ...] = (30, 60, 90)
+
+
+class Policies(_Part):
+    proration: Proration = Proration()
+    retry: Retry = Retry()
+    reminders: Reminders = Reminders()
+    aging: Aging = Aging()
+
+
+class TierPart(_Part):
+    up_to: Positive | None = None
+    amount: Number
+
+
+class Price(_Part):
+    key: Key
+    model: Literal["flat", "per_unit", "package", "graduated", "volume"] = "flat"
+    amount: Number | None = None
+    per: Positive | None = None
+    tiers: tuple[TierPart, ...] = ()
+    interval: Literal["day", "week", "month", "year"] = "month"
+    count: Annotated[Whole, Field(ge=1, le=1000)] = 1
+    billed: Literal["in_advance", "in_arrears"] = "in_advance"
+    tax: Key | tuple[Key, ...] | None = None
+
+    @property
+    def pricing(self) -> Pricing:
+        return Pricing(self.model, self.amount, self.per, tuple(Tier(tier.up_to, tier.amount) for tier in self.tiers))
+
+
+class Account(_Part):
+    key: Key
+    country: Key = "DE"
+    terms: Key | None = None
+    bill_to: Key | None = None
+
+
+class ItemPart(_Part):
+    price: Key
+    quantity: Positive = Decimal(1)
+
+
+class DiscountPart(_Part):
+    percent: Positive | None = None
+    amount: Positive | None = None
+    periods: Annotated[Whole, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> DiscountPart:
+        if (self.percent is None) == (self.amount is None):
+            raise PydanticCustomError("discount", "give a percent or an amount")
+        if self.percent is not None and self.percent > 100:
+            raise PydanticCustomError("discount", "more than 100", {"at": "percent"})
+        return self
+
+
+class Line(_Part):
+    text: Text = ""
+    quantity: Positive = Decimal(1)
+    unit_price: Number
+    discount_percent: Positive = Decimal(0)
+    tax: Key | tuple[Key, ...] | None = None
+
+
+class CreditPart(_Part):
+    line: Annotated[Whole, Field(ge=1)]
+    amount: Positive
+
+
+class Subscribe(_Part):
+    do: Literal["subscribe"]
+    on: Moment
+    name: Key = Field(alias="as")
+    account: Key
+    items: tuple[ItemPart, ...] = Field(min_length=1)
+    anchor_day: Annotated[Whole, Field(ge=1, le=31)] | None = None
+    anchor_on: Day | None = None
+    end_on: Moment | None = None
+    discounts: tuple[DiscountPart, ...] = ()
+
+
+class Change(_Part):
+    do: Literal["change"]
+    on: Moment
+    subscription: Key
+    items: tuple[ItemPart, ...]
+
+
+class Usage(_Part):
+    do: Literal["usage"]
+    on: Moment
+    subscription: Key
+    price: Key
+    quantity: Positive
+
+
+class Pause(_Part):
+    do: Literal["pause"]
+    on: Moment
+    subscription: Key
+
+
+class Resume(_Part):
+    do: Literal["resume"]
+    on: Moment
+    subscription: Key
+
+
+class Cancel(_Part):
+    do: Literal["cancel"]
+    on: Moment
+    subscription: Key
+    when: Literal["now", "period_end"] = "now"
+
+
+class Invoice(_Part):
+    do: Literal["invoice"]
+    on: Moment
+    name: Key = Field(alias="as")
+    account: Key
+    terms: Key | None = None
+    lines: tuple[Line, ...] = Field(min_length=1)
+    discounts: tuple[DiscountPart, ...] = ()
+
+
+class Credit(_Part):
+    do: Literal["credit"]
+    on: Moment
+    invoice: Key
+    lines: tuple[CreditPart, ...] = Field(min_length=1)
+
+
+class Pay(_Part):
+    do: Literal["pay"]
+    on: Moment
+    account: Key
+    amount: Positive
+    invoices: tuple[Key, ...] = Field(default=(), alias="for")
+
+
+class ChargeOutcomes(_Part):
+    do: Literal["charge_outcomes"]
+    on: Moment
+    account: Key
+    outcomes: tuple[Literal["declined", "paid"], ...] = Field(min_length=1)
+
+
+Entry = Annotated[
+    Subscribe | Change | Usage | Pause | Resume | Cancel | Invoice | Credit | Pay | ChargeOutcomes,
+    Field(discriminator="do"),
+]
+
+
+class Scenario(_Part):
+    scenario: Literal[1]
+    name: Text = ""
+    entity: Entity
+    taxes: tuple[Tax, ...] = ()
+    terms: tuple[Terms, ...] = ()
+    policies: Policies = Policies()
+    prices: tuple[Price, ...] = ()
+    accounts: tuple[Account, ...]
+    timeline: tuple[Entry, ...]
+    until: Moment
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+
+def read_scenario(raw: Any) -> Scenario:
+    """The scenario in parsed JSON, or a ``Refusal`` that names every problem by its JSON path."""
+    if not isinstance(raw, dict):
+        raise Refusal("invalid", "a scenario is a JSON object", "")
+    try:
+        scenario = Scenario.model_validate(raw)
+    except ValidationError as error:
+        raise _refusal([_problem(one, raw) for one in error.errors()]) from None
+    problems = [*_price_problems(scenario), *_reference_problems(scenario)]
+    if problems:
+        raise _refusal(problems)
+    return scenario
+
+
+def _refusal(problems: list[Problem]) -> Refusal:
+    said = "; ".join(f"{one.field}: {one.message}" if one.field else one.message for one in problems[:5])
+    return Refusal("invalid", said, problems[0].field, problems)
+
+
+_WORDS = {
+    "missing": "missing",
+    "extra_forbidden": "unknown",
+    "literal_error": "not one of {expected}",
+    "union_tag_invalid": "not one of {expected_tags}",
+    "union_tag_not_found": "missing",
+    "tuple_type": "not a list",
+    "model_type": "not an object",
+    "model_attributes_type": "not an object",
+    "dict_type": "not an object",
+    "too_short": "empty",
+    "greater_than_equal": "below {ge}",
+    "less_than_equal": "above {le}",
+}
+_DOINGS = {
+    "subscribe", "change", "usage", "pause", "resume", "cancel", "invoice", "credit", "pay", "charge_outcomes",
+}  # fmt: skip
+
+
+def _problem(error: Any, raw: Any) -> Problem:
+    where = [part for part in error["loc"] if part not in ("str", "tuple[str, ...]")]
+    if len(where) > 2 and where[0] == "timeline" and where[2] in _DOINGS:
+        del where[2]  # the kind of the entry is no part of its path
+    where = [part for part in where if not (isinstance(part, str) and part.startswith("function-"))]
+    context = error.get("ctx") or {}
+    if "at" in context:
+        where.append(context["at"])
+    if error["type"].startswith("union_tag"):
+        where.append("do")
+    words = _WORDS.get(error["type"], error["msg"])
+    try:
+        words = words.format(**context)
+    except (KeyError, IndexError):
+        words = error["msg"]
+    return Problem(path_of(where), error["type"], words)
+
+
+def path_of(where: list[Any] | tuple[Any, ...]) -> str:
+    """A JSON path: ``timeline[3].on``."""
+    path = ""
+    for part in where:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
+
+
+def _price_problems(scenario: Scenario) -> list[Problem]:
+    return [
+        Problem(f"prices[{place}].{_bracketed(one.field)}", one.code, one.message)
+        for place, price in enumerate(scenario.prices)
+        for one in problems_of(price.pricing)
+    ]
+
+
+def _bracketed(field: str) -> str:
+    return re.sub(r"\.(\d+)", r"[\1]", field)
+
+
+def _reference_problems(scenario: Scenario) -> list[Problem]:
+    """Names that nothing has, and names that two have."""
+    found: list[Problem] = []
+    taxes = _names(found, "taxes", [one.key for one in scenario.taxes])
+    terms = _names(found, "terms", [one.key for one in scenario.terms])
+    prices = _names(found, "prices", [one.key for one in scenario.prices])
+    accounts = _names(found, "accounts", [one.key for one in scenario.accounts])
+    for place, price in enumerate(scenario.prices):
+        _taxes_known(found, price.tax, taxes, f"prices[{place}].tax")
+    for place, account in enumerate(scenario.accounts):
+        at = f"accounts[{place}]"
+        _known(found, account.terms, terms, f"{at}.terms")
+        _known(found, account.bill_to, accounts, f"{at}.bill_to")
+        if not is_country(account.country):
+            found.append(Problem(f"{at}.country", "country", "not a country"))
+    subscriptions: set[str] = set()
+    invoices: set[str] = set()
+    for place, entry in enumerate(scenario.timeline):
+        at = f"timeline[{place}]"
+        if isinstance(entry, Subscribe | Invoice):
+            names = subscriptions if isinstance(entry, Subscribe) else invoices
+            if entry.name in names:
+                found.append(Problem(f"{at}.as", "twice", f"{entry.name} is there already"))
+            names.add(entry.name)
+    for place, entry in enumerate(scenario.timeline):
+        at = f"timeline[{place}]"
+        if isinstance(entry, Subscribe | Invoice | Pay | ChargeOutcomes):
+            _known(found, entry.account, accounts, f"{at}.account")
+        if isinstance(entry, Change | Usage | Pause | Resume | Cancel):
+            _known(found, entry.subscription, subscriptions, f"{at}.subscription")
+        if isinstance(entry, Subscribe | Change):
+            for number, item in enumerate(entry.items):
+                _known(found, item.price, prices, f"{at}.items[{number}].price")
+        if isinstance(entry, Usage):
+            _known(found, entry.price, prices, f"{at}.price")
+        if isinstance(entry, Invoice):
+            _known(found, entry.terms, terms, f"{at}.terms")
+            for number, line in enumerate(entry.lines):
+                _taxes_known(found, line.tax, taxes, f"{at}.lines[{number}].tax")
+        if isinstance(entry, Credit):
+            _known(found, entry.invoice, invoices, f"{at}.invoice")
+        if isinstance(entry, Pay):
+            for number, name in enumerate(entry.invoices):
+                _known(found, name, invoices, f"{at}.for[{number}]")
+    return found
+
+
+def _names(found: list[Problem], at: str, keys: list[str]) -> set[str]:
+    for place, key in enumerate(keys):
+        if key in keys[:place]:
+            found.append(Problem(f"{at}[{place}].key", "twice", f"{key} is there already"))
+    return set(keys)
+
+
+def _known(found: list[Problem], name: str | None, names: set[str], at: str) -> None:
+    if name is not None and name not in names:
+        found.append(Problem(at, "no_such_name", f"there is no {name}"))
+
+
+def _taxes_known(found: list[Problem], tax: str | tuple[str, ...] | None, names: set[str], at: str) -> None:
+    if isinstance(tax, tuple):
+        for number, one in enumerate(tax):
+            _known(found, one, names, f"{at}[{number}]")
+    else:
+        _known(found, tax, names, at)
+
+
+def local_day(moment: date, zone: str) -> date:
+    """The local day of a date or an instant."""
+    return moment.astimezone(ZoneInfo(zone)).date() if isinstance(moment, datetime) else moment
