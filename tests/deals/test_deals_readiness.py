@@ -9,6 +9,7 @@ import pytest
 
 from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient, TermsFact
 from counterfoil.accounts.rules.inheritance import Sourced
+from counterfoil.accounts.rules.terms import Due, Terms
 from counterfoil.core.ids import new_id
 from counterfoil.deals.rules.readiness import DealFacts, missing, readiness, who_may
 
@@ -35,7 +36,7 @@ READY = BillingFacts(
     party=PARTY,
     recipients=(PAULA,),
     recipients_source=own(ACCOUNT),
-    terms=own(TermsFact(TERMS, "net-14", "14 days net", 14, False)),
+    terms=own(TermsFact(TERMS, "net-14", "14 days net", Terms(Due(14)))),
     billing_cycle=own("as_delivered"),
     po_policy=own("optional"),
     language=own("en"),

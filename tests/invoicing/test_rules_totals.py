@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.accounts.rules.facts import TermsFact
+from counterfoil.accounts.rules.terms import Due, Terms
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import currency_decimals
 from counterfoil.invoicing.rules.due import due_date
@@ -148,8 +148,7 @@ def test_different_counters_give_different_numbers(left: int, right: int, digits
 )
 def test_terms_say_when_an_invoice_is_due(days: int, from_end: bool, due: str) -> None:
     """So many days after the issue, or after the end of its month."""
-    terms = TermsFact(new_id(), "t", "Terms", days, from_end)
-    assert due_date(date(2026, 1, 30), terms).isoformat() == due
+    assert due_date(date(2026, 1, 30), Terms(Due(days, from_end))).isoformat() == due
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
 
+from counterfoil.accounts.rules.terms import DAYS_MAX, MONTHS_MAX, Discount, Due, Terms, part_from
 from counterfoil.plumbing.audit import audit_all
 from counterfoil.plumbing.fields import CountryField, CurrencyField, DateRange
 from counterfoil.plumbing.models import Record
@@ -81,17 +82,64 @@ def _no_circles() -> list[pgtrigger.Trigger]:
 
 
 class PaymentTerms(Record):
-    """When an invoice is due: so many days after its issue, or after the end of its month."""
+    """When an invoice is due, what ``rules/terms.py`` reads: one due day or ``instalments``, in their written form,
+    and perhaps a discount for an early payment.
+    """
 
     key = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=100)
     days = models.PositiveSmallIntegerField(default=0)
     from_end_of_month = models.BooleanField(default=False)
+    months = models.PositiveSmallIntegerField(default=0)
+    then_end_of_month = models.BooleanField(default=False)
+    day_of_month = models.PositiveSmallIntegerField(null=True)
+    instalments = models.JSONField(default=list)
+    discount_percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+    discount_days = models.PositiveSmallIntegerField(null=True)
     is_active = models.BooleanField(default=True)
 
     class Meta(Record.Meta):
         triggers = audit_all()
-        constraints = [models.CheckConstraint(condition=Q(days__lte=365), name="accounts_paymentterms_within_a_year")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(days__lte=DAYS_MAX) & Q(months__lte=MONTHS_MAX), name="accounts_paymentterms_within_reach"
+            ),
+            models.CheckConstraint(
+                condition=~Q(from_end_of_month=True, then_end_of_month=True)
+                & (
+                    Q(day_of_month=None)
+                    | Q(
+                        day_of_month__gte=1,
+                        day_of_month__lte=31,
+                        days=0,
+                        from_end_of_month=False,
+                        then_end_of_month=False,
+                    )
+                )
+                & (Q(months=0) | Q(from_end_of_month=True) | Q(day_of_month__isnull=False)),
+                name="accounts_paymentterms_one_due_day",
+            ),
+            models.CheckConstraint(
+                condition=Q(instalments=[])
+                | Q(days=0, from_end_of_month=False, months=0, then_end_of_month=False, day_of_month=None),
+                name="accounts_paymentterms_due_day_or_instalments",
+            ),
+            models.CheckConstraint(
+                condition=Q(discount_percent=None, discount_days=None)
+                | Q(discount_percent__gt=0, discount_percent__lt=100, discount_days__lte=DAYS_MAX),
+                name="accounts_paymentterms_discount_in_range",
+            ),
+        ]
+
+    @property
+    def rule(self) -> Terms:
+        """What the row says, as plain values."""
+        percent, days = self.discount_percent, self.discount_days
+        return Terms(
+            due=Due(self.days, self.from_end_of_month, self.months, self.then_end_of_month, self.day_of_month),
+            instalments=tuple(part_from(part) for part in self.instalments),
+            early_discount=None if percent is None or days is None else Discount(percent, days),
+        )
 
 
 class AccountStatus(models.TextChoices):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from decimal import Decimal
+from typing import Any
 
 from counterfoil.accounts.models import (
     Account,
@@ -21,6 +23,7 @@ from counterfoil.accounts.models import (
     TaxProfile,
 )
 from counterfoil.accounts.rules.industries import INDUSTRIES
+from counterfoil.accounts.rules.terms import DAYS_MAX, MONTHS_MAX, terms_in_words
 from counterfoil.plumbing.record_types import Field, Group, Kind, RecordType, register
 from counterfoil.surface.states import register_state
 
@@ -139,6 +142,44 @@ register(
     )
 )
 
+DUE_FIELDS = (
+    Field("days", "Days", Kind.INTEGER, TERMS, minimum=Decimal(0), maximum=Decimal(DAYS_MAX)),
+    Field("from_end_of_month", "From the end of the month", Kind.YES_NO, TERMS, help="The days start there."),
+    Field(
+        "months",
+        "Months later",
+        Kind.INTEGER,
+        TERMS,
+        minimum=Decimal(0),
+        maximum=Decimal(MONTHS_MAX),
+        help="For the end, or a day, of a month: how many months after that of the issue.",
+    ),
+    Field("then_end_of_month", "To the end of that month", Kind.YES_NO, TERMS, help="Where the days end."),
+    Field(
+        "day_of_month",
+        "Day of the month",
+        Kind.INTEGER,
+        TERMS,
+        minimum=Decimal(1),
+        maximum=Decimal(31),
+        help="Instead of days. A shorter month has its last day.",
+    ),
+)
+INSTALMENT_FIELDS = (
+    Field("percent", "Percent", Kind.DECIMAL, TERMS, decimals=4, minimum=Decimal(0), maximum=Decimal(100)),
+    Field("amount", "Amount", Kind.DECIMAL, TERMS, decimals=4, minimum=Decimal(0)),
+    Field("rest", "The rest", Kind.YES_NO, TERMS),
+    *(replace(item, help="") for item in DUE_FIELDS),
+)
+
+
+def _instalments(terms: PaymentTerms) -> list[dict[str, Any]]:
+    return [
+        {"percent": part.percent, "amount": part.amount, "rest": part.rest, **asdict(part.due)}
+        for part in terms.rule.instalments
+    ]
+
+
 register(
     RecordType(
         key="accounts.terms",
@@ -154,9 +195,20 @@ register(
         fields=(
             Field("key", "Key", group=TERMS, required=True, max_length=40, help="For imports and the API: net-30."),
             Field("name", "Name", group=TERMS, required=True, max_length=100),
-            Field("days", "Days", Kind.INTEGER, TERMS, minimum=Decimal(0), maximum=Decimal(365)),
-            Field("from_end_of_month", "From the end of the month", Kind.YES_NO, TERMS),
+            *DUE_FIELDS,
+            Field(
+                "instalments",
+                "Instalments",
+                Kind.ROWS,
+                TERMS,
+                rows=INSTALMENT_FIELDS,
+                read=_instalments,
+                help="Each is a percentage, an amount, or the rest, with a due day of its own. They make the whole.",
+            ),
+            Field("discount_percent", "Discount %", Kind.DECIMAL, TERMS, decimals=4, help="Of the total with tax."),
+            Field("discount_days", "Paid within days", Kind.INTEGER, TERMS, help="After the issue, the last one too."),
             Field("is_active", "In use", Kind.YES_NO, TERMS),
+            Field("summary", "Due", group=TERMS, computed=True, read=lambda terms: terms_in_words(terms.rule)),
         ),
     )
 )

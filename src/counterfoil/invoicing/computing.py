@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection
 
 from counterfoil.accounts.models import PaymentTerms
-from counterfoil.accounts.queries import billing_facts
+from counterfoil.accounts.queries import billing_facts, terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
@@ -103,7 +103,7 @@ def surroundings(
         facts=facts,
         entities=entities(),
         rates=rates_on((_rate(rate) for rate in TaxRate.objects.all()), on),
-        terms={terms.pk: _terms(terms) for terms in PaymentTerms.objects.all()},
+        terms={terms.pk: terms_fact(terms) for terms in PaymentTerms.objects.all()},
         medians=medians,
         earlier=earlier,
         credited=_credited(list(credited)),
@@ -143,10 +143,6 @@ def _rate(rate: TaxRate) -> Rate:
         rate.pk, rate.entity_id, rate.tax_class, rate.label, rate.percent, rate.category, rate.legal_note,
         rate.valid_from, rate.valid_to,
     )  # fmt: skip
-
-
-def _terms(terms: PaymentTerms) -> TermsFact:
-    return TermsFact(terms.pk, terms.key, terms.name, terms.days, terms.from_end_of_month)
 
 
 def compute(draft: Draft, around: Surroundings) -> Totals:

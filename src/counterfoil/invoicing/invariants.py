@@ -18,14 +18,15 @@ def lines_and_taxes_add_up() -> str:
     """
 
 
-@invariant("L5b", "no amount of a line or a tax has more decimals than its document's currency")
+@invariant("L5b", "no amount of a line, a tax or an instalment has more decimals than its document's currency")
 def parts_are_exact() -> str:
     return """
         SELECT i.id, i.number FROM invoicing_invoice i
         JOIN (SELECT invoice_id, net AS amount FROM invoicing_invoiceline
               UNION ALL SELECT invoice_id, tax FROM invoicing_invoiceline WHERE tax IS NOT NULL
               UNION ALL SELECT invoice_id, base FROM invoicing_invoicetax
-              UNION ALL SELECT invoice_id, amount FROM invoicing_invoicetax) part ON part.invoice_id = i.id
+              UNION ALL SELECT invoice_id, amount FROM invoicing_invoicetax
+              UNION ALL SELECT invoice_id, amount FROM invoicing_instalment) part ON part.invoice_id = i.id
         WHERE part.amount <> ROUND(part.amount, counterfoil_currency_decimals(i.currency))
     """
 
@@ -79,6 +80,20 @@ def bases_are_the_lines() -> str:
         ) l FULL JOIN invoicing_invoicetax t
           ON t.invoice_id = l.invoice_id AND t.category = l.category AND t.percent = l.percent
         WHERE l.net IS DISTINCT FROM t.base
+    """
+
+
+@invariant("D12", "an invoice's instalments are two or more, rise by due day, and make its total by its due day")
+def instalments_make_the_whole() -> str:
+    return """
+        SELECT i.id, i.number, i.total, n.sum FROM invoicing_invoice i
+        JOIN (
+            SELECT invoice_id, SUM(amount) AS sum, MAX(due_on) AS last, MIN(due_on) AS first, COUNT(*) AS count,
+                   array_agg(due_on ORDER BY position) = array_agg(due_on ORDER BY due_on) AS rises
+            FROM invoicing_instalment GROUP BY invoice_id
+        ) n ON n.invoice_id = i.id
+        WHERE n.sum <> i.total OR n.last <> i.due_on OR n.first < i.issued_on OR n.count < 2 OR NOT n.rises
+           OR i.status NOT IN ('issued', 'void')
     """
 
 

@@ -187,6 +187,8 @@ def _with_parent() -> list[pgtrigger.Trigger]:
 class Invoice(Record):
     """A draft or an issued document.
 
+    ``due_on`` is when the whole is due: the day of the last instalment. An invoice that is due in one payment has no
+    ``Instalment``. ``early_discount_amount`` less settles it until ``early_discount_until``, inclusive.
     ``account`` is the customer who was sold to; ``invoiced_account`` gives the printed identity, ``payer`` owes the
     money, ``send_to`` receives the mail. ``party`` and ``seller`` are frozen at issue. ``sources`` says of each value
     where it came from; ``touched`` are the fields that a person changed between the win and the send.
@@ -237,6 +239,8 @@ class Invoice(Record):
     number = models.CharField(max_length=60, blank=True, default="")
     issued_on = models.DateField(null=True)
     due_on = models.DateField(null=True)
+    early_discount_until = models.DateField(null=True)
+    early_discount_amount = AmountField(null=True)
     issued_at = models.DateTimeField(null=True)
     issued_by_name = models.CharField(max_length=200, blank=True, default="")
     command_run = models.UUIDField(null=True)
@@ -289,6 +293,16 @@ class Invoice(Record):
                 name="invoicing_invoice_settled_in_range",
             ),
             exact_amounts("net", "tax", "total", "settled", name="invoicing_invoice_exact"),
+            models.CheckConstraint(
+                condition=Q(early_discount_until=None, early_discount_amount=None)
+                | (
+                    Q(early_discount_until__isnull=False, early_discount_until__gte=F("issued_on"))
+                    & Q(early_discount_amount__isnull=False, early_discount_amount__gt=0)
+                    & Q(early_discount_amount__lt=F("total"))
+                ),
+                name="invoicing_invoice_early_discount_in_range",
+            ),
+            exact_amounts("early_discount_amount", name="invoicing_invoice_early_discount_exact"),
         ]
         indexes = [
             models.Index(fields=["waiting_since"], condition=Q(status="draft"), name="invoicing_invoice_queue"),
@@ -383,4 +397,45 @@ class InvoiceTax(Record):
         triggers = [*audit_changes(), *_with_parent()]
         constraints = [
             models.UniqueConstraint(fields=["invoice", "category", "percent"], name="invoicing_invoicetax_once"),
+        ]
+
+
+_MAKE_THE_WHOLE = """
+IF EXISTS (
+    SELECT 1 FROM invoicing_invoice i WHERE i.id = NEW.invoice_id AND (i.total, i.due_on) IS DISTINCT FROM (
+        SELECT SUM(n.amount), MAX(n.due_on) FROM invoicing_instalment n WHERE n.invoice_id = NEW.invoice_id
+    )
+) THEN
+    RAISE EXCEPTION 'the instalments of a document are not its total by its due day' USING ERRCODE = 'CF004';
+END IF;
+RETURN NULL;
+"""
+
+
+class Instalment(models.Model):
+    """A part of an issued invoice with a due day of its own, in the order of the due days. Written at issue, never
+    changed; together they are the total. Only where there are two or more.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="instalments")
+    position = models.PositiveSmallIntegerField()
+    due_on = models.DateField()
+    amount = AmountField()
+
+    class Meta:
+        triggers = [
+            *_with_parent(),
+            pgtrigger.Trigger(
+                name="make_the_whole",
+                level=pgtrigger.Row,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                timing=pgtrigger.Deferred,
+                func=_MAKE_THE_WHOLE,
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="invoicing_instalment_position_once"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="invoicing_instalment_positive"),
         ]

@@ -38,7 +38,9 @@ def printed_draft(
     """A draft as it would be if it were issued ``on``."""
     party, seller = party_block(facts.party), seller_block(entity)
     name = terms.name if terms else ""
-    return _printed(invoice, lines, taxes, party, seller, name, on, due_date(on, terms), is_preview=True)
+    return _printed(
+        invoice, lines, taxes, party, seller, name, on, due_date(on, terms.rule if terms else None), is_preview=True
+    )
 
 
 def _printed(

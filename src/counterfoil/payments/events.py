@@ -39,6 +39,19 @@ class PaymentAllocated(_PaymentEvent):
     currency: str
 
 
+@event("payments.discount_allowed")
+class DiscountAllowed(_PaymentEvent):
+    """A payment in time settled an invoice with less than its total."""
+
+    words: ClassVar[str] = "Early payment discount of {amount} {currency}"
+
+    payment_id: UUID
+    account_id: UUID
+    invoice_ids: tuple[UUID, ...]
+    amount: Decimal
+    currency: str
+
+
 @event("payments.allocation_undone")
 class AllocationUndone(_PaymentEvent):
     words: ClassVar[str] = "Allocation of {amount} {currency} undone"

@@ -14,13 +14,66 @@ def payments_sum_up() -> str:
     """
 
 
-@invariant("L9b", "what an invoice says is settled is the sum of its allocations")
+@invariant("L9b", "what an invoice says is settled is the sum of its allocations and allowances")
 def invoices_sum_up() -> str:
     return """
         SELECT i.id, i.number, i.settled, COALESCE(a.sum, 0) AS allocated FROM invoicing_invoice i
-        LEFT JOIN (SELECT invoice_id, SUM(amount) AS sum FROM payments_allocation GROUP BY invoice_id) a
+        LEFT JOIN (SELECT invoice_id, SUM(amount) AS sum FROM (
+                       SELECT invoice_id, amount FROM payments_allocation
+                       UNION ALL SELECT invoice_id, amount FROM payments_allowance) part GROUP BY invoice_id) a
                ON a.invoice_id = i.id
         WHERE i.settled <> COALESCE(a.sum, 0)
+    """
+
+
+@invariant("L9d", "an allowance is within its invoice's early discount, of money that came in time, and ends whole")
+def allowances_fit() -> str:
+    return """
+        SELECT a.id, a.invoice_id FROM payments_allowance a
+        JOIN payments_allocation l ON l.id = a.allocation_id
+        JOIN payments_payment p ON p.id = l.payment_id
+        JOIN invoicing_invoice i ON i.id = a.invoice_id
+        LEFT JOIN payments_allowance u ON u.id = a.undoes_id
+        LEFT JOIN (SELECT invoice_id, SUM(amount) AS sum FROM payments_allowance GROUP BY invoice_id) s
+               ON s.invoice_id = i.id
+        WHERE l.invoice_id <> a.invoice_id OR a.currency <> i.currency OR l.undoes_id IS NOT NULL
+           OR p.received_on > COALESCE(i.early_discount_until, '-infinity')
+           OR s.sum < 0 OR s.sum > COALESCE(i.early_discount_amount, 0)
+           OR (a.undoes_id IS NULL AND NOT EXISTS (
+                  SELECT 1 FROM invoicing_invoicetax t WHERE t.invoice_id = i.id
+                  AND t.category = a.tax_category AND t.percent = a.tax_percent))
+           OR (u.id IS NOT NULL AND ((u.net, u.tax) <> (-a.net, -a.tax) OR u.allocation_id <> a.allocation_id
+                                     OR u.undoes_id IS NOT NULL))
+    """
+
+
+@invariant("L9e", "an allowance stands only while its allocation does and its invoice is settled")
+def allowances_are_earned() -> str:
+    return """
+        SELECT a.id, a.invoice_id FROM payments_allowance a
+        JOIN invoicing_invoice i ON i.id = a.invoice_id
+        WHERE a.undoes_id IS NULL AND NOT EXISTS (SELECT 1 FROM payments_allowance u WHERE u.undoes_id = a.id)
+          AND (i.settled < i.total
+               OR EXISTS (SELECT 1 FROM payments_allocation l WHERE l.undoes_id = a.allocation_id))
+    """
+
+
+@invariant("L9f", "the books hold the net and the tax of each allowance, and take them back with it")
+def allowances_are_posted() -> str:
+    return """
+        SELECT COALESCE(m.source, b.source), m.net, b.net, m.tax, b.tax FROM (
+            SELECT 'allowance:' || allocation_id || CASE WHEN undoes_id IS NULL THEN '' ELSE ':undone' END AS source,
+                   SUM(net) AS net, SUM(tax) AS tax, -SUM(amount) AS owed
+            FROM payments_allowance GROUP BY 1
+        ) m FULL JOIN (
+            SELECT e.source, COALESCE(SUM(g.amount) FILTER (WHERE l.role = 'revenue'), 0) AS net,
+                   COALESCE(SUM(g.amount) FILTER (WHERE l.role = 'tax_payable'), 0) AS tax,
+                   COALESCE(SUM(g.amount) FILTER (WHERE l.role = 'receivable'), 0) AS owed
+            FROM ledger_journalentry e JOIN ledger_posting g ON g.entry_id = e.id
+            JOIN ledger_ledgeraccount l ON l.id = g.ledger_account_id
+            WHERE e.source LIKE 'allowance:%' GROUP BY e.source
+        ) b ON b.source = m.source
+        WHERE (m.net, m.tax, m.owed) IS DISTINCT FROM (b.net, b.tax, b.owed)
     """
 
 

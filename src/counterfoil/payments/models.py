@@ -127,3 +127,61 @@ class Allocation(models.Model):
             exact_amounts("amount", name="payments_allocation_exact"),
         ]
         indexes = [models.Index(fields=["invoice"], name="payments_allocation_by_invoice")]
+
+
+_WITHIN_THE_DISCOUNT = """
+IF EXISTS (
+    SELECT 1 FROM invoicing_invoice i WHERE i.id IN (SELECT n.invoice_id FROM new_rows n)
+    AND (SELECT SUM(a.amount) FROM payments_allowance a WHERE a.invoice_id = i.id)
+        NOT BETWEEN 0 AND COALESCE(i.early_discount_amount, 0)
+) THEN
+    RAISE EXCEPTION 'an allowance is more than the early discount of its invoice' USING ERRCODE = 'CF004';
+END IF;
+RETURN NULL;
+"""
+
+
+class Allowance(models.Model):
+    """What an early payment need not pay of an invoice, one row for each of its tax rates: it lowers net and tax.
+
+    It goes with the allocation that settled the invoice. A counter-entry has the negative amounts and names what it
+    undoes.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    allocation = models.ForeignKey(Allocation, on_delete=models.PROTECT, related_name="allowances")
+    invoice = models.ForeignKey("invoicing.Invoice", on_delete=models.PROTECT, related_name="+")
+    tax_category = models.CharField(max_length=2)
+    tax_percent = models.DecimalField(max_digits=7, decimal_places=4)
+    net = AmountField()
+    tax = AmountField()
+    amount = AmountField()
+    currency = CurrencyField()
+    allowed_on = models.DateField()
+    undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [
+            append_only(),
+            pgtrigger.Trigger(
+                name="within_the_discount",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
+                func=_WITHIN_THE_DISCOUNT,
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount=F("net") + F("tax")) & ~Q(amount=0), name="payments_allowance_adds_up"
+            ),
+            models.UniqueConstraint(
+                fields=["allocation", "tax_category", "tax_percent"],
+                condition=Q(undoes=None),
+                name="payments_allowance_once",
+            ),
+            exact_amounts("net", "tax", "amount", name="payments_allowance_exact"),
+        ]
+        indexes = [models.Index(fields=["invoice"], name="payments_allowance_by_invoice")]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db import models
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.invoicing.queries import first_open_day
+from counterfoil.payments.models import Allowance
 from counterfoil.payments.rules.allocating import OpenInvoice
 
 _COLUMNS = (
     "id", "number", "payer_id", "account_id", "invoiced_account_id", "entity_id", "currency", "total", "settled",
-    "issued_on", "due_on",
+    "issued_on", "early_discount_until", "early_discount_amount", "first_open_day", "allowed",
 )  # fmt: skip
 
 
@@ -24,9 +29,18 @@ def locked_invoices(
     if open_of:
         payers, currencies = {payer for payer, _ in open_of}, {currency for _, currency in open_of}
         wanted |= Q(payer__in=payers, currency__in=currencies, settled__lt=F("total"))
+    return _read(Invoice.objects.select_for_update(of=("self",)).filter(wanted))
+
+
+def known_invoices(invoice_ids: Collection[UUID]) -> dict[UUID, OpenInvoice]:
+    """The issued ones among the invoices, not locked: for showing what would happen."""
+    return _read(Invoice.objects.filter(id__in=list(invoice_ids)))
+
+
+def _read(found: QuerySet[Invoice]) -> dict[UUID, OpenInvoice]:
     rows = (
-        Invoice.objects.select_for_update()
-        .filter(wanted, status=InvoiceStatus.ISSUED)
+        found.filter(status=InvoiceStatus.ISSUED)
+        .annotate(first_open_day=first_open_day(), allowed=_allowed())
         .order_by("id")
         .values_list(*_COLUMNS)
     )
@@ -40,7 +54,16 @@ def locked_invoices(
             currency=row[6],
             open=row[7] - row[8],
             issued_on=row[9],
-            due_on=row[10],
+            due_on=row[12],
+            discount=row[11] - row[13] if row[10] is not None else Decimal(0),
+            discount_until=row[10],
         )
         for row in rows
     }
+
+
+def _allowed() -> Coalesce:
+    """What was allowed of the invoice's early discount already."""
+    sums = Allowance.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").annotate(sum=Sum("amount"))
+    nothing = Value(Decimal(0), output_field=models.DecimalField())
+    return Coalesce(Subquery(sums.values("sum")), nothing, output_field=models.DecimalField())

@@ -16,10 +16,11 @@ from counterfoil.access.projection import Row, project, project_one
 from counterfoil.accounts.queries import account_titles, default_currency
 from counterfoil.core.money import Money
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
-from counterfoil.invoicing.queries import get_invoice, open_invoices_of_payer
+from counterfoil.invoicing.queries import get_invoice, local_today, open_invoices_of_payer
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.payments.models import Allocation, Payment, PaymentStatus
-from counterfoil.payments.rules.allocating import OpenInvoice, oldest_first
+from counterfoil.payments.open_invoices import known_invoices
+from counterfoil.payments.rules.allocating import oldest_first
 
 PAYMENT = "payments.payment"
 _SORTS = {"received_on": "received_on", "amount": "amount", "created_at": "created_at"}
@@ -209,25 +210,13 @@ def payable_invoices(
     return rows
 
 
-def oldest_shares(rows: Sequence[Row], amount: Decimal) -> dict[UUID, Decimal]:
-    """The amount over open invoices in the order of their due days."""
-    invoices = [
-        OpenInvoice(
-            id=row.id,
-            number=row.number,
-            payer_id=row.payer or row.account,
-            payers=frozenset(),
-            entity_id=row.entity,
-            currency=row.currency,
-            open=row.open.amount,
-            issued_on=row.issued_on,
-            due_on=row.due_on,
-        )
-        for row in rows
-        if isinstance(row.open, Money)
-    ]
-    left = {invoice.id: invoice.open for invoice in invoices}
-    return {share.invoice_id: share.amount for share in oldest_first(amount, invoices, left)}
+def oldest_shares(rows: Sequence[Row], amount: Decimal, received_on: date | None = None) -> dict[UUID, Decimal]:
+    """The amount over open invoices in the order of their due days, as ``record_payment`` would spread it."""
+    owed = {row.id: row.open.amount for row in rows if isinstance(row.open, Money)}
+    invoices = known_invoices(owed)
+    left = {invoice_id: owed[invoice_id] for invoice_id in invoices}
+    on = received_on or local_today()
+    return {share.invoice_id: share.amount for share in oldest_first(amount, invoices.values(), left, on)}
 
 
 def companies(actor: Actor) -> list[tuple[UUID, str]]:

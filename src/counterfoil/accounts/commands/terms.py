@@ -10,6 +10,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
 from counterfoil.accounts.commands.saving import changed_columns, locked, save
 from counterfoil.accounts.models import BillingDefaults, PaymentTerms
+from counterfoil.accounts.rules.terms import Due, Part, problems_of_terms, written_part
 from counterfoil.core.errors import Conflict, NotFound, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import clock
@@ -29,8 +30,8 @@ _USUAL_DEFAULT = "net-14"
 @command("accounts.add_terms", needs="settings.change", takes={"values": Takes("accounts.terms")})
 def add_terms(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
     """Add payment terms that accounts may have."""
-    given = {name: value for name, value in values.items() if value is not None}
-    terms = PaymentTerms(id=new_id(), created_at=clock.now(), **given)
+    terms = PaymentTerms(id=new_id(), created_at=clock.now(), **_columns(values))
+    _refuse_impossible(terms)
     save(terms, is_new=True)
     return terms.pk
 
@@ -39,14 +40,47 @@ def add_terms(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
 def change_terms(*, actor: Actor, terms_id: UUID, values: Mapping[str, Any], version: int | None) -> None:
     """Change payment terms. Drafts read them anew; issued invoices keep their due date."""
     terms = locked(PaymentTerms, terms_id, version)
-    changed = changed_columns(terms, {name: value for name, value in values.items() if value is not None})
+    changed = changed_columns(terms, _columns(values))
     is_default = BillingDefaults.objects.filter(terms=terms).exists()
     if "is_active" in changed and not terms.is_active and is_default:
         raise Conflict(
             "is_default", "These are the company's default terms. Choose another default first.", "is_active"
         )
     if changed:
+        _refuse_impossible(terms)
         save(terms)
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Cleaned values as the table takes them; an emptied number of days or months is none."""
+    columns = dict(values)
+    for name in ("days", "months"):
+        if name in columns:
+            columns[name] = columns[name] or 0
+    if "instalments" in columns:
+        columns["instalments"] = [written_part(_part(row)) for row in columns["instalments"] or ()]
+    return columns
+
+
+def _part(row: Mapping[str, Any]) -> Part:
+    due = Due(
+        days=row.get("days") or 0,
+        from_end_of_month=row.get("from_end_of_month", False),
+        months=row.get("months") or 0,
+        then_end_of_month=row.get("then_end_of_month", False),
+        day_of_month=row.get("day_of_month"),
+    )
+    return Part(due, row.get("percent"), row.get("amount"), row.get("rest", False))
+
+
+def _refuse_impossible(terms: PaymentTerms) -> None:
+    missing = {"discount_days": terms.discount_days, "discount_percent": terms.discount_percent}
+    empty = [name for name, value in missing.items() if value is None]
+    if len(empty) == 1:
+        raise Refusal("missing", "An early discount has a percentage and days; or leave both empty.", empty[0])
+    problems = problems_of_terms(terms.rule)
+    if problems:
+        raise Refusal.of(problems)
 
 
 @command(

@@ -30,7 +30,7 @@ from counterfoil.accounts.queries.contacts import (
     list_contacts,
 )
 from counterfoil.accounts.queries.hierarchy import ancestors, height_of
-from counterfoil.accounts.queries.terms import get_defaults, get_terms, list_terms
+from counterfoil.accounts.queries.terms import get_defaults, get_terms, list_terms, terms_fact
 
 __all__ = [
     "Found",
@@ -57,6 +57,7 @@ __all__ = [
     "list_contacts",
     "list_terms",
     "terms_by_key",
+    "terms_fact",
     "tree_of",
     "twins_of",
 ]

@@ -18,7 +18,8 @@ from counterfoil.accounts.models import (
     TaxIdentifier,
 )
 from counterfoil.accounts.queries.hierarchy import ancestors
-from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient, TermsFact
+from counterfoil.accounts.queries.terms import terms_fact
+from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient
 from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, resolve
 
 _SUBJECTS = {
@@ -119,17 +120,13 @@ def _facts(
         recipients_source=Sourced(
             send_to.value, send_to.kind, f"{accounts[send_to.value].title} · billing contacts", send_to.value
         ),
-        terms=Sourced(_terms_fact(known), terms_source.kind, terms_source.label, terms_source.record_id),
+        terms=Sourced(
+            terms_fact(known) if known else None, terms_source.kind, terms_source.label, terms_source.record_id
+        ),
         tax_profile=_tax_profile(own, legal, defaults),
         tax_exemption_reason=legal.tax_exemption_reason,
         **texts,
     )
-
-
-def _terms_fact(terms: PaymentTerms | None) -> TermsFact | None:
-    if terms is None:
-        return None
-    return TermsFact(terms.pk, terms.key, terms.name, terms.days, terms.from_end_of_month)
 
 
 def _tax_profile(own: Account, legal: Account, defaults: BillingDefaults | None) -> Sourced[str]:

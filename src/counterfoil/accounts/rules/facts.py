@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from counterfoil.accounts.rules.inheritance import Sourced
+from counterfoil.accounts.rules.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,12 @@ class Recipient:
 
 @dataclass(frozen=True)
 class TermsFact:
-    """Payment terms: due ``days`` after the issue, or after the end of its month."""
+    """Payment terms, and what they say."""
 
     id: UUID
     key: str
     name: str
-    days: int
-    from_end_of_month: bool
+    rule: Terms = Terms()
 
 
 @dataclass(frozen=True)

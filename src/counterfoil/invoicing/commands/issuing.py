@@ -20,10 +20,10 @@ from counterfoil.invoicing.commands.drafts import (
     make_current,
     replace_taxes,
 )
+from counterfoil.invoicing.commands.due_days import DUE_COLUMNS, write_due
 from counterfoil.invoicing.computing import Draft, Surroundings, surroundings
 from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, InvoiceTax, Series
 from counterfoil.invoicing.rules.checks import BLOCKING
-from counterfoil.invoicing.rules.due import due_date
 from counterfoil.invoicing.rules.numbering import counter_year, document_number
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.rules.entries import EntryOrder, PostingOrder
@@ -39,7 +39,7 @@ ON CONFLICT (series_id, year) DO UPDATE SET last = counter.last + EXCLUDED.last,
 RETURNING last
 """
 _ISSUED_COLUMNS = (
-    "status", "series", "year", "sequence", "number", "issued_on", "due_on", "issued_at", "issued_by_name",
+    "status", "series", "year", "sequence", "number", "issued_on", "issued_at", "issued_by_name",
     "command_run", "party", "seller", "send_requested_at", "version",
 )  # fmt: skip
 CLEAN_AT_ONCE = 500
@@ -71,6 +71,7 @@ def issue_invoices(
     _write_figures(drafts, taxed_before)
     post(actor=actor, entries=[_entry(draft.invoice, on) for draft in drafts if _moves_money(draft.invoice)], at=at)
     _freeze(actor, drafts, around, on, at, send)
+    write_due([draft.invoice for draft in drafts], around.terms, on)
     _number([draft.invoice for draft in drafts], on)
     _write_issued([draft.invoice for draft in drafts])
     for draft in drafts:
@@ -156,7 +157,6 @@ def _freeze(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: dat
         invoice = draft.invoice
         invoice.status = InvoiceStatus.ISSUED
         invoice.issued_on, invoice.issued_at, invoice.issued_by_name = on, at, actor.name
-        invoice.due_on = due_date(on, around.terms.get(invoice.terms_id) if invoice.terms_id else None)
         invoice.command_run = current.run
         invoice.party = party_block(around.facts[invoice.account_id].party)
         invoice.seller = sellers[invoice.entity_id]
@@ -204,7 +204,7 @@ def _take_numbers(series: Series, year: int, on: date, count: int) -> int:
 
 def _write_issued(invoices: Sequence[Invoice]) -> None:
     try:
-        update_rows(invoices, (*CURRENT_COLUMNS, *_ISSUED_COLUMNS))
+        update_rows(invoices, (*CURRENT_COLUMNS, *_ISSUED_COLUMNS, *DUE_COLUMNS))
     except IntegrityError as error:
         if "number_once" not in str(error):
             raise

@@ -23,6 +23,7 @@ from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
 from counterfoil.documents.models import StoredFile
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.invoicing.queries.due import NO_PLAN, shown_plan
 from counterfoil.invoicing.queries.review import get_draft
 from counterfoil.invoicing.queries.rows import INVOICE, findings_for, rows_of, taxes_for
 from counterfoil.ledger.days import today_of
@@ -225,8 +226,8 @@ def _open() -> QuerySet[Invoice]:
 
 
 def get_invoice(actor: Actor, invoice_id: UUID, today: date | None = None) -> Row:
-    """One document with ``state``, ``checks``, ``sources``, ``taxes``, ``party``, ``touched``, ``mails``, ``pdf_id``
-    and ``pdf_hash``; raises ``NotFound``.
+    """One document with ``state``, ``checks``, ``sources``, ``taxes``, ``party``, ``touched``, ``instalments``,
+    ``early_discount``, ``mails``, ``pdf_id`` and ``pdf_hash``; raises ``NotFound``.
 
     A draft is shown as it would be issued ``today``: with what its account says now.
     """
@@ -244,6 +245,7 @@ def get_invoice(actor: Actor, invoice_id: UUID, today: date | None = None) -> Ro
         terms_title=invoice.terms.name if invoice.terms and "terms" in actor.reads else "",
         taxes=taxes_for(actor, invoice),
         party=(invoice.party or {}) if "identity" in actor.reads else {},
+        **(shown_plan(invoice) if "pricing" in actor.reads else NO_PLAN),
         expected_due_on=None,
         recipients=[],
         pdf_id=invoice.pdf_id,

@@ -16,6 +16,7 @@ from counterfoil.invoicing.computing import Draft, Surroundings, compute, surrou
 from counterfoil.invoicing.drafting import follow_account
 from counterfoil.invoicing.mailing import recipients_of
 from counterfoil.invoicing.models import Invoice, InvoiceStatus, Origin
+from counterfoil.invoicing.queries.due import NO_PLAN, shown_draft_plan
 from counterfoil.invoicing.queries.rows import findings_for, recipients_for, rows_of, taxes_for, with_parts
 from counterfoil.invoicing.rules.due import due_date
 from counterfoil.ledger.days import today_of
@@ -75,7 +76,8 @@ def get_draft(actor: Actor, invoice: Invoice, on: date) -> Row:
         terms_title=terms.name if terms and "terms" in may_know else "",
         taxes=taxes_for(actor, draft.invoice),
         party={"legal_name": facts.party.legal_name} if "identity" in may_know else {},
-        expected_due_on=due_date(on, terms),
+        **(shown_draft_plan(draft.invoice, terms, on) if "pricing" in may_know else NO_PLAN),
+        expected_due_on=due_date(on, terms.rule if terms else None),
         recipients=recipients_for(recipients_of(facts)),
         deal_id=invoice.deal_id,
     )

@@ -15,10 +15,17 @@ from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import settle
 from counterfoil.ledger.commands import post
 from counterfoil.payments import events
+from counterfoil.payments.commands.allowing import Spared, allow, take_back
 from counterfoil.payments.models import Allocation, Payment, PaymentStatus
 from counterfoil.payments.open_invoices import locked_invoices
 from counterfoil.payments.rules import booking
-from counterfoil.payments.rules.allocating import oldest_first, problems_of_shares
+from counterfoil.payments.rules.allocating import (
+    OpenInvoice,
+    Settlement,
+    as_ordered,
+    oldest_first,
+    problems_of_shares,
+)
 from counterfoil.payments.rules.orders import OLDEST, Share
 from counterfoil.plumbing.outbox import emit
 
@@ -33,7 +40,10 @@ def allocate_payment(
     at: datetime,
     version: int | None = None,
 ) -> list[UUID]:
-    """Let what is left of a payment settle further invoices. Returns the ids of the allocations."""
+    """Let what is left of a payment settle further invoices. Returns the ids of the allocations.
+
+    An early discount goes by the day on which the money came.
+    """
     payment = locked_payment(payment_id, version)
     if payment.status != PaymentStatus.RECEIVED:
         raise Conflict("ended", "This money is not there any more; it cannot settle anything.")
@@ -46,42 +56,50 @@ def allocate_payment(
         same = (
             one for one in invoices.values() if (one.entity_id, one.currency) == (payment.entity_id, payment.currency)
         )
-        named = oldest_first(rest, same, left)
-    if not named:
+        shares = oldest_first(rest, same, left, payment.received_on)
+    else:
+        shares = as_ordered(named, invoices, left, payment.received_on)
+    if not shares:
         raise Refusal("nothing", "There is nothing to allocate.", "allocations")
     problems = problems_of_shares(
         payer_id=payment.payer_id,
         entity_id=payment.entity_id,
         currency=payment.currency,
         available=rest,
-        shares=named,
+        shares=shares,
         invoices=invoices,
         left=left,
         path="",
     )
     if problems:
         raise Refusal.of(problems)
-    total = sum((share.amount for share in named), Decimal(0))
+    total = sum((share.amount for share in shares), Decimal(0))
     payment.allocated += total
     save_raised(payment, "allocated")
-    made = Allocation.objects.bulk_create([_allocation(payment, share, actor, on, at) for share in named])
-    settle(actor=actor, amounts={share.invoice_id: share.amount for share in named}, on=on)
+    made = Allocation.objects.bulk_create([allocation_of(payment, share, actor.name, on, at) for share in shares])
+    spared = [
+        Spared(one, invoices[share.invoice_id], share.allowance)
+        for one, share in zip(made, shares, strict=True)
+        if share.allowance
+    ]
+    discounts = allow(spared)
+    settle(actor=actor, amounts={share.invoice_id: share.whole for share in shares}, on=on)
     entry = booking.allocated(
         source=f"allocation:{made[0].pk}",
         payment_id=payment.pk,
         entity_id=payment.entity_id,
         payer_id=payment.payer_id,
         currency=payment.currency,
-        settled=booking.by_payer((invoices[share.invoice_id].payer_id, share.amount) for share in named),
+        settled=booking.by_payer((invoices[share.invoice_id].payer_id, share.amount) for share in shares),
         on=on,
         memo="Payment allocated",
     )
-    post(actor=actor, entries=[entry], at=at)
+    post(actor=actor, entries=[entry, *discounts], at=at)
     emit(
         events.PaymentAllocated(
             payment_id=payment.pk,
             account_id=payment.payer_id,
-            invoice_ids=tuple(share.invoice_id for share in named),
+            invoice_ids=tuple(share.invoice_id for share in shares),
             amount=total,
             currency=payment.currency,
         )
@@ -89,7 +107,7 @@ def allocate_payment(
     return [one.pk for one in made]
 
 
-def _allocation(payment: Payment, share: Share, actor: Actor, on: date, at: datetime) -> Allocation:
+def allocation_of(payment: Payment, share: Settlement, by: str, on: date, at: datetime) -> Allocation:
     return Allocation(
         id=new_id(),
         payment_id=payment.pk,
@@ -98,7 +116,7 @@ def _allocation(payment: Payment, share: Share, actor: Actor, on: date, at: date
         currency=payment.currency,
         allocated_on=on,
         created_at=at,
-        by_name=actor.name,
+        by_name=by,
     )
 
 
@@ -115,11 +133,13 @@ def undo_allocation(*, actor: Actor, allocation_id: UUID, on: date, at: datetime
     allocation = Allocation.objects.get(id=allocation_id)
     if allocation.undoes_id is not None or Allocation.objects.filter(undoes=allocation).exists():
         raise Conflict("undone_already", "This allocation was undone already.")
-    counters, settled = counter_allocations(payment, [allocation], on, at, actor.name)
+    counters, settled, invoices = counter_allocations(payment, [allocation], on, at, actor.name)
     payment.allocated -= allocation.amount
     save_raised(payment, "allocated")
     Allocation.objects.bulk_create(counters)
-    settle(actor=actor, amounts={allocation.invoice_id: -allocation.amount}, on=on)
+    discounts, allowed = take_back(invoices, on, at)
+    owed = allocation.amount + allowed.get(allocation.invoice_id, Decimal(0))
+    settle(actor=actor, amounts={allocation.invoice_id: -owed}, on=on)
     entry = booking.allocated(
         source=f"allocation:{allocation.pk}:undone",
         payment_id=payment.pk,
@@ -130,7 +150,7 @@ def undo_allocation(*, actor: Actor, allocation_id: UUID, on: date, at: datetime
         on=on,
         memo=f"Allocation undone {reason}".strip(),
     )
-    post(actor=actor, entries=[entry], at=at)
+    post(actor=actor, entries=[entry, *discounts], at=at)
     emit(
         events.AllocationUndone(
             payment_id=payment.pk,
@@ -145,8 +165,8 @@ def undo_allocation(*, actor: Actor, allocation_id: UUID, on: date, at: datetime
 
 def counter_allocations(
     payment: Payment, live: Sequence[Allocation], on: date, at: datetime, by: str
-) -> tuple[list[Allocation], dict[UUID, Decimal]]:
-    """Each allocation's counter-entry, and what they had settled by the payer of the invoice. Locks the invoices."""
+) -> tuple[list[Allocation], dict[UUID, Decimal], dict[UUID, OpenInvoice]]:
+    """Each allocation's counter-entry, what they had settled by the payer of the invoice, and the invoices, locked."""
     invoices = locked_invoices({one.invoice_id for one in live}) if live else {}
     counters = [
         Allocation(
@@ -162,7 +182,7 @@ def counter_allocations(
         )
         for one in live
     ]
-    return counters, booking.by_payer((invoices[one.invoice_id].payer_id, one.amount) for one in live)
+    return counters, booking.by_payer((invoices[one.invoice_id].payer_id, one.amount) for one in live), invoices
 
 
 def locked_payment(payment_id: UUID, version: int | None) -> Payment:

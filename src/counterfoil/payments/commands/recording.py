@@ -21,10 +21,20 @@ from counterfoil.ledger.commands import post
 from counterfoil.ledger.queries import default_entity_id
 from counterfoil.ledger.rules.entries import EntryOrder
 from counterfoil.payments import events
+from counterfoil.payments.commands.allowing import Spared, allow
 from counterfoil.payments.models import Allocation, Payment, PaymentMethod
 from counterfoil.payments.open_invoices import locked_invoices
 from counterfoil.payments.rules import booking
-from counterfoil.payments.rules.allocating import OpenInvoice, entity_of, oldest_first, problems_of_shares
+from counterfoil.payments.rules.allocating import (
+    OpenInvoice,
+    Settlement,
+    as_ordered,
+    entity_of,
+    oldest_first,
+    problems_of_invoices,
+    problems_of_shares,
+    spread,
+)
 from counterfoil.payments.rules.orders import OLDEST, PaymentOrder, Share
 from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.outbox import emit
@@ -37,7 +47,7 @@ class _Received:
     """An order with everything decided: the row to write, and which invoices it settles on which day."""
 
     payment: Payment
-    shares: tuple[Share, ...]
+    shares: tuple[Settlement, ...]
 
 
 @command("payments.record_payment", needs="payments.record", takes={"values": Takes("payments.payment")})
@@ -46,13 +56,16 @@ def record_payment(
     actor: Actor,
     values: Mapping[str, Any],
     allocations: Sequence[tuple[UUID, Decimal]] | Literal["oldest"] = (),
+    invoices: Sequence[UUID] = (),
     on: date,
     at: datetime,
     request_key: str = "",
 ) -> UUID:
     """Write down money that came, and what it settles. What it does not settle stays as the payer's credit.
 
-    ``allocations`` are invoices with amounts, or ``"oldest"``. The same ``request_key`` again answers the same payment.
+    ``allocations`` are invoices with amounts, or ``"oldest"``; or ``invoices`` are those to which it goes, in this
+    order. Money that comes in time for an early discount settles what it pays less the discount. The same
+    ``request_key`` again answers the same payment.
     """
     shares = OLDEST if allocations == OLDEST else tuple(Share(*pair) for pair in allocations)
     order = PaymentOrder(
@@ -67,6 +80,7 @@ def record_payment(
         external_id=values.get("external_id", ""),
         request_key=request_key,
         allocations=shares,
+        invoices=tuple(invoices),
     )
     return _record(actor, [order], at, on)[0]
 
@@ -149,7 +163,8 @@ def _is_same(payment: Payment, order: PaymentOrder) -> bool:
 
 def _decide(orders: Sequence[tuple[PaymentOrder, str]], at: datetime) -> list[_Received]:
     """Lock the invoices and give each payment its shares, in the order given; refuses all when one cannot be."""
-    named = {share.invoice_id for order, _ in orders if order.allocations != OLDEST for share in _named(order)}
+    named = {share.invoice_id for order, _ in orders for share in _named(order)}
+    named |= {invoice_id for order, _ in orders for invoice_id in order.invoices}
     oldest = {(order.payer_id, order.currency) for order, _ in orders if order.allocations == OLDEST}
     invoices = locked_invoices(named, oldest) if named or oldest else {}
     left = {invoice.id: invoice.open for invoice in invoices.values()}
@@ -158,8 +173,16 @@ def _decide(orders: Sequence[tuple[PaymentOrder, str]], at: datetime) -> list[_R
     received = []
     for order, path in orders:
         entity_id = _entity(order, invoices, default)
-        shares = _shares(order, entity_id, invoices, left)
-        problems += problems_of_shares(
+        unfit = problems_of_invoices(
+            payer_id=order.payer_id,
+            entity_id=entity_id,
+            currency=order.currency,
+            named=order.invoices,
+            invoices=invoices,
+            path=path,
+        )
+        shares = () if unfit else _shares(order, entity_id, invoices, left)
+        problems += unfit or problems_of_shares(
             payer_id=order.payer_id,
             entity_id=entity_id,
             currency=order.currency,
@@ -171,7 +194,7 @@ def _decide(orders: Sequence[tuple[PaymentOrder, str]], at: datetime) -> list[_R
         )
         for share in shares:
             if share.invoice_id in left:
-                left[share.invoice_id] -= share.amount
+                left[share.invoice_id] -= share.whole
         received.append(_Received(_payment(order, entity_id, shares, at), shares))
     _refuse(problems)
     return received
@@ -191,15 +214,17 @@ def _entity(order: PaymentOrder, invoices: Mapping[UUID, OpenInvoice], default: 
 
 def _shares(
     order: PaymentOrder, entity_id: UUID, invoices: Mapping[UUID, OpenInvoice], left: Mapping[UUID, Decimal]
-) -> tuple[Share, ...]:
+) -> tuple[Settlement, ...]:
     if order.allocations != OLDEST:
-        return _named(order)
+        if order.invoices:
+            return spread(order.amount, [invoices[one] for one in order.invoices], left, order.received_on)
+        return as_ordered(_named(order), invoices, left, order.received_on)
     wanted = (order.payer_id, order.currency, entity_id)
     mine = (one for one in invoices.values() if (one.payer_id, one.currency, one.entity_id) == wanted)
-    return oldest_first(order.amount, mine, left)
+    return oldest_first(order.amount, mine, left, order.received_on)
 
 
-def _payment(order: PaymentOrder, entity_id: UUID, shares: Sequence[Share], at: datetime) -> Payment:
+def _payment(order: PaymentOrder, entity_id: UUID, shares: Sequence[Settlement], at: datetime) -> Payment:
     return Payment(
         id=new_id(),
         created_at=at,
@@ -224,14 +249,17 @@ def _write(actor: Actor, received: Sequence[_Received], at: datetime) -> None:
     allocations: list[Allocation] = []
     entries: list[EntryOrder] = []
     settled: dict[UUID, Decimal] = {}
+    spared: list[Spared] = []
     for one in received:
-        days: dict[date, list[Share]] = {}
+        days: dict[date, list[Settlement]] = {}
         for share in one.shares:
             # Money that came before the invoice was issued settles it on the day of its issue.
             day = max(one.payment.received_on, invoices[share.invoice_id].issued_on)
             days.setdefault(day, []).append(share)
             allocations.append(_allocation(one.payment, share, day, at, actor.name))
-            settled[share.invoice_id] = settled.get(share.invoice_id, Decimal(0)) + share.amount
+            settled[share.invoice_id] = settled.get(share.invoice_id, Decimal(0)) + share.whole
+            if share.allowance:
+                spared.append(Spared(allocations[-1], invoices[share.invoice_id], share.allowance))
         entries += _entries(one.payment, days, invoices)
         emit(
             events.PaymentRecorded(
@@ -246,12 +274,13 @@ def _write(actor: Actor, received: Sequence[_Received], at: datetime) -> None:
         )
     # In one statement: the database compares a payment with all of its allocations.
     insert_rows(allocations)
+    entries += allow(spared)
     if settled:
         settle(actor=actor, amounts=settled, on=at.date())
     post(actor=actor, entries=entries, at=at)
 
 
-def _allocation(payment: Payment, share: Share, day: date, at: datetime, by: str) -> Allocation:
+def _allocation(payment: Payment, share: Settlement, day: date, at: datetime, by: str) -> Allocation:
     return Allocation(
         id=new_id(),
         payment_id=payment.pk,
@@ -265,7 +294,7 @@ def _allocation(payment: Payment, share: Share, day: date, at: datetime, by: str
 
 
 def _entries(
-    payment: Payment, days: Mapping[date, Sequence[Share]], invoices: Mapping[UUID, OpenInvoice]
+    payment: Payment, days: Mapping[date, Sequence[Settlement]], invoices: Mapping[UUID, OpenInvoice]
 ) -> list[EntryOrder]:
     """One entry for the money and what it settles on its day, and one for each later day."""
 

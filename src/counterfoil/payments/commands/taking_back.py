@@ -16,8 +16,10 @@ from counterfoil.core.money import Money, formatted
 from counterfoil.invoicing.commands import settle
 from counterfoil.invoicing.models import Invoice
 from counterfoil.ledger.commands import post
+from counterfoil.ledger.rules.entries import EntryOrder
 from counterfoil.payments import events
 from counterfoil.payments.commands.allocating import counter_allocations, locked_payment, save_raised
+from counterfoil.payments.commands.allowing import take_back
 from counterfoil.payments.models import Allocation, Payment, PaymentStatus
 from counterfoil.payments.rules import booking
 from counterfoil.plumbing.outbox import emit
@@ -97,13 +99,15 @@ def _end(
     live = list(
         Allocation.objects.filter(payment=payment, undoes=None, undone_by=None).order_by("id").select_related("invoice")
     )
-    counters, settled = counter_allocations(payment, live, day, at, actor.name)
+    counters, settled, invoices = counter_allocations(payment, live, day, at, actor.name)
     payment.status, payment.allocated = status, Decimal(0)
     payment.ended_on, payment.ended_reason = day, why
     save_raised(payment, "status", "allocated", "ended_on", "ended_reason")
     Allocation.objects.bulk_create(counters)
+    discounts: list[EntryOrder] = []
     if live:
-        amounts: dict[UUID, Decimal] = {}
+        discounts, allowed = take_back(invoices, day, at)
+        amounts = {invoice_id: -amount for invoice_id, amount in allowed.items()}
         for one in live:
             amounts[one.invoice_id] = amounts.get(one.invoice_id, Decimal(0)) - one.amount
         settle(actor=actor, amounts=amounts, on=day)
@@ -118,7 +122,7 @@ def _end(
         on=day,
         memo=f"Payment {payment.get_status_display().lower()}: {why}" if why else "Payment undone",
     )
-    post(actor=actor, entries=[entry], at=at)
+    post(actor=actor, entries=[entry, *discounts], at=at)
     return payment, live
 
 

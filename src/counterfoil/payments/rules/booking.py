@@ -108,3 +108,30 @@ def by_payer(parts: Iterable[tuple[UUID, Decimal]]) -> dict[UUID, Decimal]:
 
 def _credit(amount: Decimal, currency: str, payer_id: UUID) -> tuple[PostingOrder, ...]:
     return (PostingOrder("customer_credit", amount, currency, payer_id),) if amount else ()
+
+
+def allowed(
+    *,
+    source: str,
+    payment_id: UUID,
+    entity_id: UUID,
+    payer_id: UUID,
+    currency: str,
+    net: Decimal,
+    tax: Decimal,
+    on: date,
+    memo: str,
+) -> EntryOrder:
+    """What an early payment need not pay lowers revenue and tax; negative amounts take it back."""
+    return EntryOrder(
+        entity_id=entity_id,
+        source=source,
+        document_id=payment_id,
+        memo=memo,
+        posted_on=on,
+        postings=(
+            *((PostingOrder("revenue", net, currency),) if net else ()),
+            *((PostingOrder("tax_payable", tax, currency),) if tax else ()),
+            PostingOrder("receivable", -(net + tax), currency, payer_id),
+        ),
+    )

@@ -21,8 +21,8 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True)
 class PaymentOrder:
-    """Money received. ``allocations`` name invoices and amounts, or are ``"oldest"``: the payer's open invoices by due
-    day.
+    """Money received. ``allocations`` name invoices and amounts, or are ``"oldest"``: the payer's open invoices, the
+    one due first before the others. Or ``invoices`` name those to which it goes, in this order.
 
     Without an ``entity_id`` it is the company that issued the invoices, else the default one.
     """
@@ -38,3 +38,4 @@ class PaymentOrder:
     external_id: str = ""
     request_key: str = ""
     allocations: tuple[Share, ...] | Literal["oldest"] = ()
+    invoices: tuple[UUID, ...] = ()

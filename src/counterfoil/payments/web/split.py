@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 from uuid import UUID
@@ -65,7 +66,9 @@ def split_of(
     """
     oldest = bool(form.get("oldest"))
     rows = _rows(actor, payer, currency, entity, invoice_id)
-    by_age = queries.oldest_shares(_of_one_company(rows, entity), amount) if oldest and amount and amount > 0 else {}
+    by_age: Mapping[UUID, Decimal] = {}
+    if oldest and amount and amount > 0:
+        by_age = queries.oldest_shares(_of_one_company(rows, entity), amount, _day_from(form))
     messages = _messages(form, problems)
     found: list[OpenRow] = []
     refused = False
@@ -124,6 +127,14 @@ def _messages(form: Mapping[str, Any], problems: Iterable[Problem]) -> dict[str,
         if parts[0] == "allocations" and len(parts) > 1 and parts[1].isdigit() and int(parts[1]) < len(named):
             found.setdefault(named[int(parts[1])], one.message)
     return found
+
+
+def _day_from(form: Mapping[str, Any]) -> date | None:
+    """The day on which the money came, if it is one already."""
+    try:
+        return date.fromisoformat(str(form.get("received_on", "")))
+    except ValueError:
+        return None
 
 
 def amount_from(form: Mapping[str, Any]) -> Decimal | None:

@@ -18,7 +18,12 @@ from counterfoil.surface.forms import Typed, record_form, values_from, version_f
 from counterfoil.surface.htmx import go, page, say
 
 TERMS, DEFAULTS = "accounts.terms", "accounts.defaults"
-TERMS_FIELDS = ("name", "key", "days", "from_end_of_month", "is_active")
+TERMS_FIELDS = {
+    "": ("name", "key", "is_active"),
+    "Due": ("days", "from_end_of_month", "then_end_of_month", "day_of_month", "months"),
+    "In instalments instead": ("instalments",),
+    "Discount for an early payment": ("discount_percent", "discount_days"),
+}
 DEFAULTS_FIELDS = {
     "Documents": ["terms", "currency", "language", "delivery_channel"],
     "Agreements": ["po_policy", "billing_cycle", "service_tier", "tax_profile"],
@@ -38,7 +43,7 @@ def new_terms(request: Request) -> HttpResponse:
         commands.add_terms(actor=request.actor, values=typed)
         return reverse("accounts:list_terms")
 
-    return _form(request, TERMS, {"": TERMS_FIELDS}, "New payment terms", {"is_active": True, "days": 14}, save)
+    return _form(request, TERMS, TERMS_FIELDS, "New payment terms", {"is_active": True, "days": 14}, save)
 
 
 @require_http_methods(READ_OR_SAVE)
@@ -49,7 +54,7 @@ def terms(request: Request, terms_id: UUID) -> HttpResponse:
         commands.change_terms(actor=request.actor, terms_id=terms_id, values=typed, version=version)
         return reverse("accounts:list_terms")
 
-    return _form(request, TERMS, {"": TERMS_FIELDS}, row.title, row, save)
+    return _form(request, TERMS, TERMS_FIELDS, row.title, row, save)
 
 
 @require_http_methods(READ_OR_SAVE)
@@ -95,5 +100,7 @@ def _form(
         writable=request.actor.writes if may_save else frozenset(),
         options=options,
     )
+    summary = getattr(values, "summary", "") if key == TERMS else ""
     context = {"form": form, "form_title": title, "may_save": may_save, "is_defaults": key == DEFAULTS}
+    context["summary"] = summary
     return page(request, "accounts/settings_form.html", context, status=status)
