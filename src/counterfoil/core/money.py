@@ -27,6 +27,7 @@ __all__ = [
     "currency_name",
     "formatted",
     "formatted_amount",
+    "formatted_price",
     "is_currency",
     "rounded",
     "sum_of",
@@ -216,8 +217,18 @@ def sum_of(moneys: Iterable[Money], currency: str) -> Money:
 
 def formatted(money: Money, language: str) -> str:
     """The amount with its currency as the language writes it: "€1,234.50", "1.234,50 €". The minus is a true one."""
-    pattern, locale = _money_pattern(language, money.currency)
+    pattern, locale = _money_pattern(language, money.currency, currency_decimals(money.currency))
     return _signed(money, pattern.apply(abs(money.amount), locale, currency=money.currency, currency_digits=False))
+
+
+def formatted_price(price: Decimal, currency: str, language: str) -> str:
+    """A unit price with its currency, with the currency's decimals or more where the price has more: "€0.005"."""
+    exponent = price.normalize(_EXACT).as_tuple().exponent
+    if not isinstance(exponent, int) or abs(price) >= _LIMIT:
+        raise ValueError(f"{price} is not a price")
+    pattern, locale = _money_pattern(language, currency, max(currency_decimals(currency), -exponent))
+    written: str = pattern.apply(abs(price), locale, currency=currency, currency_digits=False)
+    return "\u2212" + written if price < 0 else written
 
 
 def formatted_amount(money: Money, language: str) -> str:
@@ -227,9 +238,9 @@ def formatted_amount(money: Money, language: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def _money_pattern(language: str, currency: str) -> tuple[NumberPattern, Locale]:
+def _money_pattern(language: str, currency: str, decimals: int) -> tuple[NumberPattern, Locale]:
     locale = locale_of(language)
-    pattern = _with_decimals(locale.currency_formats["standard"].pattern, currency)
+    pattern = _with_decimals(locale.currency_formats["standard"].pattern, decimals)
     if get_currency_symbol(currency, locale)[-1].isalpha():
         # Letters would touch the figures: "CHF 5.00", never "CHF5.00".
         pattern = re.sub("¤(?=[#0])", "¤\u00a0", pattern)
@@ -239,12 +250,11 @@ def _money_pattern(language: str, currency: str) -> tuple[NumberPattern, Locale]
 @lru_cache(maxsize=512)
 def _amount_pattern(language: str, currency: str) -> tuple[NumberPattern, Locale]:
     locale = locale_of(language)
-    return parse_pattern(_with_decimals(locale.decimal_formats[None].pattern, currency)), locale
+    return parse_pattern(_with_decimals(locale.decimal_formats[None].pattern, currency_decimals(currency))), locale
 
 
-def _with_decimals(pattern: str, currency: str) -> str:
-    """The language's number pattern with exactly the currency's decimals."""
-    decimals = currency_decimals(currency)
+def _with_decimals(pattern: str, decimals: int) -> str:
+    """The language's number pattern with exactly so many decimals."""
     fraction = "." + "0" * decimals if decimals else ""
     return re.sub(r"0(\.[0#]+)?(?![0#,.])", "0" + fraction, pattern.split(";")[0], count=1)
 

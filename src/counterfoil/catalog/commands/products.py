@@ -1,4 +1,4 @@
-"""The verbs of the catalog."""
+"""The verbs of products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be sold, as an actor may see it."""
+"""Products, as an actor may see them."""
 
 from __future__ import annotations
 
