@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from importlib.resources import files
 from xml.etree import ElementTree
 
@@ -63,14 +64,36 @@ def judge() -> Iterator[Judge]:
         yield broken
 
 
-def with_given_nets(invoice: PrintedInvoice, *nets: str) -> PrintedInvoice:
-    """The invoice with these nets on its lines, of which the second is a credit; all at one rate."""
+def with_given_nets(invoice: PrintedInvoice, *nets: str, before: tuple[str, ...] = ()) -> PrintedInvoice:
+    """The invoice with these nets on its lines, which are given unless they were something ``before``; all at one
+    rate.
+    """
     given = [Money(Decimal(net), "EUR") for net in nets]
-    lines = tuple(replace(line, net=net, is_net_given=True) for line, net in zip(invoice.lines, given, strict=True))
+    full = [Money(Decimal(net), "EUR") for net in before] or [None] * len(nets)
+    lines = tuple(
+        replace(line, net=net, is_net_given=not before, before=was)
+        for line, net, was in zip(invoice.lines, given, full, strict=True)
+    )
     net = sum_of(given, "EUR")
     tax = rounded(net.amount * invoice.taxes[0].percent / 100, "EUR")
     taxes = (replace(invoice.taxes[0], base=net, amount=tax),)
     return replace(invoice, lines=lines, taxes=taxes, net=net, tax=tax, total=net + tax)
+
+
+def with_tax_in_prices(invoice: PrintedInvoice) -> PrintedInvoice:
+    """The invoice whose lines say what they come to with tax."""
+    said = sum_of((line.net for line in invoice.lines), "EUR")
+    tax = rounded(Fraction(said.amount) * 19 / 119, "EUR")
+    parts = tax.allocate([line.net.amount for line in invoice.lines])
+    lines = tuple(replace(line, base=line.net - part) for line, part in zip(invoice.lines, parts, strict=True))
+    taxes = (replace(invoice.taxes[0], base=said - tax, amount=tax),)
+    return replace(invoice, lines=lines, taxes=taxes, net=said - tax, tax=tax, total=said)
+
+
+def a_cent_off(invoice: PrintedInvoice) -> PrintedInvoice:
+    cent = Money(Decimal("0.01"), "EUR")
+    taxes = (replace(invoice.taxes[0], amount=invoice.taxes[0].amount + cent),)
+    return replace(invoice, taxes=taxes, tax=invoice.tax + cent, total=invoice.total + cent)
 
 
 VALID = {
@@ -87,6 +110,11 @@ VALID = {
     "discount of everything": printed(lines=[SENSOR, ("Gift", "", "", "1", "99.99", "100")]),
     "negative price": printed(lines=[SENSOR, ("Voucher", "", "", "1", "-10.55", "0")]),
     "given nets": with_given_nets(printed(rates=(Rate("19"),)), "54.84", "-20.16", "10"),
+    "tax in the prices": with_tax_in_prices(printed(rates=(Rate("19"),))),
+    "discount on the whole": with_given_nets(
+        printed(rates=(Rate("19"),)), "1456.03", "1411.55", "2160.00", before=("1617.81", "1567.50", "2400.00")
+    ),
+    "credit note a cent off": a_cent_off(credit_note()),
     "tiny price": printed(lines=[("Calls", "", "", "123456.789", "0.000123", "0")]),
     "no bank account": printed(seller=replace(BRITISH, iban="", bic="", bank_name="")),
     "tax id that is no VAT id": printed(seller=replace(BRITISH, tax_id="12/345/67890")),
@@ -116,12 +144,6 @@ def test_the_judge_is_awake(judge: Judge) -> None:
 def without_tax_row(invoice: PrintedInvoice) -> PrintedInvoice:
     zero = Money.zero("EUR")
     return replace(invoice, taxes=(), tax=zero, total=invoice.net)
-
-
-def a_cent_off(invoice: PrintedInvoice) -> PrintedInvoice:
-    cent = Money(Decimal("0.01"), "EUR")
-    taxes = (replace(invoice.taxes[0], amount=invoice.taxes[0].amount + cent),)
-    return replace(invoice, taxes=taxes, tax=invoice.tax + cent, total=invoice.total + cent)
 
 
 def a_wrong_line(invoice: PrintedInvoice) -> PrintedInvoice:

@@ -18,7 +18,9 @@ from counterfoil.invoicing import commands, queries
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax, TaxRate
 from counterfoil.invoicing.printing import printed_document
 from counterfoil.invoicing.queries.rows import with_parts
+from counterfoil.invoicing.rules.discounts import Discount
 from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.ledger.models import LegalEntity
 from counterfoil.plumbing.invariants import verify
 
 D = Decimal
@@ -230,3 +232,49 @@ def test_reviewers_and_readers_see_period_and_reason(world: Issuing, client: Any
     world.issue(invoice_id)
     page = client.get(f"/invoices/{invoice_id}/").content.decode()
     assert "17 of 31 days × 1 × 100.00" in page
+
+
+def test_discounts_are_spread_and_stay(world: Issuing) -> None:
+    """Each line keeps what it was; a changed line is discounted anew, and what takes back an issued line never is."""
+    (first,) = world.issue(ordered(world, PART))
+    credit = OrderLine("Back", D(1), D(10), net=D("-10.00"), credits_line_id=lines_of(first)[0].pk)
+    discounts = (Discount(percent=D(10)), Discount(amount=D("1.35")))
+    invoice_id = ordered(world, WORK, PART, credit, discounts=discounts)
+    shown = [(str(line.net), str(line.before_discount)) for line in lines_of(invoice_id)]
+    assert shown == [("17.6400", "20.0000"), ("48.3700", "54.8400"), ("-10.0000", "None")]
+    assert marks(lines_of(invoice_id)[1])[:2] == ("recurring", True)
+    work, part, back = typed(invoice_id)
+    change(world, invoice_id, [{**work, "quantity": D(4)}, part, back])
+    shown = [(str(line.net), str(line.before_discount)) for line in lines_of(invoice_id)]
+    assert shown == [("35.4300", "40.0000"), ("48.5800", "54.8400"), ("-10.0000", "None")]
+    world.issue(invoice_id)
+    assert str(world.invoice(invoice_id).net) == "74.0100"
+    assert broken() == []
+
+
+def test_a_discount_that_is_none_is_refused(world: Issuing) -> None:
+    """Two at once, none, above everything, below nothing, and more decimals than the currency has."""
+    wrong = (
+        Discount(), Discount(percent=D(1), amount=D(1)), Discount(percent=D(101)), Discount(amount=D(-1)),
+        Discount(amount=D("0.001")),
+    )  # fmt: skip
+    with pytest.raises(Refusal) as refused:
+        ordered(world, WORK, discounts=wrong)
+    assert [one.field for one in refused.value.problems] == [f"discounts.{place}" for place in range(5)]
+    assert Invoice.objects.count() == 0
+
+
+@pytest.mark.parametrize("rounding", ["per_rate", "per_line"])
+def test_prices_with_tax_give_documents_without(world: Issuing, rounding: str) -> None:
+    """The lines say what they come to with tax, the document what remains without; the e-invoice is without."""
+    LegalEntity.objects.update(tax_rounding=rounding)
+    TaxRate.objects.filter(tax_class="standard").update(included=True)
+    (invoice_id,) = world.issue(ordered(world, OrderLine("A", D(1), D("100")), OrderLine("B", D(3), D("6.33"))))
+    invoice = world.invoice(invoice_id)
+    assert [str(line.net) for line in lines_of(invoice_id)] == ["100.0000", "18.9900"]
+    assert [str(one) for one in (invoice.net, invoice.tax, invoice.total)] == ["99.9900", "19.0000", "118.9900"]
+    assert broken() == []
+    with_parts([invoice])
+    printed = printed_document(invoice, list(invoice.lines.all()), list(invoice.taxes.all()))
+    assert [str(line.base) for line in printed.lines] == ["84.03 EUR", "15.96 EUR"]
+    assert einvoice_gaps(printed) == []

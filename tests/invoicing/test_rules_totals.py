@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from uuid import UUID
 
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from counterfoil.accounts.rules.terms import Due, Terms
 from counterfoil.core.ids import new_id
-from counterfoil.core.money import currency_decimals
+from counterfoil.core.money import Money, currency_decimals, sum_of
+from counterfoil.invoicing.rules.discounts import Discount, discount_total, discounted
 from counterfoil.invoicing.rules.due import due_date
 from counterfoil.invoicing.rules.numbering import bad_pattern, document_number
 from counterfoil.invoicing.rules.status import status_of
@@ -56,13 +58,76 @@ def test_totals_are_those_of_the_documentation(row: list[str]) -> None:
     assert [str(one.amount) for one in (totals.net, totals.tax, totals.total)] == [net, tax, total]
 
 
+def money(text: str) -> list[Money]:
+    return [Money(D(part.strip()), "EUR") for part in text.split(";")]
+
+
+def said(text: str, percent: str) -> list[TotalsLine]:
+    """Lines whose price includes the tax."""
+    key = TaxKey("S", D(percent), included=True)
+    return [TotalsLine(D(1), one.amount, D(0), key) for one in money(text)]
+
+
+def discount(text: str) -> Discount:
+    return Discount(percent=D(text.strip("% "))) if "%" in text else Discount(amount=D(text.strip()))
+
+
+@pytest.mark.parametrize("row", table("totals-and-tax.md", "Amounts of the lines"))
+def test_discounts_are_those_of_the_documentation(row: list[str]) -> None:
+    """Percentages first, then amounts, spread over the lines."""
+    amounts, discounts, after = row
+    assert list(discounted(money(amounts), [discount(one) for one in discounts.split(";")], "EUR")) == money(after)
+
+
+@pytest.mark.parametrize("row", table("totals-and-tax.md", "Amounts with tax"))
+def test_included_tax_is_that_of_the_documentation(row: list[str]) -> None:
+    """What the lines say is the total; net and tax are worked out of it."""
+    amounts, percent, rounding, *sums = row
+    totals = invoice_totals(said(amounts, percent), "EUR", rounding)
+    assert [str(one.amount) for one in (totals.net, totals.tax, totals.total)] == sums
+    assert list(totals.line_nets) == money(amounts)
+
+
+CENTS = st.lists(st.integers(-10_000, 1_000_000).map(lambda cents: Money(D(cents).scaleb(-2), "EUR")), max_size=8)
+DISCOUNTS = st.lists(
+    st.one_of(
+        st.builds(Discount, percent=st.decimals(0, 100, places=2)),
+        st.builds(Discount, amount=st.decimals(0, 500, places=2)),
+    ),
+    max_size=4,
+)
+
+
+@given(CENTS, DISCOUNTS)
+def test_discounts_never_turn_a_document_negative(nets: list[Money], discounts: list[Discount]) -> None:
+    """What is taken off lies between nothing and the whole, and is the sum of what each line loses; no line but the
+    last is off its proportional part by more than half a cent.
+    """
+    whole = sum_of(nets, "EUR")
+    after = discounted(nets, discounts, "EUR")
+    taken = discount_total(whole, discounts)
+    assert sum_of(after, "EUR") == whole - taken
+    assert Money.zero("EUR") <= taken <= max(whole, Money.zero("EUR"))
+    for net, left in list(zip(nets, after, strict=True))[:-1]:
+        exact = Fraction(taken.amount) * Fraction(net.amount) / Fraction(whole.amount) if taken else Fraction(0)
+        assert abs(Fraction((net - left).amount) - exact) <= Fraction(1, 200)
+
+
+@given(CENTS, st.permutations(range(4)), DISCOUNTS)
+def test_the_order_of_discounts_takes_off_the_same(nets: list[Money], order: list[int], found: list[Discount]) -> None:
+    """Percentages come first wherever they stand."""
+    shuffled = [found[place] for place in order if place < len(found)]
+    whole = sum_of(nets, "EUR")
+    assert discount_total(whole, found) == discount_total(whole, shuffled)
+
+
 LINES = st.lists(
     st.builds(
         TotalsLine,
         st.decimals("0.001", "9999", places=3),
         st.decimals("-9999", "99999", places=4),
         st.decimals("0", "100", places=2),
-        st.builds(TaxKey, st.just("S"), st.sampled_from([D(0), D(7), D("8.1"), D(19), D("25.5")])),
+        st.builds(TaxKey, st.just("S"), st.sampled_from([D(0), D(7), D("8.1"), D(19), D("25.5")]), st.booleans()),
     ),
     max_size=12,
 )
@@ -72,7 +137,8 @@ LINES = st.lists(
 def test_sums_add_up(lines: list[TotalsLine], currency: str, rounding: str) -> None:
     """Nets sum to the net, taxes to the tax, both to the total, all exact in the currency's decimals."""
     totals = invoice_totals(lines, currency, rounding)
-    assert totals.net.amount == sum((one.amount for one in totals.line_nets), D(0))
+    included = sum((one.amount.amount for one in totals.taxes if one.tax.included), D(0))
+    assert totals.net.amount == sum((one.amount for one in totals.line_nets), D(0)) - included
     assert totals.net.amount == sum((one.base.amount for one in totals.taxes), D(0))
     assert totals.tax.amount == sum((one.amount.amount for one in totals.taxes), D(0))
     assert totals.total == totals.net + totals.tax
@@ -82,10 +148,12 @@ def test_sums_add_up(lines: list[TotalsLine], currency: str, rounding: str) -> N
 
 @given(LINES)
 def test_both_roundings_differ_by_half_a_unit_per_line_at_most(lines: list[TotalsLine]) -> None:
-    """Per line and per rate agree on the net, and on the tax to half a cent per line and half a cent per rate."""
+    """Per line and per rate agree on what the lines say, and on the tax to half a cent per line and half a cent per
+    rate.
+    """
     by_rate = invoice_totals(lines, "EUR", "per_rate")
     by_line = invoice_totals(lines, "EUR", "per_line")
-    assert by_rate.net == by_line.net
+    assert by_rate.line_nets == by_line.line_nets
     assert abs(by_rate.tax.amount - by_line.tax.amount) <= D("0.005") * (len(lines) + len(by_rate.taxes))
 
 

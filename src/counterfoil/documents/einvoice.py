@@ -117,21 +117,23 @@ def _line(transaction: ElementTree.Element, line: PrintedLine) -> None:
     price = _put(item, "ram:SpecifiedLineTradeAgreement/ram:NetPriceProductTradePrice")
     _put(price, "ram:ChargeAmount", _plain(abs(unit_price)))
     delivery = _put(item, "ram:SpecifiedLineTradeDelivery")
-    unit = "" if line.is_net_given else line.unit
+    unit = "" if line.is_net_given or line.base is not None else line.unit
     _put(delivery, "ram:BilledQuantity", _plain(sign * quantity), unitCode=_unit_code(unit))
     settlement = _put(item, "ram:SpecifiedLineTradeSettlement")
     _tax_kind(_put(settlement, "ram:ApplicableTradeTax"), line.tax_category, line.tax_percent)
     _put_period(settlement, line.service)
-    discount = _gross(line) - line.net
+    net = _net(line)
+    discount = _gross(line) - net
     if discount:
         allowance = _put(settlement, "ram:SpecifiedTradeAllowanceCharge")
         _put(_put(allowance, "ram:ChargeIndicator"), "udt:Indicator", "false" if discount.amount > 0 else "true")
         _put(allowance, "ram:ActualAmount", _amount(abs(discount)))
-        _put(allowance, "ram:Reason", f"{_plain(line.discount_percent)} %")
+        only_percent = line.discount_percent and line.before is None
+        _put(allowance, "ram:Reason", f"{_plain(line.discount_percent)} %" if only_percent else "Discount")
     _put(
         settlement,
         "ram:SpecifiedTradeSettlementLineMonetarySummation/ram:LineTotalAmount",
-        _amount(line.net),
+        _amount(net),
     )
 
 
@@ -270,7 +272,7 @@ def _line_adds_up(line: PrintedLine) -> bool:
     quantity, unit_price = _factors(line)
     if abs(Fraction(quantity) * Fraction(unit_price)) >= _LIMIT:
         return False
-    return bool(line.discount_percent) or _gross(line) == line.net
+    return bool(line.discount_percent) or _gross(line) == _full(line)
 
 
 def _gross(line: PrintedLine) -> Money:
@@ -279,20 +281,41 @@ def _gross(line: PrintedLine) -> Money:
 
 
 def _factors(line: PrintedLine) -> tuple[Decimal, Decimal]:
-    """Quantity and price as the rules of EN 16931 multiply them: one of the net where the net is given."""
-    return (Decimal(1), line.net.amount) if line.is_net_given else (line.quantity, line.unit_price)
+    """Quantity and price as the rules of EN 16931 multiply them: one of the amount where the amount is given."""
+    if line.base is not None:
+        return Decimal(1), line.base.amount
+    if line.is_net_given:
+        return Decimal(1), _full(line).amount
+    return line.quantity, line.unit_price
+
+
+def _full(line: PrintedLine) -> Money:
+    """The line's amount before discounts on the whole document; without tax, where its price includes that."""
+    if line.base is not None:
+        return line.base
+    return line.net if line.before is None else line.before
+
+
+def _net(line: PrintedLine) -> Money:
+    """The line's amount without tax."""
+    return line.net if line.base is None else line.base
 
 
 def _taxes_add_up(printed: PrintedInvoice) -> bool:
-    """EN 16931 taxes the sum of each rate and rounds it once."""
+    """EN 16931 taxes the sum of each rate and rounds it once. Tax taken out of prices, or taken back in parts, may be a
+    unit off: so much EN 16931 allows.
+    """
+    slack = Decimal(0)
+    if printed.kind == "credit_note" or any(line.base is not None for line in printed.lines):
+        slack = Decimal(1).scaleb(-currency_decimals(printed.currency))
     bases: dict[tuple[str, Decimal], list[Money]] = {}
     for line in printed.lines:
-        bases.setdefault((line.tax_category, line.tax_percent.normalize()), []).append(line.net)
+        bases.setdefault((line.tax_category, line.tax_percent.normalize()), []).append(_net(line))
     if len(printed.taxes) != len(bases):
         return False
     return all(
         tax.base == sum_of(bases.get((tax.category, tax.percent.normalize()), []), printed.currency)
-        and tax.amount == rounded(tax.base.amount * tax.percent / 100, printed.currency)
+        and abs(tax.amount - rounded(tax.base.amount * tax.percent / 100, printed.currency)).amount <= slack
         for tax in printed.taxes
     )
 
@@ -300,7 +323,7 @@ def _taxes_add_up(printed: PrintedInvoice) -> bool:
 def _totals_add_up(printed: PrintedInvoice) -> bool:
     currency = printed.currency
     return (
-        printed.net == sum_of((line.net for line in printed.lines), currency)
+        printed.net == sum_of((_net(line) for line in printed.lines), currency)
         and printed.tax == sum_of((tax.amount for tax in printed.taxes), currency)
         and printed.total == printed.net + printed.tax
     )

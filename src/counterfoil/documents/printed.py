@@ -58,9 +58,10 @@ class Buyer:
 
 @dataclass(frozen=True)
 class PrintedLine:
-    """One line. ``net`` is after the discount and without tax. ``tax_category`` is a code of UNTDID 5305: S, E, AE …
+    """One line. ``net`` is after the discount. ``tax_category`` is a code of UNTDID 5305: S, E, AE …
 
-    ``is_net_given`` says that the net is not quantity times price, such as the price of a part of a period.
+    ``is_net_given`` says that the net is not quantity times price, such as the price of a part of a period. ``before``
+    is what it was before discounts on the whole document. ``base`` is the net without tax, where the price includes it.
     """
 
     position: int
@@ -76,6 +77,8 @@ class PrintedLine:
     tax_category: str = "S"
     service: Period | None = None
     is_net_given: bool = False
+    before: Money | None = None
+    base: Money | None = None
 
 
 @dataclass(frozen=True)

@@ -122,12 +122,21 @@ class _Sheet:
             "unit_price": labels["unit_price"],
             "discount": labels["discount"] if any(line.discount_percent for line in lines) else "",
             "tax": labels["tax"] if len({line.tax_label for line in lines}) > 1 else "",
-            "net": f"{labels['amount']} ({self.printed.currency})",
+            "net": f"{labels['total' if self.has_tax_in_prices() else 'amount']} ({self.printed.currency})",
         }
+
+    def has_tax_in_prices(self) -> bool:
+        return any(line.base is not None for line in self.printed.lines)
+
+    def off_the_whole(self, line: PrintedLine) -> str:
+        """What the document's discounts take off the line."""
+        if line.before is None:
+            return ""
+        return f"{self.labels['discount']}: {formatted_amount(line.net - line.before, self.words.language)}"
 
     def line(self, line: PrintedLine) -> Texts:
         words, decimals = self.words, currency_decimals(self.printed.currency)
-        details = [line.detail, words.period(line.service) if line.service else ""]
+        details = [line.detail, words.period(line.service) if line.service else "", self.off_the_whole(line)]
         return {
             "position": str(line.position),
             "text": line.text,

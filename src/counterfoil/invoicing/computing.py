@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
@@ -21,6 +22,7 @@ from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin, TaxRate
 from counterfoil.invoicing.rules.checks import Checked, checks, is_clean
+from counterfoil.invoicing.rules.discounts import Discount
 from counterfoil.invoicing.rules.tax import NEEDS_A_REASON, LineTax, Rate, Rates, line_tax, rates_on
 from counterfoil.invoicing.rules.totals import (
     TaxKey,
@@ -116,13 +118,13 @@ def _credited(line_ids: Sequence[UUID]) -> dict[UUID, CreditedLine]:
     issued = InvoiceLine.objects.filter(id__in=line_ids, invoice__status=InvoiceStatus.ISSUED, invoice__kind="invoice")
     lines = list(issued.select_related("invoice"))
     taxes = InvoiceTax.objects.filter(invoice__in={line.invoice_id for line in lines})
-    reasons = {(tax.invoice_id, tax.category, tax.percent): tax.reason for tax in taxes}
+    reasons = {(tax.invoice_id, tax.category, tax.percent, tax.included): tax.reason for tax in taxes}
     found = {}
     for line in lines:
         invoice = line.invoice
-        reason = reasons.get((invoice.pk, line.tax_category, line.tax_percent), "")
+        reason = reasons.get((invoice.pk, line.tax_category, line.tax_percent, line.tax_included), "")
         rule = f"As on {invoice.number}, which it takes back"
-        tax = LineTax(line.tax_category, line.tax_percent, line.tax_label, reason, rule)
+        tax = LineTax(line.tax_category, line.tax_percent, line.tax_label, reason, rule, included=line.tax_included)
         found[line.pk] = CreditedLine(invoice.payer_id, invoice.entity_id, invoice.currency, line.tax_class, tax)
     return found
 
@@ -141,7 +143,7 @@ def _history(account_ids: Iterable[UUID]) -> tuple[dict[tuple[UUID, str], Money]
 def _rate(rate: TaxRate) -> Rate:
     return Rate(
         rate.pk, rate.entity_id, rate.tax_class, rate.label, rate.percent, rate.category, rate.legal_note,
-        rate.valid_from, rate.valid_to,
+        rate.valid_from, rate.valid_to, rate.included,
     )  # fmt: skip
 
 
@@ -161,18 +163,22 @@ def compute(draft: Draft, around: Surroundings) -> Totals:
             line.quantity,
             line.unit_price,
             line.discount_percent,
-            TaxKey(tax.category, tax.percent),
-            line.net if line.is_net_given else None,
+            TaxKey(tax.category, tax.percent, tax.included),
+            _given_net(line),
+            line.credits_line_id is None,
         )
         for line, tax in zip(draft.lines, taxes, strict=True)
     ]
     outgrown = too_large(lines)
     if outgrown is not None:
         raise Refusal("too_large", "This amount is larger than any document can be.", f"lines.{outgrown}.unit_price")
-    totals = invoice_totals(lines, invoice.currency, entity.tax_rounding)
+    totals = invoice_totals(lines, invoice.currency, entity.tax_rounding, discounts_of(invoice))
     for place, (line, tax) in enumerate(zip(draft.lines, taxes, strict=True)):
         line.tax_label, line.tax_percent, line.tax_category = tax.label, tax.percent, tax.category
+        line.tax_included = tax.included
         line.net = totals.line_nets[place].amount
+        is_less = totals.full_nets[place] != totals.line_nets[place]
+        line.before_discount = totals.full_nets[place].amount if is_less else None
         line.tax = totals.line_taxes[place].amount if totals.line_taxes is not None else None
         if not line.credits_line_id:
             line.sources = {**line.sources, "tax": {"kind": "rule", "label": tax.rule, "record": None}}
@@ -187,11 +193,28 @@ def compute(draft: Draft, around: Surroundings) -> Totals:
     return totals
 
 
+def discounts_of(invoice: Invoice) -> tuple[Discount, ...]:
+    """The discounts of a document, which are kept as JSON with their figures as text."""
+    return tuple(Discount(**{name: Decimal(text) for name, text in kept.items()}) for kept in invoice.discounts)
+
+
+def _given_net(line: InvoiceLine) -> Decimal | None:
+    """The net that was given, as it was before the document's discounts."""
+    if not line.is_net_given:
+        return None
+    return line.net if line.before_discount is None else line.before_discount
+
+
 def _frozen_tax(line: InvoiceLine) -> LineTax:
     """The tax of the issued line that this one takes back, as it was put on it when the draft was made."""
     source = line.sources.get("tax", {})
     return LineTax(
-        line.tax_category, line.tax_percent, line.tax_label, source.get("reason", ""), source.get("label", "")
+        line.tax_category,
+        line.tax_percent,
+        line.tax_label,
+        source.get("reason", ""),
+        source.get("label", ""),
+        included=line.tax_included,
     )
 
 
@@ -200,7 +223,7 @@ def _tax_rows(invoice: Invoice, totals: Totals, taxes: Sequence[LineTax]) -> lis
     labels: dict[TaxKey, str] = {}
     reasons: dict[TaxKey, dict[str, None]] = {}
     for tax in taxes:
-        key = TaxKey(tax.category, tax.percent)
+        key = TaxKey(tax.category, tax.percent, tax.included)
         labels.setdefault(key, tax.label)
         reasons.setdefault(key, {}).update({tax.reason: None} if tax.reason else {})
     return [
@@ -209,6 +232,7 @@ def _tax_rows(invoice: Invoice, totals: Totals, taxes: Sequence[LineTax]) -> lis
             created_at=invoice.created_at,
             category=subtotal.tax.category,
             percent=subtotal.tax.percent,
+            included=subtotal.tax.included,
             label=labels[subtotal.tax],
             base=subtotal.base.amount,
             amount=subtotal.amount.amount,
@@ -244,6 +268,7 @@ def _checked(draft: Draft, around: Surroundings, taxes: Sequence[LineTax], total
             (line.quantity, line.unit_price, line.discount_percent) for line in draft.lines if not line.is_net_given
         ),
         deal_discount_percent=invoice.deal_discount_percent,
+        off_the_whole=_off_the_whole(draft),
         po_policy=facts.po_policy.value,
         po_number=invoice.po_number,
         terms_name=terms.name if terms else "",
@@ -256,6 +281,11 @@ def _checked(draft: Draft, around: Surroundings, taxes: Sequence[LineTax], total
         entity_name=entity.name,
         entity_lacks=tuple(what for what, value in _needs(entity, invoice.delivery_channel) if not value),
     )
+
+
+def _off_the_whole(draft: Draft) -> Money:
+    off = (line.before_discount - line.net for line in draft.lines if line.before_discount is not None)
+    return Money.exact(sum(off, Decimal(0)), draft.invoice.currency)
 
 
 def _needs(entity: LegalEntity, channel: str) -> tuple[tuple[str, str], ...]:

@@ -19,6 +19,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
 from counterfoil.invoicing.computing import Draft, Surroundings
 from counterfoil.invoicing.models import Invoice, InvoiceLine, LineKind, Origin
+from counterfoil.invoicing.rules.discounts import Discount
 from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
 from counterfoil.invoicing.rules.sources import FOLLOWS_ACCOUNT, Source, as_source, edited_by, follows
 from counterfoil.invoicing.rules.totals import effective_discount
@@ -34,8 +35,8 @@ _LINE_COLUMNS = (
 )  # fmt: skip
 _FACTORS = ("quantity", "unit_price", "discount_percent")
 _BORN_WITH = ("kind", "subscription_id", "subscription_item_id")
-_GIVEN = ("is_net_given", "net", "share", "why")
-_CREDITED = ("credits_line_id", "tax_label", "tax_percent", "tax_category")
+_GIVEN = ("is_net_given", "net", "before_discount", "share", "why")
+_CREDITED = ("credits_line_id", "tax_label", "tax_percent", "tax_category", "tax_included")
 WHY_MAX, SHARE_MAX = 300, 60
 
 
@@ -78,6 +79,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
         notes=order.notes,
         internal_notes=order.internal_notes,
         deal_discount_percent=_discount_of(order.lines) if from_deal else None,
+        discounts=[_kept(discount) for discount in order.discounts],
         waiting_since=at,
     )
     invoice.sources = {
@@ -97,7 +99,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
         },
     }
     lines = [_new_line(invoice, place, line, as_source(given)) for place, line in enumerate(order.lines, 1)]
-    _check_given(invoice, order.lines)
+    _check_given(invoice, order.lines, order.discounts)
     _bear_credited_tax(invoice, lines, around)
     return Draft(invoice, lines, [])
 
@@ -111,21 +113,40 @@ def _given(order: DraftOrder, by: str) -> Sourced[Any]:
     return Sourced("", "edited", f"Entered by {by}")
 
 
-def _check_given(invoice: Invoice, lines: Sequence[OrderLine]) -> None:
-    """Refuse a given net that is no amount of the currency, and words that are too long to be kept."""
-    problems = []
+def _kept(discount: Discount) -> dict[str, str]:
+    """A discount as it is kept on the document."""
+    figures = {"percent": discount.percent, "amount": discount.amount}
+    return {name: str(figure) for name, figure in figures.items() if figure is not None}
+
+
+def _check_given(invoice: Invoice, lines: Sequence[OrderLine], discounts: Sequence[Discount]) -> None:
+    """Refuse a given net that is no amount of the currency, words that are too long to be kept, and a discount that is
+    none.
+    """
+    problems = [
+        Problem(f"discounts.{place}", "not_a_discount", "A discount is a percentage up to 100, or an amount.")
+        for place, discount in enumerate(discounts)
+        if not discount.is_possible or not _is_amount(discount.amount, invoice.currency)
+    ]
     for place, line in enumerate(lines):
         if line.kind not in LineKind.values:
             problems.append(Problem(f"lines.{place}.kind", "not_a_choice", f"“{line.kind}” is no kind of line."))
         if len(line.why) > WHY_MAX or len(line.share) > SHARE_MAX:
             problems.append(Problem(f"lines.{place}.why", "too_long", f"A reason has at most {WHY_MAX} characters."))
-        try:
-            Money.exact(Decimal(0) if line.net is None else line.net, invoice.currency)
-        except ValueError:
+        if not _is_amount(line.net, invoice.currency):
             text = f"{line.net} is not an amount in {invoice.currency}."
             problems.append(Problem(f"lines.{place}.net", "not_an_amount", text))
     if problems:
         raise Refusal.of(problems)
+
+
+def _is_amount(value: Decimal | None, currency: str) -> bool:
+    """Whether it can be an amount of the currency; nothing can."""
+    try:
+        Money.exact(value or Decimal(0), currency)
+    except ValueError:
+        return False
+    return True
 
 
 def _bear_credited_tax(invoice: Invoice, lines: Sequence[InvoiceLine], around: Surroundings) -> None:
@@ -145,6 +166,7 @@ def _bear_credited_tax(invoice: Invoice, lines: Sequence[InvoiceLine], around: S
             continue
         line.tax_class, tax = credited.tax_class, credited.tax
         line.tax_label, line.tax_percent, line.tax_category = tax.label, tax.percent, tax.category
+        line.tax_included = tax.included
         source = {"kind": "rule", "label": tax.rule, "record": None, "reason": tax.reason}
         line.sources = {**line.sources, "tax": source}
     if problems:
@@ -325,7 +347,7 @@ def apply_values(draft: Draft, values: Mapping[str, Any], around: Surroundings, 
     if invoice.entity_id not in around.entities:
         raise NotFound("This company does not exist.", "entity")
     if "currency" in changed:
-        _make_ordinary(draft.lines)
+        _make_ordinary(draft)
     if "lines" in values and _replace_lines(draft, values["lines"], by):
         changed.append("lines")
         invoice.sources["lines"] = edited_by(by)
@@ -409,9 +431,12 @@ def _keep(line: InvoiceLine, old: InvoiceLine, names: Sequence[str]) -> None:
         setattr(line, name, getattr(old, name))
 
 
-def _make_ordinary(lines: Sequence[InvoiceLine]) -> None:
-    """Lines whose amount was given are worked out from quantity, price and discount from now on."""
-    for line in lines:
+def _make_ordinary(draft: Draft) -> None:
+    """What was given in money is in another currency: lines are worked out from quantity, price and discount from now
+    on, and of the discounts the percentages stay.
+    """
+    draft.invoice.discounts = [kept for kept in draft.invoice.discounts if "percent" in kept]
+    for line in draft.lines:
         line.is_net_given, line.share, line.why, line.credits_line_id = False, "", "", None
 
 

@@ -28,7 +28,10 @@ def recipients_of(facts: BillingFacts) -> list[Recipient]:
 
 def mail_of(invoice: Invoice, people: Sequence[Recipient]) -> MailText:
     """Subject and text of an issued document's mail, in the document's language."""
-    lines, taxes = list(invoice.lines.order_by("position")), list(invoice.taxes.order_by("-percent", "category"))
+    lines, taxes = (
+        list(invoice.lines.order_by("position")),
+        list(invoice.taxes.order_by("-percent", "category", "included")),
+    )
     return mail_text(printed_document(invoice, lines, taxes), people)
 
 

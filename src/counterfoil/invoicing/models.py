@@ -43,6 +43,7 @@ class TaxRate(Record):
         help_text="EN 16931 (UNTDID 5305)",
     )
     legal_note = models.CharField(max_length=200, blank=True, default="")
+    included = models.BooleanField(default=False, help_text="Prices include the tax")
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True)
 
@@ -219,6 +220,7 @@ class Invoice(Record):
     notes = models.TextField(blank=True, default="")
     internal_notes = models.TextField(blank=True, default="")
     deal_discount_percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+    discounts = models.JSONField(default=list)
 
     net = AmountField(default=0)
     tax = AmountField(default=0)
@@ -325,8 +327,9 @@ class InvoiceLine(Record):
 
     ``net`` is quantity × unit price less discount, rounded once, or the amount that was given (``is_net_given``), which
     may be below zero; ``share`` and ``why`` say how it came about. ``tax_percent`` is frozen with the document.
-    ``credits_line`` is the issued line that a line takes back, and whose tax it bears. The ids of the subscription mean
-    something to whoever ordered the line.
+    ``before_discount`` is what the net was before the document's discounts. Where the price includes the tax
+    (``tax_included``), the net is with tax. ``credits_line`` is the issued line that a line takes back, and whose tax
+    it bears. The ids of the subscription mean something to whoever ordered the line.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
@@ -342,6 +345,8 @@ class InvoiceLine(Record):
     tax_label = models.CharField(max_length=60, blank=True, default="")
     tax_percent = models.DecimalField(max_digits=7, decimal_places=4, default=0)
     tax_category = models.CharField(max_length=2, default="S")
+    tax_included = models.BooleanField(default=False)
+    before_discount = AmountField(null=True)
     net = AmountField()
     tax = AmountField(null=True)
     service_from = models.DateField(null=True)
@@ -383,12 +388,16 @@ class InvoiceLine(Record):
 
 
 class InvoiceTax(Record):
-    """The tax of one rate and category of a document: base, amount, and why (EN 16931 BG-23)."""
+    """The tax of one rate and category of a document: base without tax, amount, and why (EN 16931 BG-23).
+
+    Lines whose price includes the tax (``included``) are apart from those whose price does not.
+    """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="taxes")
     category = models.CharField(max_length=2)
     percent = models.DecimalField(max_digits=7, decimal_places=4)
     label = models.CharField(max_length=60)
+    included = models.BooleanField(default=False)
     base = AmountField()
     amount = AmountField()
     reason = models.CharField(max_length=200, blank=True, default="")
@@ -396,7 +405,9 @@ class InvoiceTax(Record):
     class Meta(Record.Meta):
         triggers = [*audit_changes(), *_with_parent()]
         constraints = [
-            models.UniqueConstraint(fields=["invoice", "category", "percent"], name="invoicing_invoicetax_once"),
+            models.UniqueConstraint(
+                fields=["invoice", "category", "percent", "included"], name="invoicing_invoicetax_once"
+            ),
         ]
 
 

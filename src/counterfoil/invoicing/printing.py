@@ -5,11 +5,13 @@ draft.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
-from counterfoil.core.money import Money
+from counterfoil.core.money import Money, sum_of
 from counterfoil.core.periods import Period
 from counterfoil.documents.printed import Address, Buyer, PrintedInvoice, PrintedLine, PrintedTax, Seller
 from counterfoil.invoicing.blocks import party_block, seller_block
@@ -55,6 +57,7 @@ def _printed(
     is_preview: bool = False,
 ) -> PrintedInvoice:
     currency = invoice.currency
+    bases = _bases(lines, taxes, currency)
     return PrintedInvoice(
         kind="credit_note" if invoice.kind == "credit_note" else "invoice",
         number=invoice.number,
@@ -62,8 +65,8 @@ def _printed(
         currency=currency,
         seller=_seller(seller),
         buyer=_buyer(party),
-        lines=tuple(_line(line, currency) for line in lines),
-        taxes=tuple(_tax(tax, currency) for tax in taxes),
+        lines=tuple(_line(line, currency, bases.get(line.position)) for line in lines),
+        taxes=_taxes(taxes, currency),
         net=Money.exact(invoice.net, currency),
         tax=Money.exact(invoice.tax, currency),
         total=Money.exact(invoice.total, currency),
@@ -101,7 +104,39 @@ def _buyer(block: Mapping[str, Any]) -> Buyer:
     )
 
 
-def _line(line: InvoiceLine, currency: str) -> PrintedLine:
+def _bases(lines: Sequence[InvoiceLine], taxes: Sequence[InvoiceTax], currency: str) -> dict[int, Money]:
+    """What lines whose price includes the tax come to without it, by position; they sum to the base of their rate."""
+    found: dict[int, Money] = {}
+    for tax in taxes:
+        same = [line for line in lines if tax.included and _rate(line) == (tax.category, tax.percent, tax.included)]
+        whole = sum_of((Money.exact(line.net, currency) for line in same), currency)
+        amount = Money.exact(tax.amount, currency)
+        if all(line.tax is not None for line in same):
+            parts = [Money.exact(line.tax or Decimal(0), currency) for line in same]
+        else:
+            parts = amount.allocate([line.net for line in same]) if whole else [Money.zero(currency)] * len(same)
+        for line, part in zip(same, parts, strict=True):
+            found[line.position] = Money.exact(line.net, currency) - part
+    return found
+
+
+def _rate(line: InvoiceLine) -> tuple[str, Decimal, bool]:
+    return line.tax_category, line.tax_percent, line.tax_included
+
+
+def _taxes(taxes: Sequence[InvoiceTax], currency: str) -> tuple[PrintedTax, ...]:
+    """One row per category and rate, whether the prices include it or not."""
+    found: dict[tuple[str, Decimal], PrintedTax] = {}
+    for tax in taxes:
+        key, row = (tax.category, tax.percent.normalize()), _tax(tax, currency)
+        if key in found:
+            first = found[key]
+            row = replace(first, base=first.base + row.base, amount=first.amount + row.amount)
+        found[key] = row
+    return tuple(found.values())
+
+
+def _line(line: InvoiceLine, currency: str, base: Money | None) -> PrintedLine:
     return PrintedLine(
         position=line.position,
         text=line.description,
@@ -116,6 +151,8 @@ def _line(line: InvoiceLine, currency: str) -> PrintedLine:
         tax_category=line.tax_category,
         service=_period(line.service_from, line.service_to),
         is_net_given=line.is_net_given,
+        before=Money.exact(line.before_discount, currency) if line.before_discount is not None else None,
+        base=base,
     )
 
 

@@ -32,7 +32,9 @@ SHOWN_LINE_FIELDS = (
     Field("id", "Id", computed=True),
     Field("position", "No.", Kind.INTEGER, computed=True),
     Field("net", "Net", Kind.DECIMAL, PRICING, computed=True),
+    Field("before_discount", "Before the document's discounts", Kind.DECIMAL, PRICING, computed=True),
     Field("tax_label", "Tax", group=TAX, computed=True),
+    Field("tax_included", "Price includes the tax", Kind.YES_NO, TAX, computed=True),
     Field("tax_percent", "Tax %", Kind.DECIMAL, TAX, computed=True),
     Field("kind", "Kind", Kind.CHOICE, computed=True, choices=LineKind.choices),
     Field("is_net_given", "Net is given", Kind.YES_NO, PRICING, computed=True),
@@ -163,6 +165,7 @@ register(
             Field(
                 "category", "Category", Kind.CHOICE, TAX, choices=[("S", "Taxed"), ("Z", "Zero-rated"), ("E", "Exempt")]
             ),
+            Field("included", "Prices include it", Kind.YES_NO, TAX, help="Prices of this class are with tax."),
             Field("legal_note", "Legal note", group=TAX, help="Printed where this rate applies."),
             Field("valid_from", "From", Kind.DAY, TAX, required=True),
             Field("valid_to", "Until before", Kind.DAY, TAX),

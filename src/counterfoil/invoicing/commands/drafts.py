@@ -31,7 +31,7 @@ CURRENT_COLUMNS = (
 )  # fmt: skip
 """What a draft takes over from its account and from the rules."""
 _CURRENT_FIELDS = {field.name: field for field in Invoice._meta.concrete_fields if field.name in CURRENT_COLUMNS}
-FIGURES = ("net", "tax", "tax_label", "tax_percent", "tax_category", "sources")
+FIGURES = ("net", "before_discount", "tax", "tax_label", "tax_percent", "tax_category", "tax_included", "sources")
 """What the rules set on a line."""
 
 # Drafts of the accounts that these ids name, and of all accounts below them, which may inherit.

@@ -26,7 +26,7 @@ HIDDEN = "Your role may not see this finding."
 def with_parts(invoices: Sequence[Invoice]) -> Sequence[Invoice]:
     """The documents with their lines and taxes, in two statements."""
     lines = Prefetch("lines", InvoiceLine.objects.order_by("position"))
-    taxes = Prefetch("taxes", InvoiceTax.objects.order_by("-percent", "category"))
+    taxes = Prefetch("taxes", InvoiceTax.objects.order_by("-percent", "category", "included"))
     prefetch_related_objects(list(invoices), lines, taxes)
     return invoices
 
@@ -77,6 +77,7 @@ def taxes_for(actor: Actor, invoice: Invoice) -> list[dict[str, Any]]:
             "label": tax.label,
             "percent": tax.percent,
             "category": tax.category,
+            "included": tax.included,
             "base": Money.exact(tax.base, invoice.currency),
             "amount": Money.exact(tax.amount, invoice.currency),
             "reason": tax.reason,

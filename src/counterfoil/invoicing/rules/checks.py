@@ -54,6 +54,7 @@ class Checked:
     has_address: bool
     discount_percent: Decimal
     deal_discount_percent: Decimal | None
+    off_the_whole: Money
     po_policy: str
     po_number: str
     terms_name: str
@@ -120,6 +121,8 @@ def _discount(draft: Checked) -> Check:
     deal, here = draft.deal_discount_percent, draft.discount_percent
     if deal is None:
         text = f"Discount {_percent(here)} %, no deal to compare with" if here else "No discount"
+        if draft.off_the_whole:
+            text = f"{formatted(draft.off_the_whole, 'en')} off the whole document" + (f". {text}" if here else "")
         return Check("discount", OK, text, group="pricing")
     if here != deal:
         code = "discount_above_deal" if here > deal else "discount_below_deal"

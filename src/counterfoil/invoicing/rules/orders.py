@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from counterfoil.accounts.rules.inheritance import Sourced
+from counterfoil.invoicing.rules.discounts import Discount
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ class OrderLine:
 
 @dataclass(frozen=True)
 class DraftOrder:
-    """A draft to be made for an account. What is left out comes from the account's facts."""
+    """A draft to be made for an account. What is left out comes from the account's facts.
+
+    ``discounts`` are spread over its lines, except those that take back an issued line.
+    """
 
     account_id: UUID
     lines: tuple[OrderLine, ...]
@@ -61,6 +65,7 @@ class DraftOrder:
     service_from: date | None = None
     service_to: date | None = None
     terms_id: UUID | None = None
+    discounts: tuple[Discount, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class Rate:
     legal_note: str
     valid_from: date
     valid_to: date | None
+    included: bool = False
 
     def holds_on(self, day: date) -> bool:
         return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
@@ -41,7 +42,7 @@ class Rate:
 @dataclass(frozen=True, slots=True)
 class LineTax:
     """The tax of a line with the rule that decided it. ``rule`` is a sentence for people; ``found`` is false where no
-    rate is valid on the day, which blocks the issue.
+    rate is valid on the day, which blocks the issue. ``included`` says that the line's price has the tax in it.
     """
 
     category: str
@@ -50,6 +51,7 @@ class LineTax:
     reason: str
     rule: str
     found: bool = True
+    included: bool = False
 
 
 Rates = Mapping[tuple[UUID, str], Rate]
@@ -74,4 +76,6 @@ def line_tax(rates: Rates, entity_id: UUID, tax_class: str, profile: str, exempt
     if rate is None:
         return LineTax("S", ZERO, "", "", f"No {tax_class} rate holds on {on.isoformat()}", found=False)
     rule = f"{rate.label}, valid since {rate.valid_from.isoformat()}"
-    return LineTax(rate.category, rate.percent, rate.label, rate.legal_note, rule)
+    if rate.included:
+        rule = f"{rule}; prices include it"
+    return LineTax(rate.category, rate.percent, rate.label, rate.legal_note, rule, included=rate.included)

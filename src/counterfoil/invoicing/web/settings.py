@@ -20,7 +20,17 @@ from counterfoil.surface.forms import Form, record_form, values_from, version_fr
 from counterfoil.surface.htmx import go, page, say
 
 RATE, SERIES = "invoicing.tax_rate", "invoicing.series"
-RATE_FIELDS = ["entity", "tax_class", "label", "percent", "category", "legal_note", "valid_from", "valid_to"]
+RATE_FIELDS = [
+    "entity",
+    "tax_class",
+    "label",
+    "percent",
+    "category",
+    "included",
+    "legal_note",
+    "valid_from",
+    "valid_to",
+]
 
 
 @require_safe
