@@ -26,6 +26,7 @@ ROOMS = [
     "receivables",
     "subscriptions",
     "deals",
+    "simulating",
     "importing",
     "app",
 ]

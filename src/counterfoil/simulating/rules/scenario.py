@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from counterfoil.accounts.rules.terms import Terms, terms_from
 from counterfoil.catalog.rules.pricing import Pricing, Tier, problems_of
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import is_currency
@@ -124,37 +125,22 @@ class Tax(_Part):
     included: YesNo = False
 
 
-class Due(_Part):
-    days: Whole = 0
-    months: Whole = 0
-    end_of_month: YesNo = False
-    then: Literal["end_of_month"] | None = None
-    day_of_month: Whole | None = None
+class TermsPart(_Part):
+    """Payment terms in their written form; ``accounts/rules/terms.py`` reads it."""
 
-
-class Instalment(_Part):
-    due: Due = Due()
-    percent: Positive | None = None
-    amount: Positive | None = None
-    rest: YesNo = False
-
-
-class EarlyDiscount(_Part):
-    percent: Positive
-    days: Whole
-
-
-class Terms(_Part):
     key: Key
-    due: Due | None = None
-    instalments: tuple[Instalment, ...] | None = None
-    early_discount: EarlyDiscount | None = None
+    due: Any = None
+    instalments: Any = None
+    early_discount: Any = None
 
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Terms:
-        if self.due is not None and self.instalments is not None:
-            raise PydanticCustomError("terms", "give due or instalments, not both", {"at": "instalments"})
-        return self
+    @property
+    def written(self) -> dict[str, Any]:
+        said = {"due": self.due, "instalments": self.instalments, "early_discount": self.early_discount}
+        return {name: value for name, value in said.items() if value is not None}
+
+    @property
+    def terms(self) -> Terms:
+        return terms_from(self.written)
 
 
 class Proration(_Part):
@@ -336,7 +322,7 @@ class Scenario(_Part):
     name: Text = ""
     entity: Entity
     taxes: tuple[Tax, ...] = ()
-    terms: tuple[Terms, ...] = ()
+    terms: tuple[TermsPart, ...] = ()
     policies: Policies = Policies()
     prices: tuple[Price, ...] = ()
     accounts: tuple[Account, ...]
@@ -355,7 +341,7 @@ def read_scenario(raw: Any) -> Scenario:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
         raise _refusal([_problem(one, raw) for one in error.errors()]) from None
-    problems = [*_price_problems(scenario), *_reference_problems(scenario)]
+    problems = [*_terms_problems(scenario), *_price_problems(scenario), *_reference_problems(scenario)]
     if problems:
         raise _refusal(problems)
     return scenario
@@ -409,6 +395,16 @@ def path_of(where: list[Any] | tuple[Any, ...]) -> str:
     for part in where:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path
+
+
+def _terms_problems(scenario: Scenario) -> list[Problem]:
+    found: list[Problem] = []
+    for place, part in enumerate(scenario.terms):
+        try:
+            terms_from(part.written, f"terms[{place}].")
+        except Refusal as refusal:
+            found += refusal.problems
+    return found
 
 
 def _price_problems(scenario: Scenario) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 from counterfoil.subscriptions.commands.changing import (
     UsageOrder,
+    add_metered_item,
     cancel_subscription,
     change_subscription,
     pause_subscription,
@@ -14,6 +15,7 @@ from counterfoil.subscriptions.commands.starting import start_subscriptions
 __all__ = [
     "ChunkDone",
     "UsageOrder",
+    "add_metered_item",
     "bill_due",
     "cancel_subscription",
     "change_subscription",

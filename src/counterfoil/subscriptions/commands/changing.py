@@ -222,6 +222,26 @@ def record_usage(*, actor: Actor, orders: Sequence[UsageOrder], at: datetime) ->
     return len(new)
 
 
+@command("subscriptions.add_metered_item", needs="subscriptions.change")
+def add_metered_item(*, actor: Actor, subscription_id: UUID, item: ItemOrder, at: datetime) -> UUID:
+    """Let the subscription be billed for usage of a price from its start on; the item that is there stays as it is."""
+    loaded = _locked(subscription_id, None)
+    for row in loaded.items.values():
+        if row.price_key == item.price_key and row.is_metered:
+            return row.pk
+    if not item.is_metered or item.is_in_advance:
+        raise Refusal("not_metered", "Only a metered price is billed by usage.", "item")
+    start = loaded.agreement.start
+    anchors = Anchors(loaded.subscription.anchor_day, loaded.subscription.anchor_on)
+    (step,) = plan_change(replace(loaded.agreement, items=()), [_wanted(item)], start, anchors)
+    added = _add_item(loaded, step, item, at)
+    _raise_version(loaded.subscription)
+    again = _again(loaded)
+    before = again.settled_to if again.settled_to is not None else start
+    write(actor, [Charged(again, [], Due(before), is_whole=False)], on=at.date(), at=at)
+    return added
+
+
 def _usage_problem(order: UsageOrder, one: Subscription | None, item: SubscriptionItem | None) -> Problem | None:
     if one is None:
         return Problem("subscription", "not_found", "There is no such subscription.")

@@ -35,12 +35,13 @@ _CLAIM = """
 WITH first AS (
     SELECT DISTINCT account_id FROM (
         SELECT account_id FROM subscriptions_subscription
-        WHERE due_at < %(before)s AND parked_at IS NULL ORDER BY due_at, id LIMIT %(chunk)s
+        WHERE due_at < %(before)s AND parked_at IS NULL AND (%(entity)s::uuid IS NULL OR entity_id = %(entity)s)
+        ORDER BY due_at, id LIMIT %(chunk)s
         FOR UPDATE SKIP LOCKED
     ) due
 )
 SELECT s.id FROM subscriptions_subscription s JOIN first USING (account_id)
-WHERE s.due_at < %(before)s AND s.parked_at IS NULL
+WHERE s.due_at < %(before)s AND s.parked_at IS NULL AND (%(entity)s::uuid IS NULL OR s.entity_id = %(entity)s)
 ORDER BY s.account_id, s.id FOR UPDATE OF s SKIP LOCKED
 """
 
@@ -56,14 +57,23 @@ class ChunkDone:
 
 
 @command("subscriptions.bill_due", needs="subscriptions.run")
-def bill_due(*, actor: Actor, on: date, at: datetime, chunk: int = CHUNK, run_id: UUID | None = None) -> ChunkDone:
-    """Bill up to a chunk of what is due as of ``on``; answers what it made, all zero when nothing is due.
+def bill_due(
+    *,
+    actor: Actor,
+    on: date,
+    at: datetime,
+    chunk: int = CHUNK,
+    run_id: UUID | None = None,
+    entity_id: UUID | None = None,
+) -> ChunkDone:
+    """Bill up to a chunk of what is due as of ``on``, of one company or of all; answers what it made, all zero when
+    nothing is due.
 
     A subscription that cannot be billed, or whose account is beyond its bounds for the day, is parked with its reason,
     and the others go on.
     """
     done = ChunkDone()
-    claimed = _claim(on, chunk)
+    claimed = _claim(on, chunk, entity_id)
     charges: list[Charged] = []
     for loaded in load(claimed):
         subscription = loaded.subscription
@@ -91,11 +101,11 @@ def bill_due(*, actor: Actor, on: date, at: datetime, chunk: int = CHUNK, run_id
     return done
 
 
-def _claim(on: date, chunk: int) -> list[Subscription]:
+def _claim(on: date, chunk: int, entity_id: UUID | None) -> list[Subscription]:
     """Lock what is due. The day begins earlier in the east: what is not due in its own zone is left out."""
     before = next_day(moment_of(on, "seconds", "Etc/GMT+12"), "Etc/GMT+12")
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"before": before, "chunk": chunk})
+        cursor.execute(_CLAIM, {"before": before, "chunk": chunk, "entity": entity_id})
         ids = [subscription_id for (subscription_id,) in cursor.fetchall()]
     rows = Subscription.objects.in_bulk(ids)
     return [rows[subscription_id] for subscription_id in ids if _is_due(rows[subscription_id], on)]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Context, Decimal
-from fractions import Fraction
 
-from counterfoil.core.money import rounded
+from counterfoil.core.money import Money
+from counterfoil.invoicing.rules import discounts as document
 from counterfoil.subscriptions.rules.agreement import RECURRING, USAGE, Agreement, Difference, Discount
 
 _EXACT = Context(prec=120)
@@ -38,18 +38,8 @@ def discounted(agreement: Agreement, lines: Sequence[Difference]) -> list[Differ
             groups.setdefault(covering, []).append(place)
     done = list(lines)
     for covering, places in groups.items():
-        nets = spread([lines[place].net for place in places], covering, agreement.currency)
-        for place, net in zip(places, nets, strict=True):
-            done[place] = replace(lines[place], net=net)
+        amounts = [Money(lines[place].net, agreement.currency) for place in places]
+        taken_off = [document.Discount(one.percent, one.amount) for one in covering]
+        for place, net in zip(places, document.discounted(amounts, taken_off, agreement.currency), strict=True):
+            done[place] = replace(lines[place], net=net.amount)
     return done
-
-
-def spread(amounts: Sequence[Decimal], discounts: Sequence[Discount], currency: str) -> list[Decimal]:
-    """Positive amounts less the discounts, in proportion; the last takes what is left over by rounding."""
-    whole = sum(amounts, Decimal(0))
-    rest = rounded(_EXACT.multiply(whole, factor(discounts, 0)), currency).amount
-    rest = max(rest - sum((one.amount for one in discounts if one.amount is not None), Decimal(0)), Decimal(0))
-    if not whole:
-        return list(amounts)
-    parts = [rounded(Fraction(rest) * Fraction(amount) / Fraction(whole), currency).amount for amount in amounts[:-1]]
-    return [*parts, rest - sum(parts, Decimal(0))]

@@ -1,0 +1,133 @@
+"""``counterfoil simulate``: what would be billed, played on a scratch copy of which nothing is kept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from counterfoil.app.cli.ground import complain, say, set_up, the_product
+from counterfoil.app.environment import present
+from counterfoil.plumbing.postgres import Server, connection_settings
+
+if TYPE_CHECKING:
+    from counterfoil.app.cli.ground import Commands
+
+LINE_MAX = 10_000_000
+AT_ONCE = 4
+
+
+def register(commands: Commands) -> None:
+    command = commands.add_parser("simulate", help="play a scenario file and print what would be billed")
+    command.add_argument("file", help="a scenario file, or - for the standard input")
+    kind = command.add_mutually_exclusive_group()
+    kind.add_argument("--json", action="store_true", help="print one JSON object")
+    kind.add_argument("--json-lines", action="store_true", help="a scenario a line in, a result a line out, in order")
+    command.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    if given.file != "-" and not Path(given.file).is_file():
+        complain(f"There is no file {given.file}.")
+        return 2
+    with _opened(given.file) as file, _scratch_copy():
+        if given.json_lines:
+            return _lines(file)
+        return _one(file.read(), as_json=given.json)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[IO[str]]:
+    if name == "-":
+        yield sys.stdin
+        return
+    with Path(name).open(encoding="utf-8", errors="replace") as file:
+        yield file
+
+
+@contextmanager
+def _scratch_copy() -> Iterator[None]:
+    """A PostgreSQL that lives only for the simulation; with ``DATABASE_URL`` transactions of it that are rolled back."""
+    if not present().is_embedded:
+        with the_product():
+            yield
+        return
+    with TemporaryDirectory(prefix="counterfoil-simulate-") as folder:
+        server = Server(Path(folder), durable=False)
+        server.start()
+        try:
+            found = connection_settings(Path(folder))
+            host = quote(found["HOST"], safe="")
+            os.environ["DATABASE_URL"] = f"postgres://{found['USER']}@{host}:{found['PORT']}/{found['NAME']}"
+            set_up()
+            from django.core.management import call_command
+            from django.db import connection
+
+            call_command("migrate", interactive=False, verbosity=0)
+            yield
+            connection.close()
+        finally:
+            server.stop()
+
+
+def _one(text: str, *, as_json: bool) -> int:
+    found = simulated(text)
+    if "error" in found:
+        complain(found["error"])
+        return 2
+    if as_json:
+        say(json.dumps(found, ensure_ascii=False))
+    else:
+        from counterfoil.simulating.readable import readable
+
+        say(readable(found))
+    return 0
+
+
+def _lines(file: IO[str]) -> int:
+    """Every line on its own: a bad one gives its error, and the next goes on."""
+    failed = False
+    for found in _results(line for line in file if line.strip()):
+        failed = failed or "error" in found
+        say(json.dumps(found, ensure_ascii=False))
+    return 2 if failed else 0
+
+
+def _results(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The results in order, worked out by as many processes as there are cores."""
+    from multiprocessing import get_context
+
+    from django.db import connections
+
+    workers = min(os.cpu_count() or 1, AT_ONCE)
+    if workers == 1:
+        yield from map(simulated, lines)
+        return
+    connections.close_all()  # a connection is not shared with a process that is forked
+    with get_context("fork").Pool(workers) as pool:
+        yield from pool.imap(simulated, lines, chunksize=2)
+
+
+def simulated(text: str) -> dict[str, Any]:
+    """The result of one scenario, or ``{"error": …}`` that names the JSON path."""
+    from counterfoil.core.errors import Refusal
+    from counterfoil.simulating.playing import play
+    from counterfoil.simulating.reporting import Report
+    from counterfoil.simulating.rules.scenario import read_scenario
+
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return {"error": f"not JSON: {error}"}
+    try:
+        return play(read_scenario(raw), lambda played: Report(played).whole())
+    except Refusal as refusal:
+        said = [f"{one.field}: {one.message}" if one.field else one.message for one in refusal.problems[:5]]
+        return {"error": "; ".join(said)}

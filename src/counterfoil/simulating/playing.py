@@ -1,0 +1,320 @@
+"""Playing a scenario: its entries and the days' runs in order, by the commands that production uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+
+from counterfoil.core.errors import Problem, Refusal
+from counterfoil.invoicing import commands as invoicing
+from counterfoil.invoicing.models import Invoice
+from counterfoil.invoicing.rules import discounts as document
+from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.payments import commands as payments
+from counterfoil.payments.rules.orders import PaymentOrder
+from counterfoil.plumbing import clock
+from counterfoil.plumbing.scratch import scratch
+from counterfoil.simulating.rules import scenario as said
+from counterfoil.simulating.rules.collecting import next_attempt, reminder_days
+from counterfoil.simulating.rules.scenario import Scenario
+from counterfoil.simulating.stage import ACTOR, Stage, set_up
+from counterfoil.subscriptions import commands as subscriptions
+from counterfoil.subscriptions.commands import UsageOrder
+from counterfoil.subscriptions.models import Subscription
+from counterfoil.subscriptions.rules.agreement import Discount
+from counterfoil.subscriptions.rules.grid import restored
+from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
+
+
+@dataclass(frozen=True)
+class Charge:
+    """An attempt to collect an invoice, and when it is tried again."""
+
+    on: date
+    invoice_id: UUID
+    outcome: str
+    next_on: date | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that was done to collect an invoice."""
+
+    on: date
+    invoice_id: UUID
+    account_id: UUID
+    step: str
+
+
+@dataclass
+class Played:
+    """Where a scenario stands at its end, still in the scratch copy."""
+
+    stage: Stage
+    charges: list[Charge] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+
+class Play:
+    """One scenario being played."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.scenario = stage.scenario
+        self.played = Played(stage)
+        self.prices = {price.key: price for price in self.scenario.prices}
+        self.outcomes: dict[UUID, tuple[date, list[str]]] = {}
+        self.failures: dict[UUID, int] = {}
+        self.retries: dict[UUID, date | None] = {}
+        self.reminded: set[tuple[UUID, date]] = set()
+        self.known: set[UUID] = set()
+
+    def run(self) -> Played:
+        """Play all entries until ``until``, each day's run after the last entry of its day."""
+        until = self.stage.day(self.scenario.until)
+        entries = sorted(enumerate(self.scenario.timeline), key=lambda pair: (self.stage.day(pair[1].on), pair[0]))
+        waiting = iter([(place, entry) for place, entry in entries if self.stage.day(entry.on) <= until])
+        upcoming = next(waiting, None)
+        day = self._next_day(None, upcoming, until)
+        while day is not None:
+            with clock.stopped_at(self.stage.at(day)):
+                while upcoming is not None and self.stage.day(upcoming[1].on) == day:
+                    self._enter(*upcoming, day)
+                    upcoming = next(waiting, None)
+                self._run_of(day)
+            day = self._next_day(day, upcoming, until)
+        return self.played
+
+    def _next_day(self, after: date | None, upcoming: Any, until: date) -> date | None:
+        """The next day on which anything happens."""
+        days = [self.stage.day(upcoming[1].on)] if upcoming is not None else []
+        due = Subscription.objects.filter(entity=self.stage.entity, due_at__isnull=False).order_by("due_at").first()
+        if due is not None and due.due_at is not None:
+            days.append(self.stage.day(restored(due.due_at, due.basis)))
+        days += [retry for retry in self.retries.values() if retry is not None]
+        days += [day for _, day in self._reminders() if after is None or day > after]
+        if after is not None:
+            days = [max(day, after + timedelta(days=1)) for day in days]
+        soonest = min(days, default=None)
+        return soonest if soonest is not None and soonest <= until else None
+
+    # Entries ----------------------------------------------------------------------------------------------------------
+
+    def _enter(self, place: int, entry: Any, day: date) -> None:
+        try:
+            self._do(entry, day)
+        except Refusal as refusal:
+            raise Refusal(
+                refusal.code,
+                f"timeline[{place}]: {refusal.message}",
+                f"timeline[{place}]",
+                [Problem(f"timeline[{place}]", one.code, one.message) for one in refusal.problems],
+            ) from None
+        self._apply_credit()
+
+    def _do(self, entry: Any, day: date) -> None:
+        at = self.stage.at(day)
+        match entry:
+            case said.Subscribe():
+                self._subscribe(entry, day, at)
+            case said.Change():
+                subscriptions.change_subscription(
+                    actor=ACTOR, subscription_id=self._subscription(entry), items=self._items(entry.items),
+                    when=entry.on, on=day, at=at,
+                )  # fmt: skip
+            case said.Usage():
+                order = UsageOrder(self._subscription(entry), entry.price, entry.quantity, entry.on)
+                subscriptions.add_metered_item(
+                    actor=ACTOR, subscription_id=order.subscription_id,
+                    item=self.stage.item(self.prices[entry.price], Decimal(1)), at=at,
+                )  # fmt: skip
+                subscriptions.record_usage(actor=ACTOR, orders=[order], at=at)
+            case said.Pause():
+                subscriptions.pause_subscription(
+                    actor=ACTOR, subscription_id=self._subscription(entry), when=entry.on, on=day, at=at
+                )
+            case said.Resume():
+                subscriptions.resume_subscription(
+                    actor=ACTOR, subscription_id=self._subscription(entry), when=entry.on, on=day, at=at
+                )
+            case said.Cancel():
+                subscriptions.cancel_subscription(
+                    actor=ACTOR, subscription_id=self._subscription(entry), when=entry.on, on=day, at=at,
+                    is_at_period_end=entry.when == "period_end",
+                )  # fmt: skip
+            case said.Invoice():
+                self._invoice(entry, day, at)
+            case said.Credit():
+                self._credit(entry, day, at)
+            case said.Pay():
+                self._pay(entry, day, at)
+            case said.ChargeOutcomes():
+                self.outcomes[self.stage.accounts[entry.account]] = (day, list(entry.outcomes))
+
+    def _subscription(self, entry: Any) -> UUID:
+        found = self.stage.subscriptions.get(entry.subscription)
+        if found is None:
+            raise Refusal("not_yet", f"{entry.subscription} does not exist yet", "subscription")
+        return found
+
+    def _items(self, items: Any) -> tuple[ItemOrder, ...]:
+        return tuple(self.stage.item(self.prices[item.price], item.quantity) for item in items)
+
+    def _subscribe(self, entry: said.Subscribe, day: date, at: datetime) -> None:
+        order = SubscriptionOrder(
+            account_id=self.stage.accounts[entry.account],
+            items=self._items(entry.items),
+            start=entry.on,
+            end=entry.end_on,
+            anchor_day=entry.anchor_day,
+            anchor_on=entry.anchor_on,
+            discounts=tuple(Discount(one.percent, one.amount, one.periods) for one in entry.discounts),
+            policy=self.stage.policy,
+            entity_id=self.stage.entity,
+            currency=self.stage.currency,
+            title=entry.name,
+        )
+        (made,) = subscriptions.start_subscriptions(actor=ACTOR, orders=[order], on=day, at=at)
+        self.stage.subscriptions[entry.name] = made
+
+    def _invoice(self, entry: said.Invoice, day: date, at: datetime) -> None:
+        order = DraftOrder(
+            account_id=self.stage.accounts[entry.account],
+            lines=tuple(
+                OrderLine(
+                    description=line.text or "-",
+                    quantity=line.quantity,
+                    unit_price=line.unit_price,
+                    discount_percent=line.discount_percent,
+                    tax_class=self.stage.tax_class(line.tax),
+                )
+                for line in entry.lines
+            ),
+            entity_id=self.stage.entity,
+            currency=self.stage.currency,
+            terms_id=self.stage.terms[entry.terms] if entry.terms else None,
+            discounts=tuple(document.Discount(one.percent, one.amount) for one in entry.discounts),
+        )
+        ids = invoicing.draft_invoices(actor=ACTOR, orders=[order], on=day, at=at)
+        invoicing.issue_invoices(actor=ACTOR, invoice_ids=ids, on=day, at=at, send=False)
+        self.stage.invoices[entry.name] = ids[0]
+
+    def _credit(self, entry: said.Credit, day: date, at: datetime) -> None:
+        raise Refusal("not_yet", "credit", "credit")
+
+    def _invoice_id(self, name: str) -> UUID:
+        found = self.stage.invoices.get(name)
+        if found is None:
+            raise Refusal("not_yet", f"{name} does not exist yet", "invoice")
+        return found
+
+    def _pay(self, entry: said.Pay, day: date, at: datetime) -> None:
+        order = PaymentOrder(
+            payer_id=self.stage.accounts[entry.account],
+            method="transfer",
+            amount=entry.amount,
+            currency=self.stage.currency,
+            received_on=day,
+            entity_id=self.stage.entity,
+            allocations=() if entry.invoices else "oldest",
+            invoices=tuple(self._invoice_id(name) for name in entry.invoices),
+        )
+        payments.record_payments(actor=ACTOR, orders=[order], at=at)
+
+    # The day's run ----------------------------------------------------------------------------------------------------
+
+    def _run_of(self, day: date) -> None:
+        at = self.stage.at(day)
+        while subscriptions.bill_due(actor=ACTOR, on=day, at=at, entity_id=self.stage.entity).subscriptions:
+            pass
+        self._apply_credit()
+        self._charge(day, at)
+        self._remind(day)
+
+    def _new_invoices(self) -> list[Invoice]:
+        mine = Invoice.objects.filter(entity=self.stage.entity, kind="invoice", status="issued")
+        return list(mine.exclude(id__in=self.known).order_by("sequence"))
+
+    def _apply_credit(self) -> None:
+        """What follows the issue of an invoice in production as news follows here at once."""
+        fresh = self._new_invoices()
+        if fresh:
+            payments.apply_credit(actor=ACTOR, invoice_ids=[one.pk for one in fresh], at=clock.now())
+            self.known.update(one.pk for one in fresh)
+
+    def _open(self) -> Iterator[Invoice]:
+        mine = Invoice.objects.filter(entity=self.stage.entity, kind="invoice", status="issued")
+        yield from mine.filter(settled__lt=F("total")).order_by("sequence")
+
+    def _charge(self, day: date, at: datetime) -> None:
+        if not self.outcomes:
+            return
+        for invoice in list(self._open()):
+            since, outcomes = self.outcomes.get(invoice.payer_id, (None, []))
+            if since is None or invoice.issued_on is None or invoice.issued_on < since:
+                continue
+            is_first = invoice.pk not in self.retries and invoice.issued_on == day
+            if not is_first and self.retries.get(invoice.pk) != day:
+                continue
+            outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
+            next_on = None
+            if outcome == "paid":
+                self._collect(invoice, day, at)
+            else:
+                failures = self.failures[invoice.pk] = self.failures.get(invoice.pk, 0) + 1
+                next_on = next_attempt(day, failures, self.scenario.policies.retry.days_after_failure)
+                if next_on is None:
+                    self.played.steps.append(Step(day, invoice.pk, invoice.payer_id, "task"))
+            self.retries[invoice.pk] = next_on
+            self.played.charges.append(Charge(day, invoice.pk, outcome, next_on))
+
+    def _collect(self, invoice: Invoice, day: date, at: datetime) -> None:
+        order = PaymentOrder(
+            payer_id=invoice.payer_id,
+            method="card_terminal",
+            amount=invoice.total - invoice.settled,
+            currency=invoice.currency,
+            received_on=day,
+            entity_id=invoice.entity_id,
+            invoices=(invoice.pk,),
+        )
+        payments.record_payments(actor=ACTOR, orders=[order], at=at)
+
+    def _reminders(self) -> Iterator[tuple[Invoice, date]]:
+        """The reminders that are due for what is open, unless a charge is going to be tried again."""
+        for invoice in self._open():
+            if self.retries.get(invoice.pk) is not None or invoice.due_on is None or invoice.issued_on is None:
+                continue
+            days = self.scenario.policies.reminders.days_from_due
+            for day in reminder_days(invoice.due_on, invoice.issued_on, days):
+                if (invoice.pk, day) not in self.reminded:
+                    yield invoice, day
+
+    def _remind(self, today: date) -> None:
+        for invoice, day in list(self._reminders()):
+            if day == today:
+                self.played.steps.append(Step(today, invoice.pk, invoice.payer_id, "reminder"))
+            if day <= today:
+                self.reminded.add((invoice.pk, day))
+
+
+def play(scenario: Scenario, report: Any) -> Any:
+    """Play the scenario in a scratch copy, and answer what ``report`` makes of its end. Nothing is kept."""
+    with scratch():
+        first = min((local for local in _days(scenario)), default=None)
+        start = datetime(1970, 1, 1) if first is None else datetime(first.year, first.month, first.day)
+        with clock.stopped_at(start.astimezone()):
+            stage = set_up(scenario)
+        played = Play(stage).run()
+        return report(played)
+
+
+def _days(scenario: Scenario) -> Iterator[date]:
+    for entry in scenario.timeline:
+        yield said.local_day(entry.on, scenario.entity.timezone)

@@ -1,0 +1,170 @@
+"""The company, its prices and its customers of a scenario, made by the product's own commands in a scratch copy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from counterfoil.access.actors import Actor
+from counterfoil.accounts import commands as accounts
+from counterfoil.accounts.rules.terms import Terms
+from counterfoil.core.ids import new_id
+from counterfoil.invoicing import commands as invoicing
+from counterfoil.invoicing.models import TaxRate
+from counterfoil.ledger import commands as ledger
+from counterfoil.simulating.rules.scenario import Price, Scenario, Usage, local_day
+from counterfoil.subscriptions.rules.agreement import Policy
+from counterfoil.subscriptions.rules.grid import Interval
+from counterfoil.subscriptions.rules.orders import ItemOrder
+
+ACTOR = Actor.system("Simulation", origin="simulation")
+UNTAXED = "untaxed"
+_LONG_AGO = date(1900, 1, 1)
+
+
+@dataclass
+class Stage:
+    """What a scenario's names stand for."""
+
+    scenario: Scenario
+    entity: UUID
+    accounts: dict[str, UUID]
+    terms: dict[str, UUID]
+    tax_classes: dict[str, str]
+    metered: frozenset[str]
+    subscriptions: dict[str, UUID] = field(default_factory=dict)
+    invoices: dict[str, UUID] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> str:
+        return self.scenario.entity.timezone
+
+    @property
+    def currency(self) -> str:
+        return self.scenario.entity.currency
+
+    def day(self, moment: date) -> date:
+        return local_day(moment, self.zone)
+
+    def at(self, day: date) -> datetime:
+        """Noon of a local day."""
+        return datetime.combine(day, time(12), ZoneInfo(self.zone))
+
+    @property
+    def policy(self) -> Policy:
+        said = self.scenario.policies.proration
+        return Policy(
+            said.basis, said.increase, said.decrease, said.first_period, said.end_day, said.interval_change,
+            said.rounding,
+        )  # fmt: skip
+
+    def tax_class(self, tax: str | tuple[str, ...] | None) -> str:
+        return UNTAXED if not tax else self.tax_classes[tax if isinstance(tax, str) else " ".join(tax)]
+
+    def item(self, price: Price, quantity: Decimal) -> ItemOrder:
+        return ItemOrder(
+            price_key=price.key,
+            description=price.key,
+            pricing=price.pricing,
+            interval=Interval(price.interval, price.count),
+            quantity=quantity,
+            is_in_advance=price.billed == "in_advance" and price.key not in self.metered,
+            is_metered=price.key in self.metered,
+            tax_class=self.tax_class(price.tax),
+        )
+
+
+def set_up(scenario: Scenario) -> Stage:
+    """Make everything that the scenario names. Only within a scratch copy."""
+    entity = ledger.add_entity(actor=ACTOR, values=_entity(scenario))
+    invoicing.install_defaults(actor=ACTOR)
+    stage = Stage(
+        scenario=scenario,
+        entity=entity,
+        accounts={},
+        terms={part.key: _terms(part.key, part.terms) for part in scenario.terms},
+        tax_classes={},
+        metered=frozenset(entry.price for entry in scenario.timeline if isinstance(entry, Usage)),
+    )
+    _taxes(stage)
+    immediately = _terms("On the day of issue", Terms())
+    for account in scenario.accounts:
+        values: dict[str, Any] = {
+            "legal_name": account.key,
+            "tax_profile": "standard",
+            "currency": scenario.entity.currency,
+            "delivery_channel": "post",
+            "terms": stage.terms[account.terms] if account.terms else immediately,
+            "addresses": [{"kind": "invoice", "street": "1", "city": "1", "country": account.country}],
+        }
+        stage.accounts[account.key] = accounts.add_account(actor=ACTOR, values=values, on=_LONG_AGO)
+    for account in scenario.accounts:
+        if account.bill_to is not None:
+            accounts.change_account(
+                actor=ACTOR,
+                account_id=stage.accounts[account.key],
+                values={"invoiced_account": stage.accounts[account.bill_to]},
+                version=None,
+            )
+    return stage
+
+
+def _entity(scenario: Scenario) -> dict[str, Any]:
+    said = scenario.entity
+    return {
+        "name": f"Simulation {new_id()}",
+        "legal_name": "Simulation",
+        "country": said.country,
+        "currency": said.currency,
+        "timezone": said.timezone,
+        "tax_rounding": said.tax_rounding,
+    }
+
+
+def _terms(key: str, terms: Terms) -> UUID:
+    values: dict[str, Any] = {
+        "key": new_id().hex,
+        "name": key[:60],
+        "days": terms.due.days,
+        "from_end_of_month": terms.due.from_end_of_month,
+        "months": terms.due.months,
+        "then_end_of_month": terms.due.then_end_of_month,
+        "instalments": [
+            {"percent": part.percent, "amount": part.amount, "rest": part.rest, **asdict(part.due)}
+            for part in terms.instalments
+        ],
+    }
+    if terms.due.day_of_month is not None:
+        values["day_of_month"] = terms.due.day_of_month
+    if terms.early_discount is not None:
+        values |= {"discount_percent": terms.early_discount.percent, "discount_days": terms.early_discount.days}
+    return accounts.add_terms(actor=ACTOR, values=values)
+
+
+def _taxes(stage: Stage) -> None:
+    """Every tax of the scenario is a class of its own; a line without a tax is of a class without one."""
+    TaxRate.objects.filter(entity=stage.entity).delete()
+    rates = [_rate(stage, UNTAXED, Decimal(0), "E", included=False)]
+    for number, tax in enumerate(stage.scenario.taxes, 1):
+        stage.tax_classes[tax.key] = f"tax {number}"
+        category = "S" if tax.rate else "Z"
+        rates.append(_rate(stage, f"tax {number}", tax.rate, category, included=tax.included))
+    TaxRate.objects.bulk_create(rates)
+
+
+def _rate(stage: Stage, tax_class: str, percent: Decimal, category: str, *, included: bool) -> TaxRate:
+    return TaxRate(
+        id=new_id(),
+        entity_id=stage.entity,
+        tax_class=tax_class,
+        label=tax_class,
+        percent=percent,
+        category=category,
+        included=included,
+        legal_note="" if category == "S" else "Simulation",
+        valid_from=_LONG_AGO,
+    )
