@@ -29,9 +29,7 @@ PRICES: dict[str, dict[str, Any]] = {
     "yearly": {"pricing": Pricing("flat", Decimal("1200.00")), "interval": Interval("year")},
     "support": {"pricing": Pricing("flat", Decimal("60.00")), "is_in_advance": False},
     "calls": {
-        "pricing": Pricing(
-            "graduated", tiers=(Tier(Decimal(1000), Decimal("0.01")), Tier(None, Decimal("0.005")))
-        ),
+        "pricing": Pricing("graduated", tiers=(Tier(Decimal(1000), Decimal("0.01")), Tier(None, Decimal("0.005")))),
         "is_in_advance": False,
         "is_metered": True,
     },
@@ -66,14 +64,10 @@ class Billing:
         )
 
     def pause(self, subscription: UUID) -> None:
-        commands.pause_subscription(
-            actor=SYSTEM, subscription_id=subscription, when=self.on, on=self.on, at=self.at
-        )
+        commands.pause_subscription(actor=SYSTEM, subscription_id=subscription, when=self.on, on=self.on, at=self.at)
 
     def resume(self, subscription: UUID) -> None:
-        commands.resume_subscription(
-            actor=SYSTEM, subscription_id=subscription, when=self.on, on=self.on, at=self.at
-        )
+        commands.resume_subscription(actor=SYSTEM, subscription_id=subscription, when=self.on, on=self.on, at=self.at)
 
     def cancel(self, subscription: UUID, **more: Any) -> None:
         more.setdefault("when", self.on)

@@ -156,7 +156,8 @@ def _cells(
     number = item.grid.number_at(max(first, since) if since is not None else first)
     while True:
         cell = item.grid.cell(number)
-        if (last is not None and cell.start >= last) or not due.reaches(agreement, item, cell):
+        is_billed = billed_to is not None and cell.start < billed_to
+        if (last is not None and cell.start >= last) or not (is_billed or due.reaches(agreement, item, cell)):
             return
         yield cell
         number += 1
@@ -272,7 +273,8 @@ def _of_piece(
 
 def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordinal: int) -> Difference:
     """A stretch of which nothing is billed: its share of the price."""
-    is_recurring = piece.start in (whole.start, agreement.start) or not item.is_in_advance
+    begins = piece.start in (whole.start, agreement.start) or not item.is_in_advance
+    is_recurring = begins and not piece.rows  # what was billed, given back and is billed again is no second period
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
     price = price_of(item.pricing, piece.quantity)
     gross = _times(price, factor(agreement.discounts, ordinal))
