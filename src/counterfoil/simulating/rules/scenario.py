@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from counterfoil.accounts.rules.terms import Terms, terms_from
@@ -90,8 +90,8 @@ def _yes(value: Any) -> bool:
 
 Number = Annotated[Decimal, BeforeValidator(_decimal)]
 Positive = Annotated[Decimal, BeforeValidator(_positive)]
-Moment = Annotated[date, BeforeValidator(_moment)]
-Day = Annotated[date, BeforeValidator(_day)]
+Moment = Annotated[date, PlainValidator(_moment)]
+Day = Annotated[date, PlainValidator(_day)]
 Key = Annotated[str, BeforeValidator(_key)]
 Text = Annotated[str, BeforeValidator(_text)]
 Whole = Annotated[int, BeforeValidator(_whole)]

@@ -66,9 +66,17 @@ class Step:
 
 
 def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anchors: Anchors) -> list[Step]:
-    """The steps from what runs at the moment to what is wanted. Items that stay as they are have none."""
-    running = [(item, version) for item in agreement.items if (version := item.version_at(at)) and version.quantity]
-    by_price = {one.price: one for one in wanted}
+    """The steps from what runs at the moment to what is wanted. Items that stay as they are have none.
+
+    A metered item goes on unless the whole subscription ends, since it costs only what is used.
+    """
+    metered = {item.price for item in agreement.items if item.is_metered and item.version_at(at) is not None}
+    running = [
+        (item, version)
+        for item in agreement.items
+        if not item.is_metered and (version := item.version_at(at)) and version.quantity
+    ]
+    by_price = {one.price: one for one in wanted if not one.is_metered}
     kept = {item.price for item, _ in running} & set(by_price)
     steps = [
         _step(agreement, item, by_price[item.price], at, anchors)
@@ -76,8 +84,10 @@ def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anch
         if item.price in kept and by_price[item.price].quantity != version.quantity
     ]
     gone = [item for item, _ in running if item.price not in kept]
-    come = [one for one in wanted if one.price not in kept and (one.quantity or one.is_metered)]
-    return steps + [_step(agreement, old, new, at, anchors) for old, new in zip_longest(gone, come)]
+    come = [one for one in by_price.values() if one.price not in kept and one.quantity]
+    steps += [_step(agreement, old, new, at, anchors) for old, new in zip_longest(gone, come)]
+    fresh = [one for one in wanted if one.is_metered and one.price not in metered]
+    return steps + [_step(agreement, None, one, at, anchors) for one in fresh]
 
 
 def _step(agreement: Agreement, old: Item | None, new: Wanted | None, at: Moment, anchors: Anchors) -> Step:
