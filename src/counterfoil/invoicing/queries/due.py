@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models
-from django.db.models.expressions import RawSQL
 
 from counterfoil.accounts.rules.facts import TermsFact
 from counterfoil.core.money import Money
@@ -17,7 +16,11 @@ from counterfoil.invoicing.models import Instalment as Row
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.invoicing.rules.due import DuePlan, EarlyDiscount, Instalment, due_plan, open_instalments
 
-_FIRST_OPEN_DAY = """
+
+class FirstOpenDay(models.Func):
+    """Over invoices: the due day of the first instalment that is open, or of the whole."""
+
+    template = """
 COALESCE(
     (SELECT MIN(n.due_on) FROM (
         SELECT due_on, SUM(amount) OVER (ORDER BY position) AS upto FROM invoicing_instalment
@@ -26,11 +29,7 @@ COALESCE(
     invoicing_invoice.due_on
 )
 """
-
-
-def first_open_day() -> RawSQL:
-    """An expression over invoices: the due day of the first instalment that is open, or of the whole."""
-    return RawSQL(_FIRST_OPEN_DAY, [], output_field=models.DateField())
+    output_field = models.DateField()
 
 
 def due_plans(invoices: Iterable[Invoice]) -> dict[UUID, DuePlan]:
