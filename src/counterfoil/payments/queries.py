@@ -129,7 +129,7 @@ def payments_of_invoice(actor: Actor, invoice_id: UUID) -> list[ShownShare]:
     )
     rows = {row.id: row for row in _rows(actor, Payment.objects.filter(id__in={one.payment_id for one in allocations}))}
     spared = dict(
-        Allowance.objects.filter(invoice=invoice_id, undoes=None)
+        Allowance.objects.filter(invoice=invoice_id, undoes=None, undone_by=None)
         .order_by()
         .values_list("allocation")
         .annotate(amount=Sum("amount"))

@@ -1,5 +1,6 @@
 """Drafts and invoices as an actor may see them, and what jobs need to know of them."""
 
+from counterfoil.invoicing.plans import due_plans
 from counterfoil.invoicing.queries.delivery import (
     undelivered,
     unprinted,
@@ -21,7 +22,7 @@ from counterfoil.invoicing.queries.documents import (
     open_invoices_of_payer,
     titles_of,
 )
-from counterfoil.invoicing.queries.due import FirstOpenDay, due_plans
+from counterfoil.invoicing.queries.due import FirstOpenDay
 from counterfoil.invoicing.queries.previews import MailPreview, Preview, mail_preview, preview, preview_of_values
 from counterfoil.invoicing.queries.review import (
     clean_drafts,

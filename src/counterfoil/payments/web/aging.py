@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -52,9 +53,8 @@ def lines_of(request: Request, account_id: UUID) -> list[Line]:
     return [_line(one, "") for one in aging(request.actor, [account_id], as_of=local_today())]
 
 
-def _lateness(one: Aging) -> tuple[Money | object, ...]:
-    amounts = [part.amount for part in one.buckets.values()]
-    return tuple(reversed(amounts))
+def _lateness(one: Aging) -> tuple[Decimal, ...]:
+    return tuple(part.amount for part in reversed(list(one.buckets.values())))
 
 
 def _line(one: Aging, title: str) -> Line:
