@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from importlib.resources import files
@@ -31,7 +32,7 @@ from counterfoil.core.money import Money, rounded, sum_of
 from counterfoil.documents.einvoice import einvoice_gaps, einvoice_xml
 from counterfoil.documents.factur_x import mark_as_factur_x
 from counterfoil.documents.pdf import render_invoice
-from counterfoil.documents.printed import Address, PrintedInvoice
+from counterfoil.documents.printed import Address, PrintedInvoice, PrintedPart
 
 RULES = files("facturx").joinpath("xsd_and_schematron", "facturx-en16931")
 RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
@@ -121,6 +122,10 @@ VALID = {
     "hostile": printed(buyer=replace(LONDON, legal_name="<&>\"'\x00\x1b]]>"), notes="<x/>&amp;\x07\ud800\ufffe"),
     "other scripts": printed(buyer=replace(LONDON, legal_name="株式会社サンプル 🚀"), notes="שלום"),
     "no due date": printed(due_on=None),
+    "in instalments": printed(
+        instalments=(PrintedPart(date(2026, 12, 1), Money(Decimal(9), "EUR")),) * 2,
+        early=PrintedPart(date(2026, 12, 1), Money(Decimal(17), "EUR")),
+    ),
     "lump sum": printed(lines=[("Visit", "", "pauschal", "1", "500", "0"), VISIT]),
 }
 

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from issuing_world import AT, ON, SYSTEM, Issuing
 
+from counterfoil.accounts import commands as accounts
 from counterfoil.invoicing import commands
 from counterfoil.invoicing.rules.orders import TakeOver
 from counterfoil.ledger.commands import post
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 TABLES = (
     "invoicing_invoice", "invoicing_invoiceline", "invoicing_invoicetax", "ledger_posting", "ledger_journalentry",
-    "documents_storedfile", "invoicing_seriescounter",
+    "documents_storedfile", "invoicing_seriescounter", "invoicing_instalment",
 )  # fmt: skip
 
 
@@ -29,6 +30,7 @@ def busy(world: Issuing) -> Issuing:
     world.draft()
     one, _ = world.issue(world.draft(), world.draft(price="10"))
     world.issue(world.draft(price="333", currency="JPY"))
+    _in_two_parts(world)
     _pay(world, one, Decimal("38.00"))
     orders = [
         TakeOver(
@@ -51,7 +53,17 @@ def busy(world: Issuing) -> Issuing:
     return world
 
 
-OURS = {"L1", "L1b", "L4", "L5b", "L6", "L12", "L13", "L14", "D3", "D4b", "D5", "D6", "D7"}
+def _in_two_parts(world: Issuing) -> None:
+    """An invoice that is due in two instalments."""
+    parts = [{"percent": "30"}, {"rest": True, "days": "30"}]
+    values = {"key": "parts", "name": "In parts", "instalments": parts, "is_active": True}
+    terms = accounts.add_terms(actor=SYSTEM, values=values)
+    draft = world.draft(price="50")
+    commands.change_draft(actor=SYSTEM, invoice_id=draft, values={"terms": str(terms)}, on=ON, version=None)
+    world.issue(draft)
+
+
+OURS = {"L1", "L1b", "L4", "L5b", "L6", "L12", "L13", "L14", "D3", "D4b", "D5", "D6", "D7", "D12"}
 
 
 def _pay(world: Issuing, invoice_id: UUID, amount: Decimal) -> None:
@@ -91,6 +103,11 @@ FIRST = "(SELECT id FROM invoicing_invoice WHERE number = 'INV-2026-00001')"
         ({"D3"}, "UPDATE invoicing_seriescounter SET last = last + 1"),
         ({"D3"}, "DELETE FROM invoicing_seriescounter"),
         ({"D5"}, "UPDATE invoicing_invoice SET issued_on = '2026-01-01' WHERE number = 'INV-2026-00002'"),
+        ({"D12"}, "UPDATE invoicing_instalment SET amount = amount + 1 WHERE position = 1"),
+        ({"D12", "L5b"}, "UPDATE invoicing_instalment SET amount = amount + 0.001 WHERE position = 1"),
+        ({"D12"}, "UPDATE invoicing_instalment SET due_on = due_on + 1 WHERE position = 2"),
+        ({"D12"}, "UPDATE invoicing_instalment SET due_on = '2027-01-01' WHERE position = 1"),
+        ({"D12"}, "DELETE FROM invoicing_instalment WHERE position = 1"),
         ({"D6"}, "UPDATE invoicing_invoice SET number = 'X' WHERE status = 'draft'"),
         ({"D6"}, "UPDATE invoicing_invoice SET party = NULL WHERE number = 'INV-2026-00002'"),
         ({"L1", "L12", "L13"}, f"UPDATE ledger_posting SET amount = amount + 1 WHERE id = {OLDEST}"),

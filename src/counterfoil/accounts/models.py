@@ -126,7 +126,13 @@ class PaymentTerms(Record):
             ),
             models.CheckConstraint(
                 condition=Q(discount_percent=None, discount_days=None)
-                | Q(discount_percent__gt=0, discount_percent__lt=100, discount_days__lte=DAYS_MAX),
+                | Q(
+                    discount_percent__gt=0,
+                    discount_percent__lt=100,
+                    discount_percent__isnull=False,
+                    discount_days__lte=DAYS_MAX,
+                    discount_days__isnull=False,
+                ),
                 name="accounts_paymentterms_discount_in_range",
             ),
         ]

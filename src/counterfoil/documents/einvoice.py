@@ -217,14 +217,22 @@ def _settlement(transaction: ElementTree.Element, printed: PrintedInvoice) -> No
     _put_period(settlement, printed.service)
     if printed.terms or printed.due_on:
         terms = _put(settlement, "ram:SpecifiedTradePaymentTerms")
-        if printed.terms:
-            _put(terms, "ram:Description", printed.terms)
+        described = _described(printed)
+        if described:
+            _put(terms, "ram:Description", described)
         _put_day(terms, "ram:DueDateDateTime", printed.due_on)
     _totals(settlement, printed)
     if printed.corrects:
         corrected = _put(settlement, "ram:InvoiceReferencedDocument")
         _put(corrected, "ram:IssuerAssignedID", printed.corrects)
         _put_day(corrected, "ram:FormattedIssueDateTime", printed.corrects_on, "qdt")
+
+
+def _described(printed: PrintedInvoice) -> str:
+    """The terms by name, with the day and amount of each instalment and of an early payment, for any reader."""
+    parts = [f"{one.due_on.isoformat()}: {one.amount}" for one in printed.instalments]
+    early = [f"<= {printed.early.due_on.isoformat()}: {printed.early.amount}"] if printed.early else []
+    return "; ".join(text for text in (printed.terms, *parts, *early) if text)
 
 
 def _tax(settlement: ElementTree.Element, tax: PrintedTax) -> None:

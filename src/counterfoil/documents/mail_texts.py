@@ -42,7 +42,7 @@ def _what_to_do(printed: PrintedInvoice, words: Wording) -> list[str]:
     if printed.open.amount <= 0:
         return [words.mail["nothing_to_pay"]]
     asked = {"open": formatted(printed.open, words.language), "reference": printed.reference or printed.number}
-    if printed.due_on is None:
+    if printed.due_on is None or printed.instalments:
         return [words.mail["due_without_date"].format(**asked)]
     return [words.mail["due"].format(date=words.date(printed.due_on), **asked)]
 

@@ -94,11 +94,20 @@ class PrintedTax:
 
 
 @dataclass(frozen=True)
+class PrintedPart:
+    """So much is to be paid by a day: an instalment, or what is enough when it comes early."""
+
+    due_on: date
+    amount: Money
+
+
+@dataclass(frozen=True)
 class PrintedInvoice:
     """An invoice, credit note or draft, ready to be printed. A draft has no number and may have no dates.
 
     ``reference`` is what the payer quotes: the number unless given. ``corrects`` and ``corrects_on`` name the invoice
-    that a credit note takes back. The amounts of a credit note are positive: its kind says which way the money goes.
+    that a credit note takes back. ``instalments`` are there only where there are several; ``early`` is what settles the
+    invoice until its day. The amounts of a credit note are positive: its kind says which way the money goes.
     """
 
     kind: Kind
@@ -118,6 +127,8 @@ class PrintedInvoice:
     service: Period | None = None
     po_number: str = ""
     terms: str = ""
+    instalments: tuple[PrintedPart, ...] = ()
+    early: PrintedPart | None = None
     notes: str = ""
     reference: str = ""
     corrects: str = ""

@@ -182,10 +182,22 @@ class _Sheet:
         reasons = dict.fromkeys(tax.reason for tax in printed.taxes if tax.reason)
         remarks = [
             ("", "\n".join(reasons)),
-            (labels["terms"], printed.terms if printed.kind == "invoice" else ""),
+            (labels["terms"], self.terms() if printed.kind == "invoice" else ""),
             (labels["notes"], printed.notes),
         ]
         return [{"label": label, "text": text} for label, text in remarks if text.strip()]
+
+    def terms(self) -> str:
+        """The terms by their name, what is due when if in several parts, and what is enough if it comes early."""
+        printed = self.printed
+        early = printed.early
+        lines = [
+            printed.terms,
+            *(f"{self.words.date(one.due_on)}: {self.amount(one.amount)}" for one in printed.instalments),
+            *([self.labels["early"].format(date=self.words.date(early.due_on), amount=self.amount(early.amount))]
+              if early else []),
+        ]  # fmt: skip
+        return "\n".join(line for line in lines if line)
 
     def slip(self) -> Texts:
         """The counterfoil below the perforation: the same number, the amount, and how to pay it."""
@@ -217,7 +229,7 @@ class _Sheet:
             return labels["nothing_to_pay"]
         if not reference:
             return labels["draft_pay"]
-        if printed.due_on is None:
+        if printed.due_on is None or printed.instalments:
             return labels["pay"].format(reference=reference)
         return labels["pay_by"].format(date=self.words.date(printed.due_on), reference=reference)
 

@@ -15,6 +15,7 @@ from counterfoil.access.requests import Request
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.invoicing import commands, queries
+from counterfoil.invoicing.rules.due import EarlyDiscount
 from counterfoil.plumbing import clock
 from counterfoil.surface.api import Paging, Words, page_of, plain, row_json, schema_for
 
@@ -91,10 +92,18 @@ def _invoice(request: Request, invoice_id: UUID) -> dict[str, Any]:
         "sources": row.sources,
         "touched": row.touched,
         "taxes": [{name: _amount(value) for name, value in tax.items()} for tax in row.taxes],
+        "instalments": [{name: _amount(value) for name, value in one.items()} for one in row.instalments],
+        "early_discount": _discount(row.early_discount),
         "mails": row.mails,
         "pdf_hash": row.pdf_hash,
     }
     return row_json(row, **more)
+
+
+def _discount(early: EarlyDiscount | None) -> dict[str, Any] | None:
+    if early is None:
+        return None
+    return {"until": early.until, "amount": _amount(early.amount), "pay": _amount(early.pay)}
 
 
 def _amount(value: Any) -> Any:

@@ -413,9 +413,11 @@ class InvoiceTax(Record):
 
 _MAKE_THE_WHOLE = """
 IF EXISTS (
-    SELECT 1 FROM invoicing_invoice i WHERE i.id = NEW.invoice_id AND (i.total, i.due_on) IS DISTINCT FROM (
-        SELECT SUM(n.amount), MAX(n.due_on) FROM invoicing_instalment n WHERE n.invoice_id = NEW.invoice_id
-    )
+    SELECT 1 FROM invoicing_invoice i CROSS JOIN (
+        SELECT SUM(n.amount) AS sum, MAX(n.due_on) AS last FROM invoicing_instalment n
+        WHERE n.invoice_id = NEW.invoice_id
+    ) parts
+    WHERE i.id = NEW.invoice_id AND (i.total <> parts.sum OR i.due_on <> parts.last)
 ) THEN
     RAISE EXCEPTION 'the instalments of a document are not its total by its due day' USING ERRCODE = 'CF004';
 END IF;

@@ -13,10 +13,11 @@ from typing import Any
 from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
 from counterfoil.core.money import Money, sum_of
 from counterfoil.core.periods import Period
-from counterfoil.documents.printed import Address, Buyer, PrintedInvoice, PrintedLine, PrintedTax, Seller
+from counterfoil.documents.printed import Address, Buyer, PrintedInvoice, PrintedLine, PrintedPart, PrintedTax, Seller
 from counterfoil.invoicing.blocks import party_block, seller_block
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
-from counterfoil.invoicing.rules.due import due_date
+from counterfoil.invoicing.plans import due_plans
+from counterfoil.invoicing.rules.due import DuePlan, due_plan
 from counterfoil.ledger.models import LegalEntity
 
 
@@ -25,7 +26,8 @@ def printed_document(invoice: Invoice, lines: Sequence[InvoiceLine], taxes: Sequ
     assert invoice.party is not None
     assert invoice.seller is not None
     terms = invoice.terms.name if invoice.terms else ""
-    return _printed(invoice, lines, taxes, invoice.party, invoice.seller, terms, invoice.issued_on, invoice.due_on)
+    plan = due_plans([invoice])[invoice.pk]
+    return _printed(invoice, lines, taxes, invoice.party, invoice.seller, terms, invoice.issued_on, plan)
 
 
 def printed_draft(
@@ -40,9 +42,8 @@ def printed_draft(
     """A draft as it would be if it were issued ``on``."""
     party, seller = party_block(facts.party), seller_block(entity)
     name = terms.name if terms else ""
-    return _printed(
-        invoice, lines, taxes, party, seller, name, on, due_date(on, terms.rule if terms else None), is_preview=True
-    )
+    plan = due_plan(Money.exact(invoice.total, invoice.currency), on, terms.rule if terms else None)
+    return _printed(invoice, lines, taxes, party, seller, name, on, plan, is_preview=True)
 
 
 def _printed(
@@ -53,11 +54,13 @@ def _printed(
     seller: Mapping[str, Any],
     terms: str,
     issued_on: date | None,
-    due_on: date | None,
+    plan: DuePlan,
     is_preview: bool = False,
 ) -> PrintedInvoice:
     currency = invoice.currency
     bases = _bases(lines, taxes, currency)
+    parts = tuple(PrintedPart(one.due_on, one.amount) for one in plan.instalments)
+    early = plan.early_discount
     return PrintedInvoice(
         kind="credit_note" if invoice.kind == "credit_note" else "invoice",
         number=invoice.number,
@@ -72,10 +75,12 @@ def _printed(
         total=Money.exact(invoice.total, currency),
         paid=Money.zero(currency),
         issued_on=issued_on,
-        due_on=due_on,
+        due_on=plan.due_on,
         service=_period(invoice.service_from, invoice.service_to),
         po_number=invoice.po_number,
         terms=terms,
+        instalments=parts if len(parts) > 1 else (),
+        early=PrintedPart(early.until, early.pay) if early is not None else None,
         notes=invoice.notes,
         is_preview=is_preview,
     )

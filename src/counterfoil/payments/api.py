@@ -12,10 +12,12 @@ from pydantic import Field as SchemaField
 from pydantic import create_model
 
 from counterfoil.access.requests import Request
+from counterfoil.core.errors import Refusal
 from counterfoil.invoicing.queries import local_today
 from counterfoil.payments import commands, queries
+from counterfoil.payments.aging import aging
 from counterfoil.payments.record_types import PAYMENT
-from counterfoil.payments.shares import clean_shares
+from counterfoil.payments.shares import clean_invoices, clean_shares
 from counterfoil.plumbing import clock
 from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
 
@@ -27,6 +29,7 @@ NewPayment: type[Any] = create_model(
     __base__=schema_for(PAYMENT, "create"),
     __doc__="Money that came, and what it settles.",
     allocations=(Any, SchemaField(default=None, description=_ALLOCATIONS)),
+    invoices=(Any, SchemaField(default=None, description="Instead: ids of invoices to which it goes, in their order.")),
 )
 
 
@@ -80,6 +83,24 @@ class ShareAnswer(Schema):
     currency: str
     allocated_on: date
     is_undone: bool
+    allowance: Decimal
+
+
+class AgingFilters(Schema):
+    """Whose debts, as of which day, in which buckets."""
+
+    account: str = SchemaField(default="", max_length=2000, description="Ids separated by commas; all payers if none.")
+    as_of: date | None = None
+    buckets: str = SchemaField(default="30,60,90", max_length=60, description="Rising limits in days, inclusive.")
+
+
+class AgingAnswer(Schema):
+    """What a payer owes in a currency, by how many days it is late."""
+
+    account: UUID
+    currency: str
+    buckets: dict[str, Decimal]
+    total: Decimal
 
 
 def _payment(request: Request, payment_id: UUID) -> dict[str, Any]:
@@ -96,9 +117,10 @@ def list_payments(request: Request, paging: Query[PaymentFilters]) -> Any:
 def record_payment(request: Request, values: NewPayment) -> Any:  # type: ignore[valid-type]
     """Records money that came and what it settles, in one step. More than an invoice has open is refused."""
     given = values.values()  # type: ignore[attr-defined]
+    named = clean_invoices(given.pop("invoices", None))
     shares = clean_shares(given.pop("allocations", None))
     payment_id = commands.record_payment(
-        actor=request.actor, values=given, allocations=shares, on=local_today(), at=clock.now()
+        actor=request.actor, values=given, allocations=shares, invoices=named, on=local_today(), at=clock.now()
     )
     return Status(201, _payment(request, payment_id))
 
@@ -174,6 +196,34 @@ def payments_of_invoice(request: Request, invoice_id: UUID) -> Any:
             "currency": one.share.currency,
             "allocated_on": one.allocated_on,
             "is_undone": one.is_undone,
+            "allowance": one.allowance.amount,
         }
         for one in queries.payments_of_invoice(request.actor, invoice_id)
     ]
+
+
+@router.get("/aging", response=list[AgingAnswer], summary="What is owed by how late it is")
+def list_aging(request: Request, wanted: Query[AgingFilters]) -> Any:
+    """Each instalment by its own due day. The due day itself is not late; limits are inclusive."""
+    accounts = [_account(part) for part in wanted.account.split(",") if part]
+    try:
+        buckets = tuple(int(part) for part in wanted.buckets.split(","))
+        found = aging(request.actor, accounts or None, as_of=wanted.as_of or local_today(), buckets=buckets)
+    except ValueError:
+        raise Refusal("not_limits", "Buckets are rising numbers of days, such as 30,60,90.", "buckets") from None
+    return [
+        {
+            "account": one.account_id,
+            "currency": one.currency,
+            "buckets": {name: part.amount for name, part in one.buckets.items()},
+            "total": one.total.amount,
+        }
+        for one in found
+    ]
+
+
+def _account(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Refusal("not_an_id", "This must be the id of an account.", "account") from None

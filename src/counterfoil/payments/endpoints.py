@@ -6,6 +6,7 @@ SEE, RECORD = "payments.see", "payments.record"
 
 ENDPOINTS: dict[str, str] = {
     "GET payments/": SEE,
+    "GET payments/aging/": SEE,
     "GET payments/record/": RECORD,
     "POST payments/record/": RECORD,
     "GET payments/record/shares/": RECORD,
@@ -17,6 +18,7 @@ ENDPOINTS: dict[str, str] = {
     "POST allocations/<uuid:allocation_id>/undo/": RECORD,
     "GET accounts/<uuid:account_id>/payments/": SEE,
     "GET invoices/<uuid:invoice_id>/payments/": SEE,
+    "GET api/v1/aging": SEE,
     "GET api/v1/payments": SEE,
     "POST api/v1/payments": RECORD,
     "GET api/v1/payments/<uuid:payment_id>": SEE,

@@ -11,7 +11,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
-from counterfoil.invoicing.queries import first_open_day
+from counterfoil.invoicing.queries import FirstOpenDay
 from counterfoil.payments.models import Allowance
 from counterfoil.payments.rules.allocating import OpenInvoice
 
@@ -40,7 +40,7 @@ def known_invoices(invoice_ids: Collection[UUID]) -> dict[UUID, OpenInvoice]:
 def _read(found: QuerySet[Invoice]) -> dict[UUID, OpenInvoice]:
     rows = (
         found.filter(status=InvoiceStatus.ISSUED)
-        .annotate(first_open_day=first_open_day(), allowed=_allowed())
+        .annotate(first_open_day=FirstOpenDay(), allowed=_allowed())
         .order_by("id")
         .values_list(*_COLUMNS)
     )

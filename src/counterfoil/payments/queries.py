@@ -18,7 +18,7 @@ from counterfoil.core.money import Money
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.invoicing.queries import get_invoice, local_today, open_invoices_of_payer
 from counterfoil.ledger.models import LegalEntity
-from counterfoil.payments.models import Allocation, Payment, PaymentStatus
+from counterfoil.payments.models import Allocation, Allowance, Payment, PaymentStatus
 from counterfoil.payments.open_invoices import known_invoices
 from counterfoil.payments.rules.allocating import oldest_first
 
@@ -38,13 +38,17 @@ class Found:
 
 @dataclass(frozen=True)
 class ShownShare:
-    """So much of a payment for one invoice, with the payment as the actor may see it."""
+    """So much of a payment for one invoice, with the payment as the actor may see it.
+
+    ``allowance`` is what the early payment was spared.
+    """
 
     allocation_id: UUID
     payment: Row
     share: Money
     allocated_on: date
     is_undone: bool
+    allowance: Money
 
 
 def list_payments(
@@ -124,7 +128,17 @@ def payments_of_invoice(actor: Actor, invoice_id: UUID) -> list[ShownShare]:
         Allocation.objects.filter(invoice=invoice_id, undoes=None).order_by("-id").select_related("undone_by")
     )
     rows = {row.id: row for row in _rows(actor, Payment.objects.filter(id__in={one.payment_id for one in allocations}))}
-    return [_shown(one, rows[one.payment_id]) for one in allocations if one.payment_id in rows]
+    spared = dict(
+        Allowance.objects.filter(invoice=invoice_id, undoes=None, undone_by=None)
+        .order_by()
+        .values_list("allocation")
+        .annotate(amount=Sum("amount"))
+    )
+    return [
+        _shown(one, rows[one.payment_id], spared.get(one.pk, Decimal(0)))
+        for one in allocations
+        if one.payment_id in rows
+    ]
 
 
 def payments_of_account(actor: Actor, account_id: UUID, *, limit: int = 6) -> list[Row]:
@@ -230,13 +244,14 @@ def companies(actor: Actor) -> list[tuple[UUID, str]]:
 # Rows ---------------------------------------------------------------------------------------------------------------
 
 
-def _shown(one: Allocation, row: Row) -> ShownShare:
+def _shown(one: Allocation, row: Row, spared: Decimal) -> ShownShare:
     return ShownShare(
         allocation_id=one.pk,
         payment=row,
         share=Money.exact(one.amount, one.currency),
         allocated_on=one.allocated_on,
         is_undone=hasattr(one, "undone_by"),
+        allowance=Money.exact(spared, one.currency),
     )
 
 

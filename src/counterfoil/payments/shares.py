@@ -43,6 +43,28 @@ def clean_shares(raw: Any) -> list[tuple[UUID, Decimal]] | Literal["oldest"]:
     return shares
 
 
+def clean_invoices(raw: Any) -> list[UUID]:
+    """The ids of invoices; refuses anything else at its place."""
+    if raw in (None, ""):
+        return []
+    if not isinstance(raw, Sequence) or isinstance(raw, str | bytes):
+        raise Refusal("not_a_list", "Name invoices by their ids.", "invoices")
+    if len(raw) > SHARES_MAX:
+        raise Refusal("too_many", f"One payment settles at most {SHARES_MAX} invoices.", "invoices")
+    problems: list[Problem] = []
+    found = []
+    for number, one in enumerate(raw):
+        try:
+            found.append(clean_value(_INVOICE, one))
+        except BadValue as bad:
+            problems.append(Problem(f"invoices.{number}", bad.code, bad.message))
+    if problems:
+        raise Refusal.of(problems)
+    if None in found:
+        raise Refusal("missing", "Invoice is missing.", f"invoices.{found.index(None)}")
+    return found
+
+
 def _value(item: Field, raw: Any, at: str, problems: list[Problem]) -> Any:
     try:
         value = clean_value(item, raw)

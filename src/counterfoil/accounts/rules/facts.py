@@ -54,7 +54,7 @@ class TermsFact:
     id: UUID
     key: str
     name: str
-    rule: Terms = Terms()
+    rule: Terms
 
 
 @dataclass(frozen=True)

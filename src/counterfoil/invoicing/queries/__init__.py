@@ -1,5 +1,6 @@
 """Drafts and invoices as an actor may see them, and what jobs need to know of them."""
 
+from counterfoil.invoicing.plans import due_plans
 from counterfoil.invoicing.queries.delivery import (
     undelivered,
     unprinted,
@@ -21,7 +22,7 @@ from counterfoil.invoicing.queries.documents import (
     open_invoices_of_payer,
     titles_of,
 )
-from counterfoil.invoicing.queries.due import due_plans, first_open_day
+from counterfoil.invoicing.queries.due import FirstOpenDay
 from counterfoil.invoicing.queries.previews import MailPreview, Preview, mail_preview, preview, preview_of_values
 from counterfoil.invoicing.queries.review import (
     clean_drafts,
@@ -41,6 +42,7 @@ from counterfoil.invoicing.queries.settings import (
 
 __all__ = [
     "Balance",
+    "FirstOpenDay",
     "Found",
     "MailPreview",
     "Preview",
@@ -50,7 +52,6 @@ __all__ = [
     "day_of",
     "document_file",
     "due_plans",
-    "first_open_day",
     "get_draft",
     "get_invoice",
     "get_series",

@@ -15,7 +15,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import settle
 from counterfoil.ledger.commands import post
 from counterfoil.payments import events
-from counterfoil.payments.commands.allowing import Spared, allow, take_back
+from counterfoil.payments.commands.allowing import allow, spared_by, take_back
 from counterfoil.payments.models import Allocation, Payment, PaymentStatus
 from counterfoil.payments.open_invoices import locked_invoices
 from counterfoil.payments.rules import booking
@@ -47,42 +47,12 @@ def allocate_payment(
     payment = locked_payment(payment_id, version)
     if payment.status != PaymentStatus.RECEIVED:
         raise Conflict("ended", "This money is not there any more; it cannot settle anything.")
-    named = () if allocations == OLDEST else tuple(Share(*pair) for pair in allocations)
-    oldest = [(payment.payer_id, payment.currency)] if allocations == OLDEST else []
-    invoices = locked_invoices({share.invoice_id for share in named}, oldest)
-    left = {invoice.id: invoice.open for invoice in invoices.values()}
-    rest = payment.amount - payment.allocated
-    if allocations == OLDEST:
-        same = (
-            one for one in invoices.values() if (one.entity_id, one.currency) == (payment.entity_id, payment.currency)
-        )
-        shares = oldest_first(rest, same, left, payment.received_on)
-    else:
-        shares = as_ordered(named, invoices, left, payment.received_on)
-    if not shares:
-        raise Refusal("nothing", "There is nothing to allocate.", "allocations")
-    problems = problems_of_shares(
-        payer_id=payment.payer_id,
-        entity_id=payment.entity_id,
-        currency=payment.currency,
-        available=rest,
-        shares=shares,
-        invoices=invoices,
-        left=left,
-        path="",
-    )
-    if problems:
-        raise Refusal.of(problems)
+    shares, invoices = _decide(payment, allocations)
     total = sum((share.amount for share in shares), Decimal(0))
     payment.allocated += total
     save_raised(payment, "allocated")
     made = Allocation.objects.bulk_create([allocation_of(payment, share, actor.name, on, at) for share in shares])
-    spared = [
-        Spared(one, invoices[share.invoice_id], share.allowance)
-        for one, share in zip(made, shares, strict=True)
-        if share.allowance
-    ]
-    discounts = allow(spared)
+    discounts = allow(spared_by(made, shares, invoices))
     settle(actor=actor, amounts={share.invoice_id: share.whole for share in shares}, on=on)
     entry = booking.allocated(
         source=f"allocation:{made[0].pk}",
@@ -105,6 +75,38 @@ def allocate_payment(
         )
     )
     return [one.pk for one in made]
+
+
+def _decide(
+    payment: Payment, allocations: Sequence[tuple[UUID, Decimal]] | Literal["oldest"]
+) -> tuple[tuple[Settlement, ...], dict[UUID, OpenInvoice]]:
+    """What the rest of the payment settles, and the invoices, locked; refuses what cannot be."""
+    named = () if allocations == OLDEST else tuple(Share(*pair) for pair in allocations)
+    oldest = [(payment.payer_id, payment.currency)] if allocations == OLDEST else []
+    invoices = locked_invoices({share.invoice_id for share in named}, oldest)
+    left = {invoice.id: invoice.open for invoice in invoices.values()}
+    rest = payment.amount - payment.allocated
+    if allocations == OLDEST:
+        own = (payment.entity_id, payment.currency)
+        same = (one for one in invoices.values() if (one.entity_id, one.currency) == own)
+        shares = oldest_first(rest, same, left, payment.received_on)
+    else:
+        shares = as_ordered(named, invoices, left, payment.received_on)
+    if not shares:
+        raise Refusal("nothing", "There is nothing to allocate.", "allocations")
+    problems = problems_of_shares(
+        payer_id=payment.payer_id,
+        entity_id=payment.entity_id,
+        currency=payment.currency,
+        available=rest,
+        shares=shares,
+        invoices=invoices,
+        left=left,
+        path="",
+    )
+    if problems:
+        raise Refusal.of(problems)
+    return shares, invoices
 
 
 def allocation_of(payment: Payment, share: Settlement, by: str, on: date, at: datetime) -> Allocation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from counterfoil.ledger.rules.entries import EntryOrder
 from counterfoil.payments import events
 from counterfoil.payments.models import Allocation, Allowance
 from counterfoil.payments.rules import booking
-from counterfoil.payments.rules.allocating import OpenInvoice
+from counterfoil.payments.rules.allocating import OpenInvoice, Settlement
 from counterfoil.payments.rules.allowances import TaxedPart, allowance_by_rate
 from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.outbox import emit
@@ -30,6 +30,17 @@ class Spared:
     allocation: Allocation
     invoice: OpenInvoice
     amount: Decimal
+
+
+def spared_by(
+    made: Sequence[Allocation], shares: Sequence[Settlement], invoices: Mapping[UUID, OpenInvoice]
+) -> list[Spared]:
+    """Those of the allocations that settled their invoice with less than was open; each goes with its share."""
+    return [
+        Spared(one, invoices[share.invoice_id], share.allowance)
+        for one, share in zip(made, shares, strict=True)
+        if share.allowance
+    ]
 
 
 def allow(spared: Sequence[Spared]) -> list[EntryOrder]:
@@ -65,7 +76,7 @@ def allow(spared: Sequence[Spared]) -> list[EntryOrder]:
 
 
 def take_back(
-    invoices: dict[UUID, OpenInvoice], day: date, at: datetime
+    invoices: Mapping[UUID, OpenInvoice], day: date, at: datetime
 ) -> tuple[list[EntryOrder], dict[UUID, Decimal]]:
     """End the allowances of invoices that owe again: counter-entries, those for the books, and what each owes more.
 

@@ -17,7 +17,7 @@ from counterfoil.ledger.commands import post
 from counterfoil.ledger.rules.entries import EntryOrder
 from counterfoil.payments import events
 from counterfoil.payments.commands.allocating import allocation_of
-from counterfoil.payments.commands.allowing import Spared, allow
+from counterfoil.payments.commands.allowing import allow, spared_by
 from counterfoil.payments.models import Allocation, Payment, PaymentStatus
 from counterfoil.payments.open_invoices import locked_invoices
 from counterfoil.payments.rules import booking
@@ -64,13 +64,7 @@ def apply_credit(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) -> 
         payment.version += 1
     update_rows(list(touched.values()), ["allocated", "version"])
     insert_rows(made)
-    discounts = allow(
-        [
-            Spared(one, invoices[share.invoice_id], share.allowance)
-            for one, (_, share) in zip(made, shares, strict=True)
-            if share.allowance
-        ]
-    )
+    discounts = allow(spared_by(made, [share for _, share in shares], invoices))
     settled: dict[UUID, Decimal] = {}
     for _, share in shares:
         settled[share.invoice_id] = settled.get(share.invoice_id, Decimal(0)) + share.whole

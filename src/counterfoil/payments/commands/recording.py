@@ -67,6 +67,8 @@ def record_payment(
     order. Money that comes in time for an early discount settles what it pays less the discount. The same
     ``request_key`` again answers the same payment.
     """
+    if invoices and allocations:
+        raise Refusal("both", "Either name invoices, or say how much goes to which.", "invoices")
     shares = OLDEST if allocations == OLDEST else tuple(Share(*pair) for pair in allocations)
     order = PaymentOrder(
         payer_id=values["payer"],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from counterfoil.payments.web import views
+from counterfoil.payments.web import aging, views
 
 app_name = "payments"
 
 urlpatterns = [
     path("payments/", views.payments, name="payments"),
+    path("payments/aging/", aging.aging_page, name="aging"),
     path("payments/record/", views.record, name="record"),
     path("payments/record/shares/", views.shares, name="shares"),
     path("payments/<uuid:payment_id>/", views.payment, name="payment"),

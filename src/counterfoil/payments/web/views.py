@@ -20,6 +20,7 @@ from counterfoil.invoicing.queries import get_invoice
 from counterfoil.ledger.queries import default_zone
 from counterfoil.payments import commands, queries
 from counterfoil.payments.models import PaymentMethod
+from counterfoil.payments.web.aging import lines_of
 from counterfoil.payments.web.split import amount_from, id_from, known_id, shares_from, split_of
 from counterfoil.plumbing import clock
 from counterfoil.surface import export
@@ -290,7 +291,7 @@ def undo_allocation(request: Request, allocation_id: UUID) -> HttpResponse:
 
 @require_GET
 def account_panel(request: Request, account_id: UUID) -> HttpResponse:
-    """What an account paid last, and what of it is not allocated."""
+    """What an account paid last, what of it is not allocated, and what it owes by how late it is."""
     found = queries.payments_of_account(request.actor, account_id, limit=PANEL_ROWS + 1)
     waiting = queries.unallocated(request.actor, [account_id]).get(account_id, [])
     context = {
@@ -298,6 +299,7 @@ def account_panel(request: Request, account_id: UUID) -> HttpResponse:
         "has_more": len(found) > PANEL_ROWS,
         "credit": list(queries.credit(waiting).values()),
         "account_id": account_id,
+        "aging": lines_of(request, account_id),
         "may_record": request.actor.may("payments.record"),
     }
     return page(request, "payments/account_panel.html", context)
