@@ -118,6 +118,21 @@ PRODUCTS: tuple[dict[str, Any], ...] = (
     },
 )
 
+RECURRING: tuple[dict[str, Any], ...] = (
+    {"product": "SUP", "key": "support", "model": "flat", "amount": "890.00"},
+    {"product": "HST", "key": "hosting", "model": "flat", "amount": "240.00"},
+    {
+        "product": "HST",
+        "key": "traffic",
+        "model": "graduated",
+        "tiers": [{"up_to": "500", "amount": "0"}, {"up_to": "5000", "amount": "0.08"}, {"amount": "0.05"}],
+        "billed": "in_arrears",
+        "is_metered": True,
+        "meter": "gigabytes",
+    },
+)
+"""What subscriptions are billed by, every month; traffic by what was used."""
+
 
 PRICES = {product["code"]: product["unit_price"] for product in PRODUCTS}
 
@@ -375,6 +390,9 @@ class _Loader:
                 self.products[product["code"]] = catalog.add_product(
                     actor=self.actor, values={"currency": "EUR", **product}
                 )
+            for price in RECURRING:
+                values = {"currency": "EUR", "interval": "month", **price, "product": self.products[price["product"]]}
+                catalog.add_price(actor=self.actor, values=values, on=day)
 
     def customers(self) -> None:
         day, at = self.as_of(118)
