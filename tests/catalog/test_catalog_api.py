@@ -49,7 +49,7 @@ def test_a_price_through_its_life(api: Program, product: UUID) -> None:
     assert price["tiers"] == wanted["tiers"]
     assert (price["amount"], price["billed"], price["valid_from"]) == (None, "in_arrears", "2026-04-01")
     assert (price["state"], price["product_title"]) == ("offered", "Support")
-    assert price["words"] == "€0.01 to €0.005 per seat, graduated, monthly, in arrears"
+    assert price["words"] == "€0.005 to €0.01 per seat, graduated, monthly, in arrears"
     change = {"model": "per_unit", "amount": "0.008", "valid_from": "2026-06-01", "version": 1}
     answer = api("POST", f"prices/{price['id']}/versions", change)
     assert answer.status_code == 201, answer.content

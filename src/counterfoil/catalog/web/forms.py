@@ -13,21 +13,26 @@ from typing import Any
 from django.http import QueryDict
 
 from counterfoil.catalog.models import IntervalUnit
-from counterfoil.catalog.queries import Cost, cost
-from counterfoil.catalog.rules.pricing import PACKAGE, TIERED, Pricing, problems_of, tiers_from
+from counterfoil.catalog.queries import cost
+from counterfoil.catalog.rules.pricing import FLAT, PACKAGE, TIERED, Pricing, problems_of, tiers_from
 from counterfoil.catalog.web.input import quantity_from
 from counterfoil.core.errors import Problem, Refusal
-from counterfoil.core.money import is_currency
+from counterfoil.core.money import formatted_price, is_currency
 from counterfoil.plumbing.record_types import BadValue, Field, clean_value, record_type
+from counterfoil.surface import display
 from counterfoil.surface.forms import Typed, plain_number, values_from
 
 KEY = "catalog.price"
 IDENTITY = ("key", "currency", "price_list")
 TERMS = ("model", "amount", "per", "tiers", "count", "interval", "billed", "is_metered", "meter")
 DAYS = ("valid_from", "valid_to")
+PLAIN = ("price_list", "amount", "per", "count")
+"""Fields whose help says what the form shows by itself."""
+
 QUARTER = "quarter"
 MONTHS = 3
 SAMPLES = tuple(Decimal(one) for one in ("1", "10", "100", "1000", "10000"))
+FEES = SAMPLES[:1] + tuple(Decimal(one) for one in ("2", "3"))
 ROWS_MAX = 12
 
 
@@ -35,7 +40,8 @@ def price_fields() -> list[Field]:
     """The fields of a price, with the quarter among the intervals."""
     choices = [*IntervalUnit.choices]
     choices.insert(3, (QUARTER, "Quarter"))
-    return [replace(item, choices=choices) if item.id == "interval" else item for item in record_type(KEY).fields]
+    changes: dict[str, dict[str, Any]] = {"interval": {"choices": choices}, **{name: {"help": ""} for name in PLAIN}}
+    return [replace(item, **changes.get(item.id, {})) for item in record_type(KEY).fields]
 
 
 def typed_price(post: QueryDict, names: tuple[str, ...]) -> Typed:
@@ -75,12 +81,21 @@ def as_shown(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Costing:
+    """A quantity, why it costs what it costs, and that as people read it."""
+
+    quantity: Decimal
+    because: str
+    costs: str
+
+
+@dataclass(frozen=True)
 class Trial:
     """What a price asks for some quantities; or what is wrong with it, or with the quantity that was asked for."""
 
     currency: str
-    costs: tuple[Cost, ...] = ()
-    asked: Cost | None = None
+    costs: tuple[Costing, ...] = ()
+    asked: Costing | None = None
     problems: tuple[Problem, ...] = ()
     quantity: str = ""
     quantity_problem: str = ""
@@ -94,10 +109,10 @@ def trial_of(pricing: Pricing, currency: str, quantity: str) -> Trial:
     asked, problem = None, ""
     try:
         wanted = quantity_from(plain_number(quantity))
-        asked = None if wanted is None else cost(pricing, wanted, currency)
+        asked = None if wanted is None else _costing(pricing, wanted, currency)
     except Refusal as refusal:
         problem = refusal.message
-    costs = tuple(cost(pricing, one, currency) for one in _samples(pricing))
+    costs = tuple(_costing(pricing, one, currency) for one in _samples(pricing))
     return Trial(currency, costs, asked, (), quantity, problem)
 
 
@@ -130,6 +145,11 @@ def typed_trial(typed: Mapping[str, Any], quantity: str) -> Trial:
     return trial_of(Pricing(str(values.get("model")), amount, per, tiers_from(rows)), currency, quantity)
 
 
+def _costing(pricing: Pricing, quantity: Decimal, currency: str) -> Costing:
+    found = cost(pricing, quantity, currency)
+    return Costing(quantity, found.because, formatted_price(found.price, currency, display.language()))
+
+
 def _samples(pricing: Pricing) -> list[Decimal]:
     if pricing.model in TIERED:
         limits = [tier.up_to for tier in pricing.tiers if tier.up_to is not None]
@@ -138,4 +158,4 @@ def _samples(pricing: Pricing) -> list[Decimal]:
         return sorted({*around, top})[:ROWS_MAX]
     if pricing.model == PACKAGE and pricing.per is not None:
         return sorted({Decimal(1), pricing.per, pricing.per + 1, pricing.per * 10})
-    return list(SAMPLES)
+    return list(FEES if pricing.model == FLAT else SAMPLES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -31,22 +32,30 @@ from counterfoil.catalog.web.forms import (
 )
 from counterfoil.catalog.web.input import day_from
 from counterfoil.core.errors import Refusal
+from counterfoil.core.money import formatted_price
 from counterfoil.plumbing import clock
 from counterfoil.surface import display, export
 from counterfoil.surface.forms import Form, record_form, version_from
 from counterfoil.surface.htmx import go, page, say
 from counterfoil.surface.lists import Empty, Listing, text
 
+COLUMNS = (
+    "words", "product", "key", "price_list", "state", "valid_from", "valid_to", "meter", "model", "currency", "billed",
+)  # fmt: skip
+SHOWN = ("words", "product", "key", "price_list", "state", "valid_from")
 READ_OR_SAVE = ["GET", "HEAD", "POST"]
 NEW_TIERS = [{"up_to": "1000", "amount": ""}, {"up_to": "", "amount": ""}]
 
 
 @require_GET
 def prices(request: Request) -> HttpResponseBase:
+    query = request.GET.copy()
+    if not query.getlist("columns"):
+        query.setlist("columns", list(SHOWN))
     listing = Listing(
         KEY,
-        request.GET,
-        columns=["key", "product", "words", "price_list", "meter", "state", "valid_from", "valid_to"],
+        query,
+        columns=COLUMNS,
         filters=["state", "price_list", "model", "interval", "billed", "currency", "is_metered"],
         sorts=["key", "product", "price_list", "valid_from"],
         sort="product",
@@ -86,19 +95,34 @@ def price(request: Request, price_id: UUID) -> HttpResponse:
 
 def _price_context(request: Request, row: Row, on: date, **more: Any) -> dict[str, Any]:
     versions = queries.versions_of(request.actor, row.id, on=on, language=display.language())
-    limits = [tier["up_to"] for tier in row.tiers] if "tiers" not in row.closed else []
     is_open = any(one.state in ("offered", "planned") for one in versions)
     return {
         "price": row,
         "model_name": "" if row.closed else PriceModel(row.model).label,
         "billed_words": f"{interval_in_words(row.interval, row.count)}, {Billed(row.billed).label.lower()}",
-        "tiers": [tier | {"above": above} for tier, above in zip(row.tiers or (), [0, *limits], strict=False)],
+        "tiers": _tiers(row),
+        "amount": row.amount if row.closed or row.amount is None else _written(row.amount, row.currency),
         "versions": versions,
         "trial": _trial(row, request.GET.get("quantity", "")),
         "may_change": request.actor.may("catalog.change") and is_open,
         "today": on,
         **more,
     }
+
+
+def _tiers(row: Row) -> list[dict[str, Any]]:
+    """The tiers, each with where it begins and what a unit costs in it as people read it."""
+    if row.closed:
+        return []
+    limits = [tier["up_to"] for tier in row.tiers]
+    return [
+        tier | {"above": above, "costs": _written(tier["amount"], row.currency)}
+        for tier, above in zip(row.tiers, [0, *limits], strict=False)
+    ]
+
+
+def _written(price: Decimal, currency: str) -> str:
+    return formatted_price(price, currency, display.language())
 
 
 def _trial(row: Row, quantity: str) -> Trial | None:
