@@ -27,6 +27,8 @@ from counterfoil.catalog.rules.pricing import (
     tiers_from,
     unit_price_shown,
 )
+from counterfoil.catalog.rules.wording import price_in_words
+from counterfoil.core.money import formatted_price
 
 D = Decimal
 PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "prices.md"
@@ -269,3 +271,48 @@ def test_one_tier_is_a_price_per_unit(amount: Decimal, quantity: Decimal) -> Non
 def test_tiers_come_back(steps: tuple[Tier, ...]) -> None:
     """What is kept as JSON is what was given."""
     assert tiers_from(tiers_as_rows(steps)) == steps
+
+
+# In words -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("price", "unit", "interval", "count", "billed", "language", "words"),
+    [
+        ("flat 100.00", "", "month", 1, "in_advance", "en", "€100.00 monthly, in advance"),
+        ("per_unit 10", "seat", "month", 3, "in_advance", "en", "€10.00 per seat quarterly, in advance"),
+        ("per_unit 0.0025", "", "week", 2, "in_arrears", "de", "0,0025\u00a0€ per unit every 2 weeks, in arrears"),
+        ("package 5 per 1000", "call", "year", 1, "in_arrears", "en", "€5.00 per 1,000 × call yearly, in arrears"),
+        ("package 5 per 1000", "", "day", 1, "in_arrears", "en", "€5.00 per 1,000 daily, in arrears"),
+        (
+            "graduated 10: 0, 100: 2.00, ∞: 1.50", "seat", "month", 12, "in_advance", "en",
+            "€0.00 to €2.00 per seat, graduated, every 12 months, in advance",
+        ),
+        ("volume ∞: 0.01", "call", "month", 6, "in_arrears", "en", "€0.01 per call, by volume, half-yearly, in arrears"),
+    ],
+)  # fmt: skip
+def test_a_price_in_words(
+    price: str, unit: str, interval: str, count: int, billed: str, language: str, words: str
+) -> None:
+    """What, how often and when, in one line; figures as the reader's language writes them."""
+    said = price_in_words(
+        read(price), currency="EUR", unit=unit, interval=interval, count=count, billed=billed, language=language
+    )
+    assert said == words
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "written"),
+    [
+        ("0.005", "EUR", "€0.005"),
+        ("100.000000", "EUR", "€100.00"),
+        ("1234.5", "USD", "$1,234.50"),
+        ("0.5", "JPY", "¥0.5"),
+        ("120", "JPY", "¥120"),
+        ("-2.5", "CHF", "\u2212CHF\u00a02.50"),
+        ("0", "KWD", "KWD\u00a00.000"),
+    ],
+)
+def test_a_unit_price_is_written_with_its_own_decimals(price: str, currency: str, written: str) -> None:
+    """With the currency's decimals, or with more where the price has more; never with fewer."""
+    assert formatted_price(D(price), currency, "en") == written

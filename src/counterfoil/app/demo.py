@@ -118,6 +118,22 @@ PRODUCTS: tuple[dict[str, Any], ...] = (
     },
 )
 
+RECURRING: tuple[dict[str, Any], ...] = (
+    {"product": "SUP", "key": "support", "model": "flat", "amount": "890.00"},
+    {"product": "HST", "key": "hosting", "model": "flat", "amount": "240.00"},
+    {"product": "HST", "key": "hosting", "model": "flat", "amount": "216.00", "price_list": "gold"},
+    {
+        "product": "HST",
+        "key": "traffic",
+        "model": "graduated",
+        "tiers": [{"up_to": "500", "amount": "0"}, {"up_to": "5000", "amount": "0.08"}, {"amount": "0.05"}],
+        "billed": "in_arrears",
+        "is_metered": True,
+        "meter": "gigabytes",
+    },
+)
+"""What subscriptions are billed by, every month: traffic by what was used, hosting for less with the tier gold."""
+
 
 PRICES = {product["code"]: product["unit_price"] for product in PRODUCTS}
 
@@ -375,6 +391,12 @@ class _Loader:
                 self.products[product["code"]] = catalog.add_product(
                     actor=self.actor, values={"currency": "EUR", **product}
                 )
+            gold = catalog.add_price_list(actor=self.actor, values={"name": "Gold", "tier": "gold"})
+            for price in RECURRING:
+                values = {"currency": "EUR", "interval": "month", **price, "product": self.products[price["product"]]}
+                if "price_list" in price:
+                    values["price_list"] = gold
+                catalog.add_price(actor=self.actor, values=values, on=day)
 
     def customers(self) -> None:
         day, at = self.as_of(118)

@@ -6,7 +6,7 @@ PERMISSIONS: dict[str, str] = {
     "accounts.see": "See accounts and contacts",
     "accounts.change": "Add and change accounts and contacts",
     "catalog.see": "See the catalog",
-    "catalog.change": "Add and change products",
+    "catalog.change": "Add and change products and prices",
     "deals.see": "See deals",
     "deals.change": "Add and change deals",
     "deals.win": "Mark deals won",

@@ -37,7 +37,7 @@ def add_price(*, actor: Actor, values: Mapping[str, Any], on: date) -> UUID:
         currency=given["currency"],
         valid_from=given.get("valid_from", on),
         valid_to=given.get("valid_to"),
-        **_terms_of(given),
+        **terms_of(given),
     )
     if price.valid_to is not None and price.valid_to <= price.valid_from:
         raise Refusal("runs_backward", "The price would end before it begins.", "valid_to")
@@ -62,7 +62,7 @@ def change_price(
         raise Conflict("not_offered", "The price is not offered on this day. Add it again from a day on.", "on")
     said = {name: getattr(present, name) for name in TERMS if name != "tiers"}
     said["tiers"] = [] if present.model not in TIERED else present.tiers
-    terms = _terms_of(said | _without_leftovers(said, values))
+    terms = terms_of(said | _without_leftovers(said, values))
     if all(getattr(present, name) == value for name, value in terms.items()):
         return present.pk
     following = Price(
@@ -106,7 +106,7 @@ def retire_price(*, actor: Actor, price_id: UUID, on: date, version: int | None 
 # What a version says --------------------------------------------------------------------------------------------------
 
 
-def _terms_of(given: Mapping[str, Any]) -> dict[str, Any]:
+def terms_of(given: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of what a version says, or a refusal that names all that does not hold together."""
     tiers = tiers_from(given.get("tiers") or ())
     pricing = Pricing(given.get("model", ""), given.get("amount"), given.get("per"), tiers)

@@ -258,6 +258,15 @@ def tiers_from(rows: Iterable[Mapping[str, Any]]) -> tuple[Tier, ...]:
     return tuple(found)
 
 
+def tiers_in_text(text: str) -> tuple[Tier, ...]:
+    """Tiers as people write them in a cell: ``1000: 0.01; 0.005``, the last without a limit."""
+    rows: list[dict[str, str]] = []
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        limit, colon, amount = part.rpartition(":")
+        rows.append({"up_to": limit.strip() if colon else "", "amount": amount.strip()})
+    return tiers_from(rows)
+
+
 def tiers_as_rows(tiers: Iterable[Tier]) -> list[dict[str, str | None]]:
     """Tiers as JSON keeps them: decimals as text, without zeros that say nothing."""
     return [

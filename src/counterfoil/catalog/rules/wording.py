@@ -38,14 +38,14 @@ def price_in_words(
 
 
 def amount_in_words(pricing: Pricing, *, currency: str, unit: str, language: str) -> str:
-    """What is paid: "€10.00 per seat", "€5.00 per 1,000", "€0.01 to €0.005 per call, graduated"."""
+    """What is paid: "€10.00 per seat", "€5.00 per 1,000", "€0.005 to €0.01 per call, graduated"."""
 
     def money(amount: Decimal) -> str:
         return formatted_price(amount, currency, language)
 
     if pricing.tiers:
-        first, last = pricing.tiers[0].amount, pricing.tiers[-1].amount
-        span = money(first) if len({tier.amount for tier in pricing.tiers}) == 1 else f"{money(first)} to {money(last)}"
+        amounts = sorted(tier.amount for tier in pricing.tiers)
+        span = " to ".join(dict.fromkeys([money(amounts[0]), money(amounts[-1])]))
         return f"{span} per {unit or 'unit'}, {_TIERS[pricing.model]},"
     amount = money(pricing.amount or Decimal(0))
     if pricing.model == PACKAGE:

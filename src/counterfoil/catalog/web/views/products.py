@@ -1,7 +1,9 @@
-"""The catalog on the screen."""
+"""Products on the screen."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from counterfoil.access.requests import Request
 from counterfoil.catalog import commands, queries
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
+from counterfoil.plumbing import clock
 from counterfoil.surface import display, export
 from counterfoil.surface.forms import record_form, values_from, version_from
 from counterfoil.surface.htmx import go, page, say
@@ -22,7 +25,7 @@ from counterfoil.surface.lists import Empty, Listing, amount
 KEY = "catalog.product"
 SECTIONS = {
     "Product": ["name", "code", "family", "description"],
-    "Price": ["unit_price", "currency", "unit", "interval", "tax_class"],
+    "Price": ["unit_price", "currency", "unit", "interval", "tax_class", "ledger_code"],
 }
 READ_OR_SAVE = ["GET", "HEAD", "POST"]
 
@@ -102,4 +105,29 @@ def _form(request: Request, row: Any) -> HttpResponse:
         except Refusal as refusal:
             status = refusal.status
             form = record_form(KEY, values=values, typed=typed, sections=sections, problems=refusal, writable=writable)
-    return page(request, "catalog/product.html", {"product": row, "form": form, "may_save": may_save}, status=status)
+    context = {"product": row, "form": form, "may_save": may_save, "prices": _recurring(request, row)}
+    return page(request, "catalog/product.html", context, status=status)
+
+
+@dataclass(frozen=True)
+class Recurring:
+    """A recurring price of the product: the version of the day, or the next one, or the last; and the others."""
+
+    shown: Row
+    others: list[Row]
+
+
+def _recurring(request: Request, row: Any) -> list[Recurring]:
+    """The product's recurring prices by key, those that are offered before those that were."""
+    if row is None:
+        return []
+    versions = queries.prices_of_product(request.actor, row.id, on=clock.today(), language=display.language())
+    found = []
+    for _, same in groupby(versions, key=lambda one: (one["key"], one.currency, one.price_list)):
+        known = list(same)
+        order = ("offered", "planned", "past")
+        shown = min(reversed(known), key=lambda one: order.index(one.state))
+        if shown.state == "past":
+            shown = known[0]
+        found.append(Recurring(shown, [one for one in known if one is not shown]))
+    return sorted(found, key=lambda price: price.shown.state == "past")
