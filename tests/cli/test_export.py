@@ -122,6 +122,16 @@ def test_zip_by_command(tmp_path: Path, system_actor: Actor, capsys: pytest.Capt
 
 
 @pytest.mark.django_db
+def test_a_place_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command says so in one line; nothing is written."""
+    establish(is_demo=False)
+    target = tmp_path / "missing" / "all.zip"
+    assert main(["export", str(target)]) == 1
+    assert capsys.readouterr().err == f"{target} cannot be written: No such file or directory.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.django_db
 def test_statements_do_not_grow_with_rows(tmp_path: Path, system_actor: Actor) -> None:
     """Ten accounts are read with as many statements as one."""
     add_account(actor=system_actor, values={"legal_name": "Acme"}, on=DAY)

@@ -77,6 +77,17 @@ def test_a_file_from_upload_to_undo(browser: Client) -> None:
     assert Batch.objects.get().state == "undone"
 
 
+def test_every_control_looks_like_the_others(browser: Client) -> None:
+    """Each step's fields and menus are the product's own, not the browser's."""
+    at = address_of(upload(browser, THREE))
+    match(browser, at)
+    for address in ("/import/", f"{at}columns/", f"{at}values/"):
+        page = browser.get(address).content.decode()
+        controls = re.findall(r'<select[^>]*>|<input(?=[^>]*type="(?:text|file)")[^>]*>', page.split("<main")[1])
+        assert controls, address
+        assert [one for one in controls if 'class="input"' not in one] == [], address
+
+
 def test_the_same_file_again_changes_nothing(browser: Client) -> None:
     """Loaded twice, the second dry run finds only what is there."""
     for _ in range(2):

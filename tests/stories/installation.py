@@ -14,7 +14,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ class Installation:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.key = ""
+        self.answered = 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -51,7 +51,7 @@ class Installation:
     def up(self) -> None:
         log = (self.folder / "up.log").open("ab")
         self.process = subprocess.Popen([COUNTERFOIL, "up"], stdout=log, stderr=log, env=self.environment)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while time.monotonic() < until:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
@@ -59,6 +59,7 @@ class Installation:
                         return
             except OSError:
                 time.sleep(0.1)
+        self.down()
         raise AssertionError((self.folder / "up.log").read_text()[-4000:])
 
     def down(self) -> None:
@@ -80,9 +81,10 @@ class Installation:
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout.strip()
 
-    def call(self, method: str, path: str, body: Any = None, *, once: str = "", until: float = 90) -> Any:
+    def call(self, method: str, path: str, body: Any = None, *, once: str = "", until: float = 300) -> Any:
         """One API call, repeated with the same idempotency key while nobody answers or the server is in trouble."""
         deadline = time.monotonic() + until
+        last = "nothing"
         while True:
             request = urllib.request.Request(
                 f"http://127.0.0.1:{self.port}/api/v1{path}",
@@ -95,18 +97,22 @@ class Installation:
                 },
             )
             # Whoever answers may be killed in the middle of it, an error's body included.
-            with suppress(OSError, http.client.HTTPException):
+            try:
                 try:
                     with urllib.request.urlopen(request, timeout=15) as answer:
                         content = answer.read()
+                        self.answered += 1
                         return json.loads(content) if content else None
                 except urllib.error.HTTPError as error:
                     text = error.read().decode()
                     in_flight = error.code == 409 and "in_flight" in text
                     if error.code < 500 and not in_flight:
                         raise AssertionError(f"{method} {path}: {error.code} {text[:1000]}") from None
+                    last = f"{error.code} {text[:200]}"
+            except (OSError, http.client.HTTPException) as error:
+                last = repr(error)
             if time.monotonic() > deadline:
-                raise AssertionError(f"{method} {path} was not answered within {until} s")
+                raise AssertionError(f"{method} {path} was not answered within {until} s, at last: {last}")
             time.sleep(0.1)
 
     def descendants(self) -> list[int]:
@@ -129,23 +135,32 @@ class Installation:
 
 
 class Killer(threading.Thread):
-    """Kills a random process of the installation now and then: web, worker, watchdog, PostgreSQL or one of its own."""
+    """Kills a random process of the installation now and then: web, worker, watchdog, PostgreSQL or one of its own.
 
-    def __init__(self, installation: Installation, seed: int, between: tuple[float, float]) -> None:
+    Kills fall into recoveries too, but after ``in_a_row`` of them one call has to be answered first: on a slow machine
+    nothing would else ever be done between two kills, which shows nothing.
+    """
+
+    def __init__(self, installation: Installation, seed: int, between: tuple[float, float], in_a_row: int = 3) -> None:
         super().__init__(daemon=True)
         self.installation = installation
         self.random = random.Random(seed)
         self.between = between
+        self.in_a_row = in_a_row
         self.kills = 0
         self.stopped = threading.Event()
 
     def run(self) -> None:
+        answered, since = 0, 0
         while not self.stopped.wait(self.random.uniform(*self.between)):
+            if self.installation.answered > answered:
+                answered, since = self.installation.answered, 0
             alive = self.installation.descendants()
-            if alive:
+            if alive and since < self.in_a_row:
                 try:
                     os.kill(self.random.choice(alive), signal.SIGKILL)
                     self.kills += 1
+                    since += 1
                 except ProcessLookupError:
                     continue
 

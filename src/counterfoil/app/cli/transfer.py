@@ -31,7 +31,10 @@ def run_export(given: argparse.Namespace) -> int:
         from counterfoil.app.exporting import export_records
 
         actor = Actor.system("Command line", origin="cli")
-        counts = export_records(actor, given.target, only=given.only, with_files=not given.without_files)
+        try:
+            counts = export_records(actor, given.target, only=given.only, with_files=not given.without_files)
+        except OSError as error:
+            raise Trouble(f"{given.target} cannot be written: {error.strerror}.") from None
     for name, count in counts.items():
         say(f"{count:>10}  {name}")
     say(f"Written to {given.target}")
