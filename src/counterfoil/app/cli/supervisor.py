@@ -21,7 +21,7 @@ from counterfoil.plumbing.processes import die_with_parent
 
 LOOK_SECONDS = 0.1
 GRACE_SECONDS = 30.0
-BACK_OFF_MAX_SECONDS = 30.0
+BACK_OFF_MAX_SECONDS = 5.0
 HEALTHY_AFTER_SECONDS = 60.0
 
 
