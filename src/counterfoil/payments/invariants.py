@@ -20,7 +20,7 @@ def invoices_sum_up() -> str:
         SELECT i.id, i.number, i.settled, COALESCE(a.sum, 0) AS allocated FROM invoicing_invoice i
         LEFT JOIN (SELECT invoice_id, SUM(amount) AS sum FROM payments_allocation GROUP BY invoice_id) a
                ON a.invoice_id = i.id
-        WHERE i.settled <> COALESCE(a.sum, 0)
+        WHERE i.kind = 'invoice' AND i.settled <> COALESCE(a.sum, 0)
     """
 
 
@@ -51,15 +51,18 @@ def credit_agrees() -> str:
     """
 
 
-@invariant("L10b", "receivables in the books are the open invoices, by payer, company and currency")
+@invariant("L10b", "receivables in the books are the open documents, by payer, company and currency")
 def receivables_agree() -> str:
     return """
         SELECT COALESCE(b.entity_id, o.entity_id), COALESCE(b.account_id, o.payer_id), b.balance, o.open
         FROM (SELECT l.entity_id, p.account_id, p.currency, SUM(p.amount) AS balance
               FROM ledger_posting p JOIN ledger_ledgeraccount l ON l.id = p.ledger_account_id
               WHERE l.role = 'receivable' GROUP BY 1, 2, 3 HAVING SUM(p.amount) <> 0) b
-        FULL JOIN (SELECT entity_id, payer_id, currency, SUM(total - settled) AS open FROM invoicing_invoice
-                   WHERE status = 'issued' GROUP BY 1, 2, 3 HAVING SUM(total - settled) <> 0) o
+        FULL JOIN (SELECT entity_id, payer_id, currency, SUM(left_over) AS open FROM (
+                       SELECT entity_id, payer_id, currency, CASE kind
+                                  WHEN 'invoice' THEN total - settled - credited ELSE settled - total END AS left_over
+                       FROM invoicing_invoice WHERE status = 'issued'
+                   ) i GROUP BY 1, 2, 3 HAVING SUM(left_over) <> 0) o
           ON (o.entity_id, o.payer_id, o.currency) = (b.entity_id, b.account_id, b.currency)
         WHERE b.balance IS DISTINCT FROM o.open
     """
@@ -73,5 +76,6 @@ def books_hold_the_money() -> str:
                    FROM ledger_journalentry e JOIN ledger_posting g ON g.entry_id = e.id
                    JOIN ledger_ledgeraccount l ON l.id = g.ledger_account_id
                    WHERE l.role IN ('bank', 'cash', 'clearing') GROUP BY 1) b ON b.document_id = p.id
-        WHERE COALESCE(b.balance, 0) <> CASE WHEN p.status = 'received' THEN p.amount ELSE 0 END
+        WHERE COALESCE(b.balance, 0)
+           <> CASE WHEN p.status = 'received' AND p.method <> 'credit_note' THEN p.amount ELSE 0 END
     """

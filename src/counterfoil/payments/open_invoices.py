@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Q
 
-from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.invoicing.models import IS_OPEN, DocumentKind, Invoice, InvoiceStatus
 from counterfoil.payments.rules.allocating import OpenInvoice
 
 _COLUMNS = (
-    "id", "number", "payer_id", "account_id", "invoiced_account_id", "entity_id", "currency", "total", "settled",
-    "issued_on", "due_on",
+    "id", "number", "payer_id", "account_id", "invoiced_account_id", "entity_id", "currency", "issued_on", "due_on",
+    "total", "settled", "credited",
 )  # fmt: skip
 
 
@@ -23,10 +23,10 @@ def locked_invoices(
     wanted = Q(id__in=list(invoice_ids))
     if open_of:
         payers, currencies = {payer for payer, _ in open_of}, {currency for _, currency in open_of}
-        wanted |= Q(payer__in=payers, currency__in=currencies, settled__lt=F("total"))
+        wanted |= Q(payer__in=payers, currency__in=currencies) & IS_OPEN
     rows = (
         Invoice.objects.select_for_update()
-        .filter(wanted, status=InvoiceStatus.ISSUED)
+        .filter(wanted, status=InvoiceStatus.ISSUED, kind=DocumentKind.INVOICE)
         .order_by("id")
         .values_list(*_COLUMNS)
     )
@@ -38,9 +38,9 @@ def locked_invoices(
             payers=frozenset(row[2:5]),
             entity_id=row[5],
             currency=row[6],
-            open=row[7] - row[8],
-            issued_on=row[9],
-            due_on=row[10],
+            open=row[9] - row[10] - row[11],
+            issued_on=row[7],
+            due_on=row[8],
         )
         for row in rows
     }

@@ -1,0 +1,27 @@
+"""What this room does about news from below."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from counterfoil.access.actors import Actor
+from counterfoil.invoicing.events import CreditNoteIssued
+from counterfoil.payments import commands
+from counterfoil.plumbing import clock
+from counterfoil.plumbing.models import OutboxEvent
+from counterfoil.plumbing.outbox import subscriber
+
+
+@subscriber("payments.credit_left_over", CreditNoteIssued)
+def credit_left_over(happened: OutboxEvent) -> None:
+    """What no invoice owed any more is the payer's from now on."""
+    told = happened.payload
+    if Decimal(told["open"]):
+        commands.take_credits(
+            actor=Actor.system(),
+            credit_note_ids=[UUID(told["invoice_id"])],
+            on=date.fromisoformat(told["issued_on"]),
+            at=clock.now(),
+        )
