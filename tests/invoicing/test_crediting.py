@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from issuing_world import AT, ON, SYSTEM, Issuing
 
+from counterfoil.access import commands as access
 from counterfoil.access.models import User
 from counterfoil.core.errors import NotAllowed, Refusal
 from counterfoil.core.ids import new_id
@@ -254,19 +255,24 @@ def test_the_database_refuses_more_than_a_line_says(world: Issuing) -> None:
     )
     for amount, tax, told in (("20.01", "1.00", "more is taken back"), ("20.00", "3.81", "more tax")):
         copy = new_id()
+        changed = "UPDATE invoicing_invoiceline SET net = %s, tax = %s WHERE invoice_id = %s"
         renamed = columns.replace('"sequence"', "sequence + 1").replace('"number"', "number || 'x'")
         lines = (
-            f"INSERT INTO invoicing_invoiceline (id, invoice_id, {line_columns}) "  # noqa: S608 - our own names
+            f"INSERT INTO invoicing_invoiceline (id, invoice_id, {line_columns}) "
             f"SELECT gen_random_uuid(), %s, {line_columns} FROM invoicing_invoiceline WHERE invoice_id = %s"
         )
         document = (
-            f"INSERT INTO invoicing_invoice (id, {columns}) "  # noqa: S608 - our own names
-            f"SELECT %s, {renamed} FROM invoicing_invoice WHERE id = %s"
+            f"INSERT INTO invoicing_invoice (id, {columns}) SELECT %s, {renamed} FROM invoicing_invoice WHERE id = %s"
         )
-        with pytest.raises(DatabaseError, match=told), transaction.atomic():
-            raw(lines, copy, note.pk)
-            raw("UPDATE invoicing_invoiceline SET net = %s, tax = %s WHERE invoice_id = %s", amount, tax, copy)
-            raw(document, copy, note.pk)
+        with pytest.raises(DatabaseError, match=told):
+            put_together((lines, copy, note.pk), (changed, amount, tax, copy), (document, copy, note.pk))
+
+
+def put_together(*statements: tuple[Any, ...]) -> None:
+    """Run the statements in one transaction."""
+    with transaction.atomic():
+        for statement, *values in statements:
+            raw(statement, *values)
 
 
 def test_a_credit_note_is_frozen(world: Issuing) -> None:
@@ -292,6 +298,7 @@ def test_a_credit_note_is_frozen(world: Issuing) -> None:
 def test_the_number_of_statements_does_not_grow(world: Issuing) -> None:
     """Twenty credit notes take as many statements as one."""
     ids = [line_ids(issued(world, SUPPORT))[0] for _ in range(21)]
+
     def statements(wanted: list[UUID]) -> int:
         orders = [CreditOrder(lines=(CreditLine(one, D(80)),)) for one in wanted]
         with CaptureQueriesContext(connection) as captured:
@@ -299,3 +306,62 @@ def test_the_number_of_statements_does_not_grow(world: Issuing) -> None:
         return len(captured)
 
     assert statements(ids[:1]) == statements(ids[1:])
+
+
+def browser(client: Any) -> Any:
+    bea = User.objects.get(email="bea@works.example")
+    client.force_login(bea, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client
+
+
+def test_a_clerk_credits_lines_on_the_screen(world: Issuing, clock: object, client: Any) -> None:
+    """Amounts beside the lines; what is too much is told at its line and changes nothing; the rest is taken at once."""
+    invoice_id = issued(world)
+    workshop, support = line_ids(invoice_id)
+    page, address = browser(client), f"/invoices/{invoice_id}/credit/"
+    assert "Credit" in page.get(f"/invoices/{invoice_id}/").content.decode()
+    assert f'name="amount-{workshop}"' in page.get(address).content.decode()
+    refused = page.post(address, {f"amount-{support}": "80.01", "reason": "Too much"})
+    assert refused.status_code == 422
+    text = refused.content.decode()
+    assert (f'id="amount-{support}-problem"' in text, 'value="80.01"' in text, "Too much" in text) == (True,) * 3
+    assert not Invoice.objects.filter(kind="credit_note").exists()
+    page.post(address, {f"amount-{workshop}": "100.00", "reason": "One participant less"})
+    note = Invoice.objects.get(kind="credit_note")
+    assert (figures(note), note.notes, note.send_requested_at) == (
+        ("100.00", "19.00", "119.00"), "One participant less", None,
+    )  # fmt: skip
+    shown = page.get(f"/invoices/{note.pk}/").content.decode()
+    assert ("Credit note CN-" in shown, "Takes back" in shown, f"?invoice={note.pk}" in shown) == (True, True, False)
+    assert note.number in page.get(f"/invoices/{invoice_id}/").content.decode()
+    page.post(address, {"whole": "1", "send": "1"})
+    assert money_of(world.invoice(invoice_id)) == ("0.00", "952.00", "0.00")
+    assert "Nothing is left to credit" in page.get(address).content.decode()
+    assert page.get(f"/invoices/{note.pk}/credit/").status_code == 302
+    assert page.get("/invoices/?kind=credit_note").content.decode().count("CN-") >= 2
+    assert broken() == []
+
+
+def test_a_program_credits_lines(world: Issuing, clock: object, client: Any) -> None:
+    """The answer is the credit note; a line of another invoice is refused at its place."""
+    invoice_id, other = issued(world), issued(world, SUPPORT)
+    ada = User.objects.create(email="ada@works.example", name="Ada", roles=["admin"]).actor()
+    values = {"name": "Robot", "roles": ["billing", "admin"]}
+    _, secret = access.make_api_key(actor=ada, values=values, at=AT)
+    headers = {"Authorization": f"Bearer {secret}"}
+    address = f"/api/v1/invoices/{invoice_id}/credit"
+
+    def ask(line: UUID, amount: str) -> Any:
+        body = {"lines": [{"line": str(line), "amount": amount}], "reason": "Late"}
+        return client.post(address, body, content_type="application/json", headers=headers)
+
+    answer = ask(line_ids(other)[0], "10.00")
+    assert (answer.status_code, answer.json()["problems"][0]["field"]) == (422, "lines.0.line")
+    answer = ask(line_ids(invoice_id)[1], "10.00")
+    assert answer.status_code == 201
+    told = answer.json()
+    assert (told["kind"], told["total"], told["open"], told["credits"][0]["number"]) == (
+        "credit_note", "11.90", "0.00", "INV-2026-00001",
+    )  # fmt: skip
+    listed = client.get("/api/v1/invoices?kind=credit_note", headers=headers).json()
+    assert [one["number"] for one in listed["items"]] == ["CN-2026-00001"]

@@ -1,5 +1,6 @@
 """Drafts and invoices as an actor may see them, and what jobs need to know of them."""
 
+from counterfoil.invoicing.queries.crediting import CreditableLine, creditable_lines, credits_of, line_ids_of
 from counterfoil.invoicing.queries.delivery import (
     undelivered,
     unprinted,
@@ -40,12 +41,15 @@ from counterfoil.invoicing.queries.settings import (
 
 __all__ = [
     "Balance",
+    "CreditableLine",
     "Found",
     "MailPreview",
     "Preview",
     "account_balances",
     "clean_drafts",
     "count_drafts_to_review",
+    "creditable_lines",
+    "credits_of",
     "day_of",
     "document_file",
     "get_draft",
@@ -55,6 +59,7 @@ __all__ = [
     "invoices_after",
     "invoices_of_deals",
     "last_invoices_of",
+    "line_ids_of",
     "list_invoices",
     "list_series",
     "list_tax_rates",

@@ -23,6 +23,7 @@ from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
 from counterfoil.documents.models import StoredFile
 from counterfoil.invoicing.models import IS_OPEN, OWED, DocumentKind, Invoice, InvoiceStatus
+from counterfoil.invoicing.queries.crediting import credits_of
 from counterfoil.invoicing.queries.review import get_draft
 from counterfoil.invoicing.queries.rows import INVOICE, findings_for, rows_of, taxes_for
 from counterfoil.ledger.days import today_of
@@ -247,12 +248,13 @@ def get_invoice(actor: Actor, invoice_id: UUID, today: date | None = None) -> Ro
         raise NotFound()
     on = today or local_today()
     if invoice.status == InvoiceStatus.DRAFT:
-        return get_draft(actor, invoice, on).plus(mails=[], pdf_id=None, pdf_hash="")
+        return get_draft(actor, invoice, on).plus(mails=[], pdf_id=None, pdf_hash="", credits=[])
     row = rows_of(actor, [invoice], on)[0]
     return row.plus(
         checks=findings_for(actor, invoice.checks),
         sources={name: source for name, source in invoice.sources.items() if name not in row.closed},
         touched=invoice.touched,
+        credits=credits_of(actor, invoice.pk),
         terms_title=invoice.terms.name if invoice.terms and "terms" in actor.reads else "",
         taxes=taxes_for(actor, invoice),
         party=(invoice.party or {}) if "identity" in actor.reads else {},
