@@ -114,7 +114,7 @@ def printed(
 
 
 def credit_note(**changes: Any) -> PrintedInvoice:
-    given = {"number": "CN-2026-00007", "corrects": "NW-2026-00042", "corrects_on": date(2026, 11, 24), **changes}
+    given = {"number": "CN-2026-00007", "corrected": (("NW-2026-00042", date(2026, 11, 24)),), **changes}
     return printed(kind="credit_note", **given)
 
 

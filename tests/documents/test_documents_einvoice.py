@@ -101,6 +101,7 @@ VALID = {
     "plain": printed(),
     "german": printed(language="de", seller=GERMAN, buyer=STUTTGART, rates=(Rate("19", "USt."), Rate("7", "USt. 7 %"))),
     "credit note": credit_note(),
+    "credit note of two": credit_note(corrected=(("NW-41", date(2026, 10, 24)), ("NW-42", date(2026, 11, 24)))),
     "part paid": printed(paid=Money(Decimal(100), "EUR")),
     "exempt beside taxed": printed(rates=(Rate(), EXEMPT)),
     "zero-rated": printed(rates=(Rate("0", "Zero", "Z"),)),

@@ -84,7 +84,7 @@ class Money:
 
     def open(self, invoice_id: UUID) -> str:
         found = Invoice.objects.get(pk=invoice_id)
-        return f"{found.total - found.settled:.2f}"
+        return f"{found.open:.2f}"
 
     def rest(self, payment_id: UUID) -> str:
         found = Payment.objects.get(pk=payment_id)

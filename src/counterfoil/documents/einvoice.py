@@ -222,10 +222,10 @@ def _settlement(transaction: ElementTree.Element, printed: PrintedInvoice) -> No
             _put(terms, "ram:Description", described)
         _put_day(terms, "ram:DueDateDateTime", printed.due_on)
     _totals(settlement, printed)
-    if printed.corrects:
+    for number, issued_on in printed.corrected:
         corrected = _put(settlement, "ram:InvoiceReferencedDocument")
-        _put(corrected, "ram:IssuerAssignedID", printed.corrects)
-        _put_day(corrected, "ram:FormattedIssueDateTime", printed.corrects_on, "qdt")
+        _put(corrected, "ram:IssuerAssignedID", number)
+        _put_day(corrected, "ram:FormattedIssueDateTime", issued_on, "qdt")
 
 
 def _described(printed: PrintedInvoice) -> str:

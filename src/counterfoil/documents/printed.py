@@ -105,7 +105,7 @@ class PrintedPart:
 class PrintedInvoice:
     """An invoice, credit note or draft, ready to be printed. A draft has no number and may have no dates.
 
-    ``reference`` is what the payer quotes: the number unless given. ``corrects`` and ``corrects_on`` name the invoice
+    ``reference`` is what the payer quotes: the number unless given. ``corrected`` are numbers and days of the invoices
     that a credit note takes back. ``instalments`` are there only where there are several; ``early`` is what settles the
     invoice until its day. The amounts of a credit note are positive: its kind says which way the money goes.
     """
@@ -131,9 +131,13 @@ class PrintedInvoice:
     early: PrintedPart | None = None
     notes: str = ""
     reference: str = ""
-    corrects: str = ""
-    corrects_on: date | None = None
+    corrected: tuple[tuple[str, date | None], ...] = ()
     is_preview: bool = False
+
+    @property
+    def corrects(self) -> str:
+        """The numbers of the invoices that a credit note takes back."""
+        return ", ".join(number for number, _ in self.corrected)
 
     @property
     def open(self) -> Money:

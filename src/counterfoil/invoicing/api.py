@@ -15,6 +15,7 @@ from counterfoil.access.requests import Request
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.invoicing import commands, queries
+from counterfoil.invoicing.credit_wishes import clean_credit
 from counterfoil.invoicing.rules.due import EarlyDiscount
 from counterfoil.plumbing import clock
 from counterfoil.surface.api import Paging, Words, page_of, plain, row_json, schema_for
@@ -28,8 +29,11 @@ class InvoiceFilters(Paging):
     """Which documents; several values of one name, separated by commas, are alternatives."""
 
     state: str = SchemaField(
-        default="", max_length=200, description="draft, returned, issued, part_paid, paid, overdue, void"
+        default="",
+        max_length=200,
+        description="draft, returned, issued, part_paid, paid, credited, applied, overdue, void",
     )
+    kind: str = SchemaField(default="", max_length=200, description="invoice, credit_note")
     account: str = SchemaField(default="", max_length=2000)
     payer: str = SchemaField(default="", max_length=2000)
     entity: str = SchemaField(default="", max_length=2000)
@@ -43,7 +47,7 @@ class InvoiceFilters(Paging):
 
     def filters(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for name in ("state", "currency"):
+        for name in ("state", "kind", "currency"):
             if getattr(self, name):
                 found[name] = getattr(self, name).split(",")
         for name in ("account", "payer", "entity", "deal", "sales_owner"):
@@ -80,6 +84,18 @@ class Dispute(Schema):
     version: int | None = None
 
 
+class CreditedLine(Schema):
+    line: UUID = SchemaField(description="The id of a line of this invoice.")
+    amount: Words = SchemaField(description="In the line's own terms: with tax where its price includes that.")
+    description: Words = SchemaField(default="", description="The line's own unless given.")
+
+
+class CreditWish(Schema):
+    lines: list[CreditedLine]
+    reason: Words = SchemaField(default="", description="Printed on the credit note.")
+    send: bool = SchemaField(default=False, description="Ask for the mail too.")
+
+
 class Issued(Schema):
     invoices: list[UUID]
 
@@ -95,6 +111,7 @@ def _invoice(request: Request, invoice_id: UUID) -> dict[str, Any]:
         "instalments": [{name: _amount(value) for name, value in one.items()} for one in row.instalments],
         "early_discount": _discount(row.early_discount),
         "mails": row.mails,
+        "credits": [{name: _amount(value) for name, value in one.items()} for one in row.credits],
         "pdf_hash": row.pdf_hash,
     }
     return row_json(row, **more)
@@ -179,6 +196,19 @@ def issue_invoice(request: Request, invoice_id: UUID, given: Issue | None = None
 def send_invoice(request: Request, invoice_id: UUID) -> Any:
     commands.send_invoices(actor=request.actor, invoice_ids=[invoice_id], at=clock.now())
     return _invoice(request, invoice_id)
+
+
+@router.post("/invoices/{uuid:invoice_id}/credit", response={201: dict[str, Any]}, summary="Issue a credit note")
+def credit_invoice(request: Request, invoice_id: UUID, given: CreditWish) -> Any:
+    """Takes back lines of an issued invoice, in whole or in part, and answers the credit note.
+
+    422 ``more_than_left`` where less is left of a line. What the invoice does not owe becomes money of its payer.
+    """
+    queries.get_invoice(request.actor, invoice_id)
+    order = clean_credit(invoice_id, [dict(line) for line in given.lines], given.reason)
+    on = queries.day_of(invoice_id, clock.now())
+    (note_id,) = commands.credit(actor=request.actor, orders=[order], on=on, at=clock.now(), send=given.send)
+    return Status(201, _invoice(request, note_id))
 
 
 @router.post("/invoices/{uuid:invoice_id}/dispute", response=dict[str, Any], summary="Note a dispute, or its end")

@@ -125,6 +125,41 @@ class InvoiceReopened(_InvoiceEvent):
     currency: str
 
 
+@event("invoicing.credit_note_issued")
+class CreditNoteIssued(_InvoiceEvent):
+    """``invoice_id`` is the credit note, ``invoice_ids`` what it credits. ``open`` is what no invoice owed any more."""
+
+    words: ClassVar[str] = "{number} issued, {total} {currency}"
+    icon: ClassVar[str] = "undo-2"
+
+    invoice_id: UUID
+    account_id: UUID
+    payer_id: UUID
+    number: str
+    total: Decimal
+    open: Decimal
+    currency: str
+    issued_on: date
+    invoice_ids: tuple[UUID, ...]
+
+
+@event("invoicing.invoice_credited")
+class InvoiceCredited(_InvoiceEvent):
+    """A credit note took something back of the invoice. ``open`` is what the invoice still owes."""
+
+    words: ClassVar[str] = "{number} credited by {amount} {currency} with {credit_note}, {open} {currency} open"
+    icon: ClassVar[str] = "undo-2"
+
+    invoice_id: UUID
+    account_id: UUID
+    deal_id: UUID | None
+    number: str
+    credit_note: str
+    amount: Decimal
+    open: Decimal
+    currency: str
+
+
 @event("invoicing.invoice_disputed")
 class InvoiceDisputed(_InvoiceEvent):
     """The customer disputes the invoice, or (``disputed`` is false) no longer does. ``state`` says it for people."""

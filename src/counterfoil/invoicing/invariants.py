@@ -34,9 +34,73 @@ def parts_are_exact() -> str:
     """
 
 
-@invariant("L14", "no document is settled below nothing or beyond its total")
+@invariant("L14", "no document is settled or credited below nothing, or beyond its total")
 def settled_within_limits() -> str:
-    return "SELECT id, number FROM invoicing_invoice WHERE settled < 0 OR (settled > total AND status <> 'draft')"
+    return """
+        SELECT id, number FROM invoicing_invoice
+        WHERE settled < 0 OR credited < 0 OR (settled + credited > total AND status <> 'draft')
+    """
+
+
+@invariant("L7", "no more is taken back of a line than it says")
+def credits_fit() -> str:
+    return """
+        SELECT c.id, c.net FROM invoicing_invoiceline l
+        JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
+        JOIN invoicing_invoiceline c ON c.id = l.credits_line_id
+        GROUP BY c.id, c.net
+        HAVING SUM(CASE d.kind WHEN 'credit_note' THEN l.net ELSE -l.net END)
+               NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
+    """
+
+
+@invariant("L7b", "what lines take back whole, their tax takes back whole")
+def whole_credits_take_the_whole_tax() -> str:
+    return """
+        SELECT c.invoice_id, c.tax_category, c.tax_percent FROM invoicing_invoiceline c
+        JOIN invoicing_invoicetax t ON t.invoice_id = c.invoice_id AND t.category = c.tax_category
+             AND t.percent = c.tax_percent AND t.included = c.tax_included
+        LEFT JOIN (
+            SELECT l.credits_line_id, SUM(l.net) AS net, SUM(l.tax) AS tax, bool_and(d.kind = 'credit_note') AS is_noted
+            FROM invoicing_invoiceline l JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
+            WHERE l.credits_line_id IS NOT NULL GROUP BY l.credits_line_id
+        ) b ON b.credits_line_id = c.id
+        GROUP BY c.invoice_id, c.tax_category, c.tax_percent, c.tax_included, t.amount
+        HAVING bool_and(COALESCE(b.net = c.net AND b.is_noted AND c.credits_line_id IS NULL, false))
+           AND SUM(b.tax) <> t.amount
+    """
+
+
+@invariant(
+    "L15", "what an invoice says is credited is what credit notes took off it, and each note is the sum of its parts"
+)
+def credits_sum_up() -> str:
+    return """
+        SELECT i.id, i.number FROM invoicing_invoice i
+        LEFT JOIN (SELECT invoice_id, SUM(applied) AS applied FROM invoicing_credit GROUP BY invoice_id) c
+          ON c.invoice_id = i.id
+        LEFT JOIN (SELECT credit_note_id, SUM(amount) AS amount, SUM(applied) AS applied FROM invoicing_credit
+                   GROUP BY credit_note_id) n ON n.credit_note_id = i.id
+        WHERE i.credited <> COALESCE(c.applied, 0)
+           OR (i.kind = 'credit_note' AND (n.amount IS DISTINCT FROM i.total OR i.settled < n.applied))
+           OR (i.kind = 'invoice' AND n.amount IS NOT NULL)
+    """
+
+
+@invariant("L15b", "the tax of a credit note is that of its lines, and each of them takes back an issued one")
+def notes_are_their_lines() -> str:
+    return """
+        SELECT i.id, i.number FROM invoicing_invoice i
+        JOIN invoicing_invoiceline l ON l.invoice_id = i.id
+        LEFT JOIN invoicing_invoiceline c ON c.id = l.credits_line_id
+        LEFT JOIN invoicing_credit k ON k.credit_note_id = i.id AND k.invoice_id = c.invoice_id
+        WHERE i.kind = 'credit_note' AND i.status = 'issued' AND (l.tax IS NULL OR k.id IS NULL)
+        UNION ALL
+        SELECT i.id, i.number FROM invoicing_invoice i
+        JOIN (SELECT invoice_id, SUM(tax) AS tax FROM invoicing_invoiceline GROUP BY invoice_id) l
+          ON l.invoice_id = i.id
+        WHERE i.kind = 'credit_note' AND i.status = 'issued' AND l.tax <> i.tax
+    """
 
 
 @invariant("D3", "numbers are gapless and unique per series and year")
@@ -117,7 +181,7 @@ def receivables_agree() -> str:
                d.owed, b.balance
         FROM (
             SELECT entity_id, payer_id, currency,
-                   SUM(CASE kind WHEN 'invoice' THEN total - settled ELSE settled - total END) AS owed
+                   SUM(CASE kind WHEN 'invoice' THEN total - settled - credited ELSE settled - total END) AS owed
             FROM invoicing_invoice WHERE status = 'issued' GROUP BY entity_id, payer_id, currency
         ) d FULL JOIN (
             SELECT a.entity_id, p.account_id, p.currency, SUM(p.amount) AS balance FROM ledger_posting p

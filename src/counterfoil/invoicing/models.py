@@ -5,6 +5,8 @@ A draft becomes an issued document by ``issue_invoices`` and never changes again
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
@@ -12,7 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from counterfoil.catalog.models import TaxClass
-from counterfoil.plumbing.audit import audit_all, audit_changes
+from counterfoil.plumbing.audit import append_only, audit_all, audit_changes
 from counterfoil.plumbing.fields import (
     AmountField,
     CurrencyField,
@@ -115,6 +117,11 @@ class Origin(models.TextChoices):
     IMPORTED = "imported", "Taken over from another system"
 
 
+OWED = F("total") - F("settled") - F("credited")
+"""What is open of an issued document."""
+IS_OPEN = Q(settled__lt=F("total") - F("credited"))
+
+
 class LineKind(models.TextChoices):
     """What a line bills. A ``proration_credit`` takes back part of an issued line and is never above zero."""
 
@@ -139,6 +146,7 @@ IF TG_OP = 'DELETE' THEN
 END IF;
 allowed := OLD;
 allowed.settled := NEW.settled;
+allowed.credited := NEW.credited;
 allowed.disputed := NEW.disputed;
 allowed.dispute_note := NEW.dispute_note;
 allowed.version := NEW.version;
@@ -171,6 +179,81 @@ RETURN NEW;
 """
 
 
+# A document that becomes issued takes back no more of any line, nor of the tax of any rate, than it says. The lines are
+# locked first, so that two documents at once are looked at one after the other.
+_CREDITS_FIT = """
+IF NOT EXISTS (
+    SELECT 1 FROM {became} n JOIN invoicing_invoiceline l ON l.invoice_id = n.id AND l.credits_line_id IS NOT NULL
+) THEN
+    RETURN NULL;
+END IF;
+PERFORM 1 FROM invoicing_invoiceline c WHERE c.id IN (
+    SELECT l.credits_line_id FROM {became} n JOIN invoicing_invoiceline l ON l.invoice_id = n.id
+) ORDER BY c.id FOR UPDATE;
+IF EXISTS (
+    SELECT 1 FROM invoicing_invoiceline c
+    JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
+    JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
+    WHERE c.id IN (SELECT t.credits_line_id FROM {became} n JOIN invoicing_invoiceline t ON t.invoice_id = n.id)
+    GROUP BY c.id, c.net
+    HAVING SUM(CASE d.kind WHEN 'credit_note' THEN l.net ELSE -l.net END)
+           NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
+) THEN
+    RAISE EXCEPTION 'more is taken back of a line than it comes to' USING ERRCODE = 'CF005';
+END IF;
+IF EXISTS (
+    SELECT 1 FROM invoicing_invoicetax t
+    JOIN invoicing_invoice i ON i.id = t.invoice_id
+    JOIN invoicing_invoiceline c ON c.invoice_id = t.invoice_id AND c.tax_category = t.category
+         AND c.tax_percent = t.percent AND c.tax_included = t.included
+    JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
+    JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued' AND d.kind = 'credit_note'
+    WHERE c.invoice_id IN (
+        SELECT o.invoice_id FROM {became} n JOIN invoicing_invoiceline b ON b.invoice_id = n.id
+        JOIN invoicing_invoiceline o ON o.id = b.credits_line_id
+    )
+    GROUP BY t.id, i.currency
+    HAVING SUM(l.tax) > t.amount - COALESCE((
+        SELECT COALESCE(SUM(b.tax), ROUND(
+            SUM(b.net) * t.percent / (100 + CASE WHEN t.included THEN t.percent ELSE 0 END),
+            counterfoil_currency_decimals(i.currency)
+        ))
+        FROM invoicing_invoiceline b
+        WHERE b.invoice_id = t.invoice_id AND b.credits_line_id IS NOT NULL AND b.tax_category = t.category
+          AND b.tax_percent = t.percent AND b.tax_included = t.included
+    ), 0)
+) THEN
+    RAISE EXCEPTION 'more tax is taken back than was charged' USING ERRCODE = 'CF005';
+END IF;
+RETURN NULL;
+"""
+_ISSUED_NOW = "(SELECT id FROM new_rows WHERE status = 'issued')"
+_BECAME_ISSUED = (
+    "(SELECT a.id FROM new_rows a JOIN old_rows o ON o.id = a.id WHERE a.status = 'issued' AND o.status <> 'issued')"
+)
+
+
+def _credits_fit() -> list[pgtrigger.Trigger]:
+    return [
+        pgtrigger.Trigger(
+            name="credits_fit_at_once",
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=pgtrigger.Insert,
+            referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
+            func=_CREDITS_FIT.replace("{became}", _ISSUED_NOW),
+        ),
+        pgtrigger.Trigger(
+            name="credits_fit",
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=pgtrigger.Update,
+            referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),  # type: ignore[no-untyped-call]
+            func=_CREDITS_FIT.replace("{became}", _BECAME_ISSUED),
+        ),
+    ]
+
+
 def _with_parent() -> list[pgtrigger.Trigger]:
     # An issued document is made by raising a draft, so its lines always exist before it is frozen.
     return [
@@ -191,8 +274,10 @@ class Invoice(Record):
     ``due_on`` is when the whole is due: the day of the last instalment. An invoice that is due in one payment has no
     ``Instalment``. ``early_discount_amount`` less settles it until ``early_discount_until``, inclusive.
     ``account`` is the customer who was sold to; ``invoiced_account`` gives the printed identity, ``payer`` owes the
-    money, ``send_to`` receives the mail. ``party`` and ``seller`` are frozen at issue. ``sources`` says of each value
-    where it came from; ``touched`` are the fields that a person changed between the win and the send.
+    money, ``send_to`` receives the mail. ``settled`` is what money took off it, ``credited`` what credit notes did. The
+    figures of a credit note are positive; what is settled of it went to invoices or to its payer. ``party`` and
+    ``seller`` are frozen at issue. ``sources`` says of each value where it came from; ``touched`` are the fields that a
+    person changed between the win and the send.
     """
 
     kind = models.CharField(max_length=20, choices=DocumentKind.choices, default=DocumentKind.INVOICE)
@@ -226,6 +311,7 @@ class Invoice(Record):
     tax = AmountField(default=0)
     total = AmountField(default=0)
     settled = AmountField(default=0)
+    credited = AmountField(default=0)
 
     sources = models.JSONField(default=dict)
     touched = models.JSONField(default=list)
@@ -265,6 +351,7 @@ class Invoice(Record):
                 declare=[("allowed", "invoicing_invoice%ROWTYPE")],
                 func=_FROZEN,
             ),
+            *_credits_fit(),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -291,10 +378,11 @@ class Invoice(Record):
             ),
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="invoicing_invoice_adds_up"),
             models.CheckConstraint(
-                condition=Q(settled__gte=0) & (Q(settled__lte=F("total")) | Q(status="draft")),
+                condition=Q(settled__gte=0)
+                & Q(credited__gte=0)
+                & (Q(settled__lte=F("total") - F("credited")) | Q(status="draft")),
                 name="invoicing_invoice_settled_in_range",
             ),
-            exact_amounts("net", "tax", "total", "settled", name="invoicing_invoice_exact"),
             models.CheckConstraint(
                 condition=Q(early_discount_until=None, early_discount_amount=None)
                 | (
@@ -305,12 +393,16 @@ class Invoice(Record):
                 name="invoicing_invoice_early_discount_in_range",
             ),
             exact_amounts("early_discount_amount", name="invoicing_invoice_early_discount_exact"),
+            models.CheckConstraint(
+                condition=~Q(kind="credit_note") | Q(credited=0, total__gt=0), name="invoicing_invoice_note_is_positive"
+            ),
+            exact_amounts("net", "tax", "total", "settled", "credited", name="invoicing_invoice_exact"),
         ]
         indexes = [
             models.Index(fields=["waiting_since"], condition=Q(status="draft"), name="invoicing_invoice_queue"),
             models.Index(
                 fields=["payer", "due_on"],
-                condition=Q(status="issued") & Q(settled__lt=F("total")),
+                condition=Q(status="issued") & IS_OPEN,
                 name="invoicing_invoice_open",
             ),
             models.Index(fields=["status", "issued_on"], name="invoicing_invoice_by_day"),
@@ -319,6 +411,37 @@ class Invoice(Record):
                 condition=Q(status="issued", kind="invoice"),
                 name="invoicing_invoice_history",
             ),
+        ]
+
+    @property
+    def open(self) -> Decimal:
+        """What is left: of an invoice to be paid, of a credit note for its payer."""
+        return self.total - self.settled - self.credited
+
+
+class Credit(models.Model):
+    """What a credit note takes back of one invoice, with tax; ``applied`` of it lowered what was open there.
+
+    The rest stays on the credit note as money of the payer.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    credit_note = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credits")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="credited_by")
+    amount = AmountField()
+    applied = AmountField()
+    currency = CurrencyField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [append_only()]
+        constraints = [
+            models.UniqueConstraint(fields=["credit_note", "invoice"], name="invoicing_credit_once"),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0) & Q(applied__gte=0) & Q(applied__lte=F("amount")),
+                name="invoicing_credit_in_range",
+            ),
+            exact_amounts("amount", "applied", name="invoicing_credit_exact"),
         ]
 
 

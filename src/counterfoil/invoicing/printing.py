@@ -15,7 +15,7 @@ from counterfoil.core.money import Money, sum_of
 from counterfoil.core.periods import Period
 from counterfoil.documents.printed import Address, Buyer, PrintedInvoice, PrintedLine, PrintedPart, PrintedTax, Seller
 from counterfoil.invoicing.blocks import party_block, seller_block
-from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
+from counterfoil.invoicing.models import Credit, DocumentKind, Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.plans import due_plans
 from counterfoil.invoicing.rules.due import DuePlan, due_plan
 from counterfoil.ledger.models import LegalEntity
@@ -27,7 +27,18 @@ def printed_document(invoice: Invoice, lines: Sequence[InvoiceLine], taxes: Sequ
     assert invoice.seller is not None
     terms = invoice.terms.name if invoice.terms else ""
     plan = due_plans([invoice])[invoice.pk]
-    return _printed(invoice, lines, taxes, invoice.party, invoice.seller, terms, invoice.issued_on, plan)
+    return replace(
+        _printed(invoice, lines, taxes, invoice.party, invoice.seller, terms, invoice.issued_on, plan),
+        corrected=_corrected(invoice),
+    )
+
+
+def _corrected(invoice: Invoice) -> tuple[tuple[str, date | None], ...]:
+    """The invoices that a credit note takes back, by number and day."""
+    if invoice.kind != DocumentKind.CREDIT_NOTE:
+        return ()
+    named = Credit.objects.filter(credit_note=invoice).order_by("invoice__issued_on", "invoice__number")
+    return tuple(named.values_list("invoice__number", "invoice__issued_on"))
 
 
 def printed_draft(

@@ -11,6 +11,7 @@ from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, L
 from counterfoil.invoicing.rules.status import WORDS, status_of
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
+from counterfoil.surface.states import register_state
 
 PRICING, TAX, TERMS, IDENTITY = Group.PRICING, Group.TAX, Group.TERMS, Group.IDENTITY
 HUNDRED = Decimal(100)
@@ -49,17 +50,22 @@ SHOWN_LINE_FIELDS = (
 
 _LINE_LINKS = ("subscription_id", "subscription_item_id", "credits_line_id")
 STATES = list(WORDS.items())
+register_state("credited", WORDS["credited"], "back", "muted")
+register_state("applied", WORDS["applied"], "check", "green")
 
 
 def _state(invoice: Any) -> str:
     """Where the document stands on the day as of which a query read it, or else today."""
     on = getattr(invoice, "as_of", None) or clock.today()
-    return status_of(invoice.status, invoice.total, invoice.settled, invoice.due_on, on)
+    is_credit_note = invoice.kind == DocumentKind.CREDIT_NOTE
+    return status_of(
+        invoice.status, invoice.total, invoice.settled, invoice.due_on, on, invoice.credited, is_credit_note
+    )
 
 
 def _open(invoice: Any) -> Any:
-    """What is still owed; a draft owes nothing."""
-    return invoice.total - invoice.settled if invoice.status == InvoiceStatus.ISSUED else None
+    """What is still owed, on a credit note to its payer; a draft owes nothing."""
+    return invoice.open if invoice.status == InvoiceStatus.ISSUED else None
 
 
 def _lines(invoice: Any) -> list[dict[str, Any]]:
@@ -121,6 +127,7 @@ register(
             Field("tax", "Tax", Kind.AMOUNT, PRICING, computed=True),
             Field("total", "Total", Kind.AMOUNT, PRICING, computed=True),
             Field("settled", "Settled", Kind.AMOUNT, PRICING, computed=True),
+            Field("credited", "Credited", Kind.AMOUNT, PRICING, computed=True),
             Field("open", "Open", Kind.AMOUNT, PRICING, computed=True, read=_open),
             Field("disputed", "Disputed", Kind.YES_NO, computed=True),
             Field("dispute_note", "Dispute", computed=True),

@@ -13,20 +13,20 @@ from counterfoil.access.actors import Actor
 from counterfoil.core.money import Money, sum_of
 from counterfoil.payments.rules.aging import USUAL, labels
 
-# What was settled fills the instalments in their order; an invoice without any is due as a whole. Days late of 1 to the
+# What was settled or credited fills the instalments in their order; an invoice without any is due as a whole. Days late of 1 to the
 # first limit are in the first bucket, and so on: each limit is inclusive.
 _AGING = """
 SELECT payer_id, currency, width_bucket(%(as_of)s::date - due_on, %(starts)s::int[]) AS bucket,
-       SUM(LEAST(amount, upto - settled))
+       SUM(LEAST(amount, upto - taken))
 FROM (
-    SELECT i.payer_id, i.currency, i.settled, COALESCE(n.due_on, i.due_on) AS due_on,
+    SELECT i.payer_id, i.currency, i.settled + i.credited AS taken, COALESCE(n.due_on, i.due_on) AS due_on,
            COALESCE(n.amount, i.total) AS amount,
            SUM(COALESCE(n.amount, i.total)) OVER (PARTITION BY i.id ORDER BY n.position) AS upto
     FROM invoicing_invoice i LEFT JOIN invoicing_instalment n ON n.invoice_id = i.id
-    WHERE i.status = 'issued' AND i.kind = 'invoice' AND i.settled < i.total
+    WHERE i.status = 'issued' AND i.kind = 'invoice' AND i.settled < i.total - i.credited
       AND (%(accounts)s::uuid[] IS NULL OR i.payer_id = ANY(%(accounts)s))
 ) part
-WHERE upto > settled
+WHERE upto > taken
 GROUP BY payer_id, currency, bucket
 ORDER BY payer_id, currency, bucket
 """

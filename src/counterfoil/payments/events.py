@@ -28,6 +28,20 @@ class PaymentRecorded(_PaymentEvent):
     method: str
 
 
+@event("payments.credit_taken")
+class CreditTaken(_PaymentEvent):
+    """What a credit note left over became money of its payer. ``number`` is the credit note's."""
+
+    words: ClassVar[str] = "{amount} {currency} of {number} is credit from now on"
+    icon: ClassVar[str] = "undo-2"
+
+    payment_id: UUID
+    account_id: UUID
+    number: str
+    amount: Decimal
+    currency: str
+
+
 @event("payments.payment_allocated")
 class PaymentAllocated(_PaymentEvent):
     words: ClassVar[str] = "{amount} {currency} of a payment allocated"

@@ -22,7 +22,7 @@ def invoices_sum_up() -> str:
                        SELECT invoice_id, amount FROM payments_allocation
                        UNION ALL SELECT invoice_id, amount FROM payments_allowance) part GROUP BY invoice_id) a
                ON a.invoice_id = i.id
-        WHERE i.settled <> COALESCE(a.sum, 0)
+        WHERE i.kind = 'invoice' AND i.settled <> COALESCE(a.sum, 0)
     """
 
 
@@ -53,7 +53,7 @@ def allowances_are_earned() -> str:
         SELECT a.id, a.invoice_id FROM payments_allowance a
         JOIN invoicing_invoice i ON i.id = a.invoice_id
         WHERE a.undoes_id IS NULL AND NOT EXISTS (SELECT 1 FROM payments_allowance u WHERE u.undoes_id = a.id)
-          AND (i.settled < i.total
+          AND (i.settled < i.total - i.credited
                OR EXISTS (SELECT 1 FROM payments_allocation l WHERE l.undoes_id = a.allocation_id))
     """
 
@@ -104,15 +104,18 @@ def credit_agrees() -> str:
     """
 
 
-@invariant("L10b", "receivables in the books are the open invoices, by payer, company and currency")
+@invariant("L10b", "receivables in the books are the open documents, by payer, company and currency")
 def receivables_agree() -> str:
     return """
         SELECT COALESCE(b.entity_id, o.entity_id), COALESCE(b.account_id, o.payer_id), b.balance, o.open
         FROM (SELECT l.entity_id, p.account_id, p.currency, SUM(p.amount) AS balance
               FROM ledger_posting p JOIN ledger_ledgeraccount l ON l.id = p.ledger_account_id
               WHERE l.role = 'receivable' GROUP BY 1, 2, 3 HAVING SUM(p.amount) <> 0) b
-        FULL JOIN (SELECT entity_id, payer_id, currency, SUM(total - settled) AS open FROM invoicing_invoice
-                   WHERE status = 'issued' GROUP BY 1, 2, 3 HAVING SUM(total - settled) <> 0) o
+        FULL JOIN (SELECT entity_id, payer_id, currency, SUM(left_over) AS open FROM (
+                       SELECT entity_id, payer_id, currency, CASE kind
+                                  WHEN 'invoice' THEN total - settled - credited ELSE settled - total END AS left_over
+                       FROM invoicing_invoice WHERE status = 'issued'
+                   ) i GROUP BY 1, 2, 3 HAVING SUM(left_over) <> 0) o
           ON (o.entity_id, o.payer_id, o.currency) = (b.entity_id, b.account_id, b.currency)
         WHERE b.balance IS DISTINCT FROM o.open
     """
@@ -126,5 +129,6 @@ def books_hold_the_money() -> str:
                    FROM ledger_journalentry e JOIN ledger_posting g ON g.entry_id = e.id
                    JOIN ledger_ledgeraccount l ON l.id = g.ledger_account_id
                    WHERE l.role IN ('bank', 'cash', 'clearing') GROUP BY 1) b ON b.document_id = p.id
-        WHERE COALESCE(b.balance, 0) <> CASE WHEN p.status = 'received' THEN p.amount ELSE 0 END
+        WHERE COALESCE(b.balance, 0)
+           <> CASE WHEN p.status = 'received' AND p.method <> 'credit_note' THEN p.amount ELSE 0 END
     """

@@ -16,6 +16,11 @@ class PaymentMethod(models.TextChoices):
     CHEQUE = "cheque", "Cheque"
     CASH = "cash", "Cash"
     CARD_TERMINAL = "card_terminal", "Card terminal"
+    CREDIT_NOTE = "credit_note", "Credit note"
+
+
+WAYS_TO_PAY = tuple(choice for choice in PaymentMethod.choices if choice[0] != PaymentMethod.CREDIT_NOTE)
+"""How a person can say that money came. What a credit note leaves over comes by itself."""
 
 
 class PaymentStatus(models.TextChoices):

@@ -7,10 +7,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
-from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.invoicing.models import IS_OPEN, DocumentKind, Invoice, InvoiceStatus
 from counterfoil.invoicing.queries import FirstOpenDay
 from counterfoil.payments.models import Allowance
 from counterfoil.payments.rules.allocating import OpenInvoice
@@ -18,6 +18,7 @@ from counterfoil.payments.rules.allocating import OpenInvoice
 _COLUMNS = (
     "id", "number", "payer_id", "account_id", "invoiced_account_id", "entity_id", "currency", "total", "settled",
     "issued_on", "early_discount_until", "early_discount_amount", "first_open_day", "allowed",
+    "credited",
 )  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def locked_invoices(
     wanted = Q(id__in=list(invoice_ids))
     if open_of:
         payers, currencies = {payer for payer, _ in open_of}, {currency for _, currency in open_of}
-        wanted |= Q(payer__in=payers, currency__in=currencies, settled__lt=F("total"))
+        wanted |= Q(payer__in=payers, currency__in=currencies) & IS_OPEN
     return _read(Invoice.objects.select_for_update(of=("self",)).filter(wanted))
 
 
@@ -39,7 +40,7 @@ def known_invoices(invoice_ids: Collection[UUID]) -> dict[UUID, OpenInvoice]:
 
 def _read(found: QuerySet[Invoice]) -> dict[UUID, OpenInvoice]:
     rows = (
-        found.filter(status=InvoiceStatus.ISSUED)
+        found.filter(status=InvoiceStatus.ISSUED, kind=DocumentKind.INVOICE)
         .annotate(first_open_day=FirstOpenDay(), allowed=_allowed())
         .order_by("id")
         .values_list(*_COLUMNS)
@@ -52,7 +53,7 @@ def _read(found: QuerySet[Invoice]) -> dict[UUID, OpenInvoice]:
             payers=frozenset(row[2:5]),
             entity_id=row[5],
             currency=row[6],
-            open=row[7] - row[8],
+            open=row[7] - row[8] - row[14],
             issued_on=row[9],
             due_on=row[12],
             discount=row[11] - row[13] if row[10] is not None else Decimal(0),

@@ -15,7 +15,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project, project_one
 from counterfoil.accounts.queries import account_titles, default_currency
 from counterfoil.core.money import Money
-from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.invoicing.models import IS_OPEN, DocumentKind, Invoice, InvoiceStatus
 from counterfoil.invoicing.queries import get_invoice, local_today, open_invoices_of_payer
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.payments.models import Allocation, Allowance, Payment, PaymentStatus
@@ -176,7 +176,9 @@ def failed_payments_paid_again(invoice_id: UUID) -> list[UUID]:
         status__in=(PaymentStatus.FAILED, PaymentStatus.BOUNCED), allocations__invoice=invoice_id
     )
     still_open = Allocation.objects.filter(
-        payment=OuterRef("pk"), invoice__status=InvoiceStatus.ISSUED, invoice__settled__lt=F("invoice__total")
+        payment=OuterRef("pk"),
+        invoice__status=InvoiceStatus.ISSUED,
+        invoice__settled__lt=F("invoice__total") - F("invoice__credited"),
     )
     return list(failed.exclude(Exists(still_open)).distinct().order_by("id").values_list("id", flat=True))
 
@@ -203,7 +205,7 @@ def beginning(actor: Actor, *, invoice_id: UUID | None, payer_id: UUID | None, o
 def _currency_of(payer_id: UUID) -> dict[str, Any]:
     """The currency and company of what a payer owes longest."""
     first = (
-        Invoice.objects.filter(payer=payer_id, status=InvoiceStatus.ISSUED, settled__lt=F("total"))
+        Invoice.objects.filter(IS_OPEN, payer=payer_id, status=InvoiceStatus.ISSUED, kind=DocumentKind.INVOICE)
         .order_by("due_on", "number")
         .values("currency", "entity_id")
         .first()

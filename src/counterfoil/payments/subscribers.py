@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
-from counterfoil.invoicing.events import InvoiceIssued
+from counterfoil.invoicing.events import CreditNoteIssued, InvoiceIssued
 from counterfoil.payments import commands
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.models import OutboxEvent
@@ -17,3 +19,16 @@ def invoice_issued(happened: OutboxEvent) -> None:
     """What the payer has left over pays the new invoice."""
     invoice_id = UUID(happened.payload["invoice_id"])
     commands.apply_credit(actor=Actor.system(), invoice_ids=[invoice_id], at=clock.now())
+
+
+@subscriber("payments.credit_left_over", CreditNoteIssued)
+def credit_left_over(happened: OutboxEvent) -> None:
+    """What no invoice owed any more is the payer's from now on."""
+    told = happened.payload
+    if Decimal(told["open"]):
+        commands.take_credits(
+            actor=Actor.system(),
+            credit_note_ids=[UUID(told["invoice_id"])],
+            on=date.fromisoformat(told["issued_on"]),
+            at=clock.now(),
+        )

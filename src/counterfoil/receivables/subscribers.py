@@ -7,7 +7,7 @@ from uuid import UUID
 
 from counterfoil.access.actors import Actor
 from counterfoil.activities.events import MailFailed
-from counterfoil.invoicing.events import InvoiceSettled
+from counterfoil.invoicing.events import InvoiceCredited, InvoiceSettled
 from counterfoil.ledger.queries import default_zone
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.models import OutboxEvent
@@ -15,9 +15,9 @@ from counterfoil.plumbing.outbox import subscriber
 from counterfoil.receivables import commands
 
 
-@subscriber("receivables.invoice_paid", InvoiceSettled)
+@subscriber("receivables.invoice_paid", InvoiceSettled, InvoiceCredited)
 def invoice_paid(happened: OutboxEvent) -> None:
-    """An invoice that is paid whole needs no follow-up."""
+    """An invoice on which nothing is open any more needs no follow-up."""
     if Decimal(happened.payload["open"]) == 0:
         commands.close_paid_cases(actor=Actor.system(), invoice_id=UUID(happened.payload["invoice_id"]), at=clock.now())
 

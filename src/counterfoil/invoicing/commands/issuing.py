@@ -22,6 +22,7 @@ from counterfoil.invoicing.commands.drafts import (
 )
 from counterfoil.invoicing.commands.due_days import DUE_COLUMNS, write_due
 from counterfoil.invoicing.computing import Draft, Surroundings, surroundings
+from counterfoil.invoicing.crediting import refuse_more_than_left
 from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, InvoiceTax, Series
 from counterfoil.invoicing.rules.checks import BLOCKING
 from counterfoil.invoicing.rules.numbering import counter_year, document_number
@@ -68,11 +69,14 @@ def issue_invoices(
     taxed_before = {draft.invoice.pk: _figures(draft) for draft in drafts}
     make_current(drafts, around)
     _refuse_blocked(drafts)
+    refuse_more_than_left(line for draft in drafts for line in draft.lines)
     _write_figures(drafts, taxed_before)
-    post(actor=actor, entries=[_entry(draft.invoice, on) for draft in drafts if _moves_money(draft.invoice)], at=at)
+    post(
+        actor=actor, entries=[posted_entry(draft.invoice, on) for draft in drafts if _moves_money(draft.invoice)], at=at
+    )
     _freeze(actor, drafts, around, on, at, send)
     write_due([draft.invoice for draft in drafts], around.terms, on)
-    _number([draft.invoice for draft in drafts], on)
+    number_documents([draft.invoice for draft in drafts], on)
     _write_issued([draft.invoice for draft in drafts])
     for draft in drafts:
         _tell(draft.invoice)
@@ -133,7 +137,8 @@ def _moves_money(invoice: Invoice) -> bool:
     return bool(invoice.net or invoice.tax)
 
 
-def _entry(invoice: Invoice, on: date) -> EntryOrder:
+def posted_entry(invoice: Invoice, on: date) -> EntryOrder:
+    """What a document means in the books; a credit note is the other way round."""
     sign = 1 if invoice.kind == DocumentKind.INVOICE else -1
     return EntryOrder(
         entity_id=invoice.entity_id,
@@ -164,7 +169,7 @@ def _freeze(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: dat
         invoice.version += 1
 
 
-def _number(invoices: Sequence[Invoice], on: date) -> None:
+def number_documents(invoices: Sequence[Invoice], on: date) -> None:
     """A block of numbers per series, taken in one update each, in the order in which the drafts waited."""
     wanted: dict[tuple[UUID, str], list[Invoice]] = {}
     for invoice in sorted(invoices, key=lambda invoice: (invoice.waiting_since or invoice.created_at, invoice.pk)):

@@ -12,12 +12,14 @@ from counterfoil.access.door import check, command
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
 from counterfoil.core.money import Money, formatted
 from counterfoil.invoicing import events
-from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus
 from counterfoil.plumbing.bulk import update_rows
 from counterfoil.plumbing.outbox import emit
 
 NOTE_MAX = 500
-_NEEDED = ("id", "status", "number", "account_id", "deal_id", "total", "settled", "currency", "version")
+_NEEDED = (
+    "id", "kind", "status", "number", "account_id", "deal_id", "total", "settled", "credited", "currency", "version",
+)  # fmt: skip
 
 
 @command("invoicing.settle", needs="payments.record")
@@ -43,7 +45,7 @@ def settle(*, actor: Actor, amounts: Mapping[UUID, Decimal], on: date) -> None:
 
 def _problem(invoice: Invoice, amount: Decimal) -> Problem | None:
     field = str(invoice.pk)
-    if invoice.status != InvoiceStatus.ISSUED:
+    if invoice.status != InvoiceStatus.ISSUED or invoice.kind != DocumentKind.INVOICE:
         return Problem(field, "not_open", f"{invoice.number or 'A draft'} is not an open invoice.")
     if not amount:
         return Problem(field, "missing", f"Say how much of {invoice.number} is meant.")
@@ -51,7 +53,7 @@ def _problem(invoice: Invoice, amount: Decimal) -> Problem | None:
         Money.exact(amount, invoice.currency)
     except ValueError:
         return Problem(field, "too_many_decimals", f"{amount} has more decimals than {invoice.currency} has.")
-    left = invoice.total - invoice.settled
+    left = invoice.open
     if amount > left:
         shown = formatted(Money.exact(left, invoice.currency), "en")
         return Problem(field, "more_than_open", f"{invoice.number} owes {shown}; more cannot be settled.")
@@ -72,7 +74,7 @@ def _tell(invoice: Invoice, amount: Decimal) -> None:
             deal_id=invoice.deal_id,
             number=invoice.number,
             amount=Money.exact(abs(amount), invoice.currency).amount,
-            open=Money.exact(invoice.total - invoice.settled, invoice.currency).amount,
+            open=Money.exact(invoice.open, invoice.currency).amount,
             currency=invoice.currency,
         )
     )

@@ -254,6 +254,8 @@ def _not_voidable(invoice: Invoice) -> Problem | None:
         )
     if invoice.status != InvoiceStatus.ISSUED:
         return Problem(field, "not_open", f"{invoice.number} is void already.")
+    if invoice.credited:
+        return Problem(field, "credited", f"{invoice.number} was credited already; it cannot be voided any more.")
     if invoice.settled:
         return Problem(field, "settled", f"Money stands on {invoice.number}; undo it first.")
     return None

@@ -1,6 +1,7 @@
 """Drafts and invoices as an actor may see them, and what jobs need to know of them."""
 
 from counterfoil.invoicing.plans import due_plans
+from counterfoil.invoicing.queries.crediting import CreditableLine, creditable_lines, credits_of, line_ids_of
 from counterfoil.invoicing.queries.delivery import (
     undelivered,
     unprinted,
@@ -42,6 +43,7 @@ from counterfoil.invoicing.queries.settings import (
 
 __all__ = [
     "Balance",
+    "CreditableLine",
     "FirstOpenDay",
     "Found",
     "MailPreview",
@@ -49,6 +51,8 @@ __all__ = [
     "account_balances",
     "clean_drafts",
     "count_drafts_to_review",
+    "creditable_lines",
+    "credits_of",
     "day_of",
     "document_file",
     "due_plans",
@@ -59,6 +63,7 @@ __all__ = [
     "invoices_after",
     "invoices_of_deals",
     "last_invoices_of",
+    "line_ids_of",
     "list_invoices",
     "list_series",
     "list_tax_rates",

@@ -22,12 +22,14 @@ from counterfoil.core.errors import NotFound
 from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
 from counterfoil.documents.models import StoredFile
-from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.invoicing.models import IS_OPEN, OWED, DocumentKind, Invoice, InvoiceStatus
+from counterfoil.invoicing.queries.crediting import credits_of
 from counterfoil.invoicing.queries.due import NO_PLAN, shown_plan
 from counterfoil.invoicing.queries.review import get_draft
 from counterfoil.invoicing.queries.rows import INVOICE, findings_for, rows_of, taxes_for
 from counterfoil.ledger.days import today_of
 from counterfoil.ledger.queries import zone_of
+from counterfoil.plumbing.fields import AmountField
 
 OPEN_MAX = 1000
 _SORTS = {
@@ -86,8 +88,9 @@ def list_invoices(
     order = F(_SORTS.get(sort.removeprefix("-"), "issued_on"))
     direction = order.desc(nulls_first=True) if sort.startswith("-") else order.asc(nulls_last=True)
     page = list(invoices.order_by(direction, "-id")[offset : offset + limit])
-    owed = Sum(F("total") - F("settled"), filter=Q(status=InvoiceStatus.ISSUED), default=Decimal(0))
-    sums = list(invoices.order_by().values_list("currency").annotate(Count("id"), Sum("total"), owed=owed))
+    owed = Sum(_signed(OWED), filter=Q(status=InvoiceStatus.ISSUED), default=Decimal(0))
+    totals = Sum(_signed(F("total")), default=Decimal(0))
+    sums = list(invoices.order_by().values_list("currency").annotate(Count("id"), totals=totals, owed=owed))
     may_know = "pricing" in actor.reads
     return Found(
         rows_of(actor, page, on),
@@ -95,6 +98,11 @@ def list_invoices(
         {currency: Money.exact(total, currency) for currency, _, total, _ in sums} if may_know else {},
         {currency: Money.exact(left, currency) for currency, _, _, left in sums} if may_know else {},
     )
+
+
+def _signed(amount: Any) -> Case:
+    """Credit notes count against invoices in a sum."""
+    return Case(When(kind=DocumentKind.CREDIT_NOTE, then=-amount), default=amount, output_field=AmountField())
 
 
 def invoices_after(
@@ -129,15 +137,21 @@ def _filtered(invoices: QuerySet[Invoice], filters: Mapping[str, Any], today: da
 def _state_is(state: str, today: date) -> Q:
     """The condition of a worked-out state: the same as ``rules/status.status_of``, in SQL."""
     issued = Q(status=InvoiceStatus.ISSUED)
-    unpaid = issued & Q(settled__lt=F("total"))
+    note = Q(kind=DocumentKind.CREDIT_NOTE)
+    credited = Q(credited__gt=0, settled=0)
+    unpaid = issued & IS_OPEN & ~note
+    if state == "applied":
+        return issued & note & ~IS_OPEN
+    if state == "credited":
+        return issued & ~note & ~IS_OPEN & credited
     if state == "paid":
-        return issued & Q(settled__gte=F("total"))
+        return issued & ~note & ~IS_OPEN & ~credited
     if state == "overdue":
         return unpaid & Q(due_on__lt=today)
     if state == "part_paid":
-        return unpaid & Q(due_on__gte=today, settled__gt=0)
+        return unpaid & Q(due_on__gte=today) & (Q(settled__gt=0) | Q(credited__gt=0))
     if state == "issued":
-        return unpaid & Q(due_on__gte=today, settled=0)
+        return (unpaid & Q(due_on__gte=today, settled=0, credited=0)) | (issued & note & IS_OPEN)
     return Q(status=state)
 
 
@@ -202,13 +216,12 @@ def account_balances(actor: Actor, account_ids: Iterable[UUID], today: date | No
     if not actor.may("invoicing.see") or "pricing" not in actor.reads:
         return {}
     on = today or local_today()
-    left = F("total") - F("settled")
-    late = Case(When(due_on__lt=on, then=left), default=Value(Decimal(0)))
+    late = Case(When(due_on__lt=on, then=OWED), default=Value(Decimal(0)))
     rows = (
         _open()
         .filter(payer__in=list(account_ids))
         .values_list("payer_id", "currency")
-        .annotate(owed=Sum(left), late=Sum(late), documents=Count("id"))
+        .annotate(owed=Sum(OWED), late=Sum(late), documents=Count("id"))
         .order_by("currency")
     )
     found: dict[UUID, list[Balance]] = {}
@@ -219,7 +232,7 @@ def account_balances(actor: Actor, account_ids: Iterable[UUID], today: date | No
 
 
 def _open() -> QuerySet[Invoice]:
-    return Invoice.objects.filter(status=InvoiceStatus.ISSUED, kind="invoice", settled__lt=F("total"))
+    return Invoice.objects.filter(IS_OPEN, status=InvoiceStatus.ISSUED, kind=DocumentKind.INVOICE)
 
 
 # One document ---------------------------------------------------------------------------------------------------------
@@ -236,12 +249,13 @@ def get_invoice(actor: Actor, invoice_id: UUID, today: date | None = None) -> Ro
         raise NotFound()
     on = today or local_today()
     if invoice.status == InvoiceStatus.DRAFT:
-        return get_draft(actor, invoice, on).plus(mails=[], pdf_id=None, pdf_hash="")
+        return get_draft(actor, invoice, on).plus(mails=[], pdf_id=None, pdf_hash="", credits=[])
     row = rows_of(actor, [invoice], on)[0]
     return row.plus(
         checks=findings_for(actor, invoice.checks),
         sources={name: source for name, source in invoice.sources.items() if name not in row.closed},
         touched=invoice.touched,
+        credits=credits_of(actor, invoice.pk),
         terms_title=invoice.terms.name if invoice.terms and "terms" in actor.reads else "",
         taxes=taxes_for(actor, invoice),
         party=(invoice.party or {}) if "identity" in actor.reads else {},

@@ -22,7 +22,7 @@ COALESCE(
     (SELECT MIN(n.due_on) FROM (
         SELECT due_on, SUM(amount) OVER (ORDER BY position) AS upto FROM invoicing_instalment
         WHERE invoice_id = invoicing_invoice.id
-    ) n WHERE n.upto > invoicing_invoice.settled),
+    ) n WHERE n.upto > invoicing_invoice.settled + invoicing_invoice.credited),
     invoicing_invoice.due_on
 )
 """
@@ -39,7 +39,7 @@ def shown_plan(invoice: Invoice) -> dict[str, Any]:
     if plan is None:
         return NO_PLAN
     is_open = invoice.status == InvoiceStatus.ISSUED
-    owed = Money.exact(invoice.total - invoice.settled, invoice.currency) if is_open else Money.zero(invoice.currency)
+    owed = Money.exact(invoice.open, invoice.currency) if is_open else Money.zero(invoice.currency)
     return _shown(plan, owed)
 
 

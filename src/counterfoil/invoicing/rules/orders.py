@@ -69,6 +69,32 @@ class DraftOrder:
 
 
 @dataclass(frozen=True)
+class CreditLine:
+    """So much of an issued line to be taken back, in that line's own terms: with tax where its price includes that.
+
+    ``description`` is the line's own unless given.
+    """
+
+    invoice_line_id: UUID
+    amount: Decimal
+    description: str = ""
+    kind: str = "one_off"
+    service_from: date | None = None
+    service_to: date | None = None
+    share: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class CreditOrder:
+    """A credit note to be issued. ``origin`` is ``manual`` or ``subscription``; ``reason`` is printed."""
+
+    lines: tuple[CreditLine, ...]
+    reason: str = ""
+    origin: str = "manual"
+
+
+@dataclass(frozen=True)
 class TakeOver:
     """An issued document of another system. ``total`` includes ``tax``."""
 

@@ -22,11 +22,11 @@ from counterfoil.surface.htmx import go, page, say
 from counterfoil.surface.lists import Empty, Listing, text
 
 COLUMNS = (
-    "number", "invoiced_account", "state", "issued_on", "due_on", "total", "open", "sales_owner", "entity", "account",
-    "payer", "po_number", "deal_title",
+    "number", "kind", "invoiced_account", "state", "issued_on", "due_on", "total", "open", "sales_owner", "entity",
+    "account", "payer", "po_number", "deal_title",
 )  # fmt: skip
-SHOWN = ("number", "invoiced_account", "state", "issued_on", "due_on", "total", "open", "sales_owner")
-FILTERS = ("state", "account", "entity", "sales_owner", "issued_on", "due_on", "total", "currency", "disputed")
+SHOWN = ("number", "kind", "invoiced_account", "state", "issued_on", "due_on", "total", "open", "sales_owner")
+FILTERS = ("state", "kind", "account", "entity", "sales_owner", "issued_on", "due_on", "total", "currency", "disputed")
 
 
 @require_safe
@@ -82,13 +82,15 @@ def invoice(request: Request, invoice_id: UUID) -> HttpResponse:
 
 def _invoice_page(request: Request, row: Row, refusal: Refusal | None = None) -> HttpResponse:
     record_url = shown.address("payments:record")
+    is_payable = row.status == "issued" and row.kind == "invoice"
     context: dict[str, Any] = {
         "row": row,
         "steps": _steps(row),
         "refusal": refusal,
+        "is_credit_note": row.kind == "credit_note",
         "is_issued": row.status in ("issued", "void"),
-        "payments_url": shown.address("payments:invoice_panel", row.id),
-        "record_url": f"{record_url}?invoice={row.id}" if record_url and row.status == "issued" else "",
+        "payments_url": shown.address("payments:invoice_panel", row.id) if row.kind == "invoice" else "",
+        "record_url": f"{record_url}?invoice={row.id}" if record_url and is_payable else "",
         "timeline_url": shown.address("activities:timeline", row.key, row.id),
         "account_url": shown.address("accounts:account", row.account),
         "payer_url": shown.address("accounts:account", row.payer) if row.payer else "",
@@ -113,6 +115,10 @@ def _steps(row: Row) -> list[dict[str, Any]]:
         steps.append(("Sent", is_sent))
     if row.state == "void":
         steps.append(("Void", True))
+    elif row.kind == "credit_note":
+        steps.append(("Used up", row.state == "applied"))
+    elif row.state == "credited":
+        steps.append(("Credited", True))
     else:
         steps.append(("Part-paid" if row.state == "part_paid" else "Paid", row.state in ("paid", "part_paid")))
     last = max(place for place, (_, done) in enumerate(steps) if done)

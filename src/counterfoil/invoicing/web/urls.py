@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from counterfoil.invoicing.web import documents, editor, invoices, review, settings
+from counterfoil.invoicing.web import crediting, documents, editor, invoices, review, settings
 
 app_name = "invoicing"
 
@@ -19,6 +19,7 @@ urlpatterns = [
     path("invoices/<uuid:invoice_id>/", invoices.invoice, name="invoice"),
     path("invoices/<uuid:invoice_id>/send/", invoices.send_again, name="send"),
     path("invoices/<uuid:invoice_id>/dispute/", invoices.dispute, name="dispute"),
+    path("invoices/<uuid:invoice_id>/credit/", crediting.credit, name="credit"),
     path("invoices/of/<uuid:account_id>/", invoices.account_panel, name="account_panel"),
     path("invoices/new/", editor.new, name="new"),
     path("invoices/new/preview/", editor.preview_new, name="preview_new"),

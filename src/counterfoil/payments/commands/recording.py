@@ -22,7 +22,7 @@ from counterfoil.ledger.queries import default_entity_id
 from counterfoil.ledger.rules.entries import EntryOrder
 from counterfoil.payments import events
 from counterfoil.payments.commands.allowing import Spared, allow
-from counterfoil.payments.models import Allocation, Payment, PaymentMethod
+from counterfoil.payments.models import WAYS_TO_PAY, Allocation, Payment
 from counterfoil.payments.open_invoices import locked_invoices
 from counterfoil.payments.rules import booking
 from counterfoil.payments.rules.allocating import (
@@ -111,7 +111,7 @@ def _record(actor: Actor, orders: Sequence[PaymentOrder], at: datetime, latest: 
 
 def _problems(order: PaymentOrder, latest: date, path: str) -> list[Problem]:
     found = []
-    if order.method not in PaymentMethod.values:
+    if order.method not in dict(WAYS_TO_PAY):
         found.append(Problem(f"{path}method", "not_a_choice", "There is no such way to pay."))
     if not is_currency(order.currency):
         return [*found, Problem(f"{path}currency", "unknown_currency", "This is not a currency.")]

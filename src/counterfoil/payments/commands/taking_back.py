@@ -20,7 +20,7 @@ from counterfoil.ledger.rules.entries import EntryOrder
 from counterfoil.payments import events
 from counterfoil.payments.commands.allocating import counter_allocations, locked_payment, save_raised
 from counterfoil.payments.commands.allowing import take_back
-from counterfoil.payments.models import Allocation, Payment, PaymentStatus
+from counterfoil.payments.models import Allocation, Payment, PaymentMethod, PaymentStatus
 from counterfoil.payments.rules import booking
 from counterfoil.plumbing.outbox import emit
 
@@ -95,6 +95,8 @@ def _end(
     if payment.status != PaymentStatus.RECEIVED:
         text = f"This payment is {payment.get_status_display().lower()} already, since {payment.ended_on}."
         raise Conflict("ended", text)
+    if payment.method == PaymentMethod.CREDIT_NOTE:
+        raise Conflict("from_a_credit_note", f"This is credit of {payment.reference}, which was issued for good.")
     day = max(on, payment.received_on)
     live = list(
         Allocation.objects.filter(payment=payment, undoes=None, undone_by=None).order_by("id").select_related("invoice")

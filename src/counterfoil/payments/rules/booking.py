@@ -44,6 +44,20 @@ def received(
     )
 
 
+def credited(
+    *, payment_id: UUID, entity_id: UUID, payer_id: UUID, currency: str, amount: Decimal, on: date
+) -> EntryOrder:
+    """What a credit note leaves over is no receivable any more, but money that its payer has with us."""
+    return EntryOrder(
+        entity_id=entity_id,
+        source=f"payment:{payment_id}",
+        document_id=payment_id,
+        memo="Credit of a credit note",
+        posted_on=on,
+        postings=(PostingOrder("receivable", amount, currency, payer_id), *_credit(-amount, currency, payer_id)),
+    )
+
+
 def taken_back(
     *,
     payment_id: UUID,

@@ -19,7 +19,7 @@ from counterfoil.core.money import Money
 from counterfoil.invoicing.queries import get_invoice
 from counterfoil.ledger.queries import default_zone
 from counterfoil.payments import commands, queries
-from counterfoil.payments.models import PaymentMethod
+from counterfoil.payments.models import WAYS_TO_PAY, PaymentMethod
 from counterfoil.payments.web.aging import lines_of
 from counterfoil.payments.web.split import amount_from, id_from, known_id, shares_from, split_of
 from counterfoil.plumbing import clock
@@ -154,7 +154,7 @@ def _form(request: Request, values: dict[str, Any], typed: Typed | None, refusal
         values=begin,
         typed=typed,
         only=[name for name in NEW if name != "entity" or len(companies) > 1],
-        options={"entity": companies},
+        options={"entity": companies, "method": list(WAYS_TO_PAY)},
         titles={"payer": values.get("payer_title", "")},
         problems=refusal.problems if refusal else (),
         writable=request.actor.writes,
@@ -195,6 +195,7 @@ def _payment_page(request: Request, payment_id: UUID, refusal: Refusal | None = 
         "allocations": _allocations(row),
         "several_companies": len(queries.companies(request.actor)) > 1,
         "may_change": may_change,
+        "may_end": may_change and row.method != PaymentMethod.CREDIT_NOTE,
         "refusal": refusal,
         "asked": asked if may_change else "",
         "kind": request.POST.get("kind", ""),

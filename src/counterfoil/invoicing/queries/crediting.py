@@ -1,0 +1,64 @@
+"""What can still be taken back of an invoice, and what was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from counterfoil.access.actors import Actor
+from counterfoil.core.money import Money
+from counterfoil.invoicing.crediting import credited_invoices
+from counterfoil.invoicing.models import Credit, InvoiceLine
+
+
+@dataclass(frozen=True)
+class CreditableLine:
+    """A line of an issued invoice that can be taken back: what it says, and how much of that is left."""
+
+    id: UUID
+    text: str
+    service_from: date | None
+    service_to: date | None
+    said: Money
+    left: Money
+
+
+def creditable_lines(actor: Actor, invoice_id: UUID) -> list[CreditableLine]:
+    """The lines of an invoice in their order; none of a draft or a credit note, or for one who may not know prices."""
+    if not actor.may("invoicing.see") or "pricing" not in actor.reads:
+        return []
+    credited = credited_invoices([invoice_id], lock=False)
+    return [
+        CreditableLine(row.pk, row.description, row.service_from, row.service_to, line.said, line.left)
+        for row, line in ((row, credited.lines[row.pk]) for row in credited.rows.values())
+        if not line.takes_back
+    ]
+
+
+def line_ids_of(invoice_id: UUID) -> frozenset[UUID]:
+    """The ids of a document's lines. For commands, never for output."""
+    return frozenset(InvoiceLine.objects.filter(invoice=invoice_id).values_list("id", flat=True))
+
+
+def credits_of(actor: Actor, invoice_id: UUID) -> list[dict[str, Any]]:
+    """The credit notes of an invoice, or the invoices of a credit note, the oldest first: ``id``, ``number``,
+    ``issued_on``, ``amount`` with tax, and ``applied``, which lowered what was open.
+    """
+    if not actor.may("invoicing.see") or "pricing" not in actor.reads:
+        return []
+    both = Credit.objects.filter(invoice=invoice_id) | Credit.objects.filter(credit_note=invoice_id)
+    found = []
+    for one in both.select_related("invoice", "credit_note").order_by("created_at", "id"):
+        other = one.credit_note if one.invoice.pk == invoice_id else one.invoice
+        found.append(
+            {
+                "id": other.pk,
+                "number": other.number,
+                "issued_on": other.issued_on,
+                "amount": Money.exact(one.amount, one.currency),
+                "applied": Money.exact(one.applied, one.currency),
+            }
+        )
+    return found
