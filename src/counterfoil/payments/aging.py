@@ -13,8 +13,8 @@ from counterfoil.access.actors import Actor
 from counterfoil.core.money import Money, sum_of
 from counterfoil.payments.rules.aging import USUAL, labels
 
-# What was settled or credited fills the instalments in their order; an invoice without any is due as a whole. Days late of 1 to the
-# first limit are in the first bucket, and so on: each limit is inclusive.
+# What was settled or credited fills the instalments in their order; an invoice without any is due as a whole. Days late
+# of 1 to the first limit are in the first bucket, and so on: each limit is inclusive.
 _AGING = """
 SELECT payer_id, currency, width_bucket(%(as_of)s::date - due_on, %(starts)s::int[]) AS bucket,
        SUM(LEAST(amount, upto - taken))

@@ -12,8 +12,8 @@ from django.db import connection, transaction
 def scratch() -> Iterator[None]:
     """Run in a transaction, or a part of one, that is rolled back at the end, whatever happens.
 
-    Promises that the database keeps for the end of a transaction are asked for before, so that what could not be kept for
-    good fails here too. No mail leaves and no job runs: both are rows of the transaction.
+    Promises that the database keeps for the end of a transaction are asked for before, so that what could not be kept
+    for good fails here too. No mail leaves and no job runs: both are rows of the transaction.
     """
     with transaction.atomic():
         yield

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
-
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import Invoice
+from counterfoil.invoicing.models import IS_OPEN, Invoice, InvoiceLine
 from counterfoil.invoicing.rules import discounts as document
-from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.payments import commands as payments
 from counterfoil.payments.rules.orders import PaymentOrder
 from counterfoil.plumbing import clock
@@ -206,7 +204,13 @@ class Play:
         self.stage.invoices[entry.name] = ids[0]
 
     def _credit(self, entry: said.Credit, day: date, at: datetime) -> None:
-        raise Refusal("not_yet", "credit", "credit")
+        invoice_id = self._invoice_id(entry.invoice)
+        lines = dict(InvoiceLine.objects.filter(invoice=invoice_id).values_list("position", "id"))
+        unknown = [part.line for part in entry.lines if part.line not in lines]
+        if unknown:
+            raise Refusal("no_such_line", f"{entry.invoice} has no line {unknown[0]}", "lines")
+        order = CreditOrder(tuple(CreditLine(lines[part.line], part.amount) for part in entry.lines))
+        invoicing.credit(actor=ACTOR, orders=[order], on=day, at=at, send=False)
 
     def _invoice_id(self, name: str) -> UUID:
         found = self.stage.invoices.get(name)
@@ -243,6 +247,10 @@ class Play:
 
     def _apply_credit(self) -> None:
         """What follows the issue of an invoice in production as news follows here at once."""
+        notes = Invoice.objects.filter(entity=self.stage.entity, kind="credit_note", status="issued")
+        over = [note.pk for note in notes.filter(IS_OPEN).order_by("sequence")]
+        if over:
+            payments.take_credits(actor=ACTOR, credit_note_ids=over, on=clock.today(self.stage.zone), at=clock.now())
         fresh = self._new_invoices()
         if fresh:
             payments.apply_credit(actor=ACTOR, invoice_ids=[one.pk for one in fresh], at=clock.now())
@@ -250,7 +258,7 @@ class Play:
 
     def _open(self) -> Iterator[Invoice]:
         mine = Invoice.objects.filter(entity=self.stage.entity, kind="invoice", status="issued")
-        yield from mine.filter(settled__lt=F("total")).order_by("sequence")
+        yield from mine.filter(IS_OPEN).order_by("sequence")
 
     def _charge(self, day: date, at: datetime) -> None:
         if not self.outcomes:
@@ -278,7 +286,7 @@ class Play:
         order = PaymentOrder(
             payer_id=invoice.payer_id,
             method="card_terminal",
-            amount=invoice.total - invoice.settled,
+            amount=invoice.open,
             currency=invoice.currency,
             received_on=day,
             entity_id=invoice.entity_id,
@@ -307,9 +315,8 @@ class Play:
 def play(scenario: Scenario, report: Any) -> Any:
     """Play the scenario in a scratch copy, and answer what ``report`` makes of its end. Nothing is kept."""
     with scratch():
-        first = min((local for local in _days(scenario)), default=None)
-        start = datetime(1970, 1, 1) if first is None else datetime(first.year, first.month, first.day)
-        with clock.stopped_at(start.astimezone()):
+        first = min(_days(scenario), default=said.local_day(scenario.until, scenario.entity.timezone))
+        with clock.stopped_at(datetime(first.year, first.month, first.day, tzinfo=UTC)):
             stage = set_up(scenario)
         played = Play(stage).run()
         return report(played)

@@ -15,7 +15,7 @@ from counterfoil.core.money import currency_decimals
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.queries import due_plans
 from counterfoil.ledger.models import Posting
-from counterfoil.payments.models import Payment
+from counterfoil.payments.models import Allowance, Payment
 from counterfoil.plumbing.events import event_class
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.simulating.playing import Played
@@ -41,6 +41,8 @@ class Report:
         self.documents = list(found.order_by("issued_at", "created_at", "id"))
         self.keys = {one.pk: key for one, key in zip(self.documents, _keys(self.documents), strict=True)}
         self.plans = due_plans(self.documents)
+        spared = Allowance.objects.filter(invoice__in=list(self.keys)).values_list("invoice_id")
+        self.allowed: dict[UUID, Decimal] = dict(spared.annotate(sum=Sum("amount")).values_list("invoice_id", "sum"))
 
     def whole(self) -> dict[str, Any]:
         return {
@@ -100,7 +102,7 @@ class Report:
         assert one.issued_on is not None
         is_credit = one.kind == "credit_note"
         plan = self.plans.get(one.pk)
-        left = one.total - one.settled
+        left = one.open
         return {
             "key": self.keys[one.pk],
             "kind": one.kind,
@@ -116,8 +118,8 @@ class Report:
             ],
             "tax": self._amount(one.tax),
             "total": self._amount(one.total),
-            "paid": self._amount(one.settled),
-            "credited": self._amount(Decimal(0)),
+            "paid": self._amount(Decimal(0) if is_credit else one.settled - self.allowed.get(one.pk, Decimal(0))),
+            "credited": self._amount(one.credited),
             "open": self._amount(Decimal(0) if is_credit else left),
             "instalments": []
             if is_credit or plan is None
@@ -182,11 +184,13 @@ class Report:
         """What each account owes, less what of its money is left over."""
         owed: dict[UUID, Decimal] = dict.fromkeys(self.account_keys, Decimal(0))
         postings = Posting.objects.filter(
-            entry__entity=self.stage.entity, ledger_account__role__in=("receivable", "customer_credit")
+            entry__entity=self.stage.entity,
+            ledger_account__role__in=("receivable", "customer_credit"),
+            account__in=list(owed),
         )
         for account_id, amount in postings.values_list("account_id").annotate(sum=Sum("amount")):
-            if account_id is not None:
-                owed[account_id] += amount
+            assert account_id is not None
+            owed[account_id] += amount
         return owed
 
     def _balances(self) -> dict[str, dict[str, str]]:
@@ -203,7 +207,7 @@ class Report:
             plan = self.plans.get(one.pk)
             if one.kind != "invoice" or plan is None:
                 continue
-            paid = one.settled
+            paid = one.settled + one.credited
             for part in plan.instalments:
                 covered = min(paid, part.amount.amount)
                 paid -= covered

@@ -16,8 +16,8 @@ OWN, PARENT, DEFAULT, NONE = "own", "parent", "default", "none"
 class Sourced(Generic[T]):
     """A value and where it comes from.
 
-    ``kind`` is own, parent, default, deal, subscription, catalog, rule, edited or none; ``label`` says it for people, such as
-    "Acme Holding · payment terms"; ``record_id`` is the record that says it.
+    ``kind`` is own, parent, default, deal, subscription, catalog, rule, edited or none; ``label`` says it for people,
+    such as "Acme Holding · payment terms"; ``record_id`` is the record that says it.
     """
 
     value: T

@@ -54,7 +54,7 @@ def _opened(name: str) -> Iterator[IO[str]]:
 
 @contextmanager
 def _scratch_copy() -> Iterator[None]:
-    """A PostgreSQL that lives only for the simulation; with ``DATABASE_URL`` transactions of it that are rolled back."""
+    """A PostgreSQL that lives only for the simulation; with ``DATABASE_URL``, transactions that are rolled back."""
     if not present().is_embedded:
         with the_product():
             yield
@@ -127,7 +127,8 @@ def simulated(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         return {"error": f"not JSON: {error}"}
     try:
-        return play(read_scenario(raw), lambda played: Report(played).whole())
+        found: dict[str, Any] = play(read_scenario(raw), lambda played: Report(played).whole())
+        return found
     except Refusal as refusal:
         said = [f"{one.field}: {one.message}" if one.field else one.message for one in refusal.problems[:5]]
         return {"error": "; ".join(said)}

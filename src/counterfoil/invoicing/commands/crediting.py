@@ -198,8 +198,11 @@ def _filled(invoice: Invoice, order: CreditOrder, taxes: Sequence[Money], credit
     for place, (asked, tax) in enumerate(zip(order.lines, taxes, strict=True), 1):
         old, line = credited.rows[asked.invoice_line_id], credited.lines[asked.invoice_line_id]
         amount = Money.exact(asked.amount, invoice.currency)
-        lines.append(_line(invoice, place, old, asked.description or old.description, amount, tax))
-        new = lines[-1]
+        new = _line(invoice, place, old, asked.description or old.description, amount, tax)
+        lines.append(new)
+        new.id = asked.line_id or new.id
+        if asked.quantity is not None and asked.unit_price is not None:
+            new.quantity, new.unit_price, new.unit = asked.quantity, asked.unit_price, old.unit
         new.kind, new.share, new.why = asked.kind, asked.share, asked.why
         new.service_from, new.service_to = asked.service_from, asked.service_to
         base = amount - tax if line.tax.included else amount

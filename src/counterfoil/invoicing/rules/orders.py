@@ -72,12 +72,16 @@ class DraftOrder:
 class CreditLine:
     """So much of an issued line to be taken back, in that line's own terms: with tax where its price includes that.
 
-    ``description`` is the line's own unless given.
+    ``description``, ``quantity`` and ``unit_price`` are worked out from the line unless given; ``line_id`` will be the
+    id of the credit note's line.
     """
 
     invoice_line_id: UUID
     amount: Decimal
+    line_id: UUID | None = None
     description: str = ""
+    quantity: Decimal | None = None
+    unit_price: Decimal | None = None
     kind: str = "one_off"
     service_from: date | None = None
     service_to: date | None = None

@@ -1,7 +1,7 @@
 """The scenario file: people, prices, policies and a dated timeline.
 
-Everything unknown is refused with its path, so that a misspelt key never passes in silence. What may be left out has the
-value of ``docs/simulate.md``.
+Everything unknown is refused with its path, so that a misspelt key never passes in silence. What may be left out has
+the value of ``docs/simulate.md``.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.catalog.rules.pricing import unit_price_shown
 from counterfoil.core.ids import new_id
-from counterfoil.invoicing.commands import draft_invoices, issue_invoices
-from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.invoicing.commands import credit, draft_invoices, issue_invoices
+from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
@@ -87,13 +87,17 @@ def write(
         groups[_key(line.charged.loaded.subscription, facts)].append(line)
     drafts: list[DraftOrder] = []
     drafted: list[list[_Line]] = []
+    notes: list[CreditOrder] = []
+    noted: list[list[_Line]] = []
     for group in groups.values():
         parts = parted(group)
         if parts.invoice:
             drafts.append(_draft_order(parts.invoice, facts))
             drafted.append(list(parts.invoice))
         if parts.credit_note:
-            raise NotImplementedError
+            order = CreditOrder(tuple(_credit_lines(parts.credit_note)), reason="", origin="subscription")
+            notes.append(order)
+            noted.append(list(parts.credit_note))
     if drafts:
         ids = draft_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
         for invoice_id, group in zip(ids, drafted, strict=True):
@@ -102,6 +106,11 @@ def write(
         if not is_reviewed:
             issue_invoices(actor=actor, invoice_ids=ids, on=on, at=at, send=True)
         written.invoice_ids = ids
+    if notes:
+        written.credit_note_ids = credit(actor=actor, orders=notes, on=on, at=at, send=not is_reviewed)
+        for note_id, group in zip(written.credit_note_ids, noted, strict=True):
+            for line in group:
+                line.document_id = note_id
     insert_rows(_row(line, run_id, at) for line in lines)
     settle(charges)
     return written
@@ -212,6 +221,26 @@ def _order_line(line: _Line, line_id: UUID, credited: UUID | None, net: Decimal)
         subscription_item_id=row.pk,
         credits_line_id=credited,
     )
+
+
+def _credit_lines(lines: Sequence[_Line]) -> Iterable[CreditLine]:
+    for line in lines:
+        for place, (credited, part) in enumerate(line.difference.credits):
+            order = _order_line(line, line.line_id if place == 0 else new_id(), credited, part)
+            assert order.service_from is not None and order.service_to is not None  # noqa: PT018
+            yield CreditLine(
+                invoice_line_id=credited,
+                amount=part,
+                line_id=order.line_id,
+                description=order.description,
+                kind=order.kind,
+                quantity=order.quantity,
+                unit_price=order.unit_price,
+                service_from=order.service_from,
+                service_to=order.service_to,
+                share=order.share,
+                why=order.why,
+            )
 
 
 def _row(line: _Line, run_id: UUID | None, at: datetime) -> BilledPeriod:
