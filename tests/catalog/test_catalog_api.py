@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
 from catalog_world import SYSTEM, TIERS, add_price, add_product, days, version
 
-from conftest import Clock
 from counterfoil.catalog import commands
 from counterfoil.catalog.models import Price
 from staff import Program, Staff
+
+if TYPE_CHECKING:
+    from conftest import Clock
 
 pytestmark = pytest.mark.django_db
 

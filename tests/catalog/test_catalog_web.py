@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 from catalog_world import ON, SYSTEM, TIERS, add_price, add_product, days, version
 
-from conftest import Clock
 from counterfoil.accounts import commands as accounts
 from counterfoil.catalog import commands, queries
 from counterfoil.catalog.models import Price, PriceList, Product
 from staff import Browser, Staff
+
+if TYPE_CHECKING:
+    from conftest import Clock
 
 pytestmark = pytest.mark.django_db
 

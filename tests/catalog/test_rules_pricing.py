@@ -288,7 +288,7 @@ def test_tiers_come_back(steps: tuple[Tier, ...]) -> None:
             "graduated 10: 0, 100: 2.00, ∞: 1.50", "seat", "month", 12, "in_advance", "en",
             "€0.00 to €2.00 per seat, graduated, every 12 months, in advance",
         ),
-        ("volume ∞: 0.01", "call", "month", 6, "in_arrears", "en", "€0.01 per call, by volume, half-yearly, in arrears"),
+        ("volume ∞: 0.01", "GB", "month", 6, "in_arrears", "en", "€0.01 per GB, by volume, half-yearly, in arrears"),
     ],
 )  # fmt: skip
 def test_a_price_in_words(
