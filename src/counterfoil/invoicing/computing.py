@@ -34,6 +34,7 @@ from counterfoil.invoicing.rules.totals import (
 )
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import entities
+from counterfoil.plumbing.scratch import read_once
 
 # The latest hundred documents of a customer say what is usual, so that a customer of many years costs no more.
 HISTORY = 100
@@ -104,8 +105,8 @@ def surroundings(
         on=on,
         facts=facts,
         entities=entities(),
-        rates=rates_on((_rate(rate) for rate in TaxRate.objects.all()), on),
-        terms={terms.pk: terms_fact(terms) for terms in PaymentTerms.objects.all()},
+        rates=rates_on(_rates(), on),
+        terms=_terms(),
         medians=medians,
         earlier=earlier,
         credited=_credited(list(credited)),
@@ -138,6 +139,16 @@ def _history(account_ids: Iterable[UUID]) -> tuple[dict[tuple[UUID, str], Money]
             medians[account_id, currency] = Money.exact(median, currency)
             earlier[account_id] = earlier.get(account_id, 0) + count
     return medians, earlier
+
+
+@read_once(lambda: "rates")
+def _rates() -> list[Rate]:
+    return [_rate(rate) for rate in TaxRate.objects.all()]
+
+
+@read_once(lambda: "terms")
+def _terms() -> dict[UUID, TermsFact]:
+    return {terms.pk: terms_fact(terms) for terms in PaymentTerms.objects.all()}
 
 
 def _rate(rate: TaxRate) -> Rate:

@@ -22,6 +22,7 @@ from counterfoil.ledger.rules.entries import EntryOrder, imbalance
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.outbox import emit, frame
+from counterfoil.plumbing.scratch import read_once
 
 CHART = (
     ("receivable", "1200", "Receivables", "asset"),
@@ -82,6 +83,7 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
     return [row.pk for row in rows]
 
 
+@read_once(lambda entity_ids: frozenset(entity_ids))
 def _ledger_accounts(entity_ids: set[UUID]) -> dict[tuple[UUID, str], UUID]:
     rows = LedgerAccount.objects.filter(entity__in=entity_ids).values_list("entity_id", "role", "id")
     return {(entity_id, role): ledger_account_id for entity_id, role, ledger_account_id in rows}

@@ -15,6 +15,7 @@ from counterfoil.access.projection import Row, project, project_one
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.ledger.models import LegalEntity, Posting
+from counterfoil.plumbing.scratch import read_once
 
 KEY = "ledger.entity"
 
@@ -69,6 +70,7 @@ def postings_of(actor: Actor, document_id: UUID) -> list[BookLine]:
 # For other rooms' commands --------------------------------------------------------------------------------------------
 
 
+@read_once(lambda: "entities")
 def entities() -> dict[UUID, LegalEntity]:
     """Every entity by its id; there are few."""
     return {entity.pk: entity for entity in LegalEntity.objects.all()}

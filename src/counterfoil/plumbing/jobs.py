@@ -18,6 +18,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued
 
 from counterfoil.plumbing.invariants import invariant
+from counterfoil.plumbing.scratch import is_scratch
 
 MAX_ATTEMPTS = 8
 
@@ -54,7 +55,7 @@ def job(name: str, *, queue_name: str = "default", attempts: int = MAX_ATTEMPTS)
 
 def enqueue_many(name: str, arguments: Sequence[Mapping[str, Any]]) -> None:
     """Ask for one job per set of arguments, all in one statement of the present transaction."""
-    if arguments:
+    if arguments and not is_scratch():
         queue.configure_task(name).batch_defer(
             *({key: _plain(value) for key, value in one.items()} for one in arguments)
         )
@@ -62,6 +63,8 @@ def enqueue_many(name: str, arguments: Sequence[Mapping[str, Any]]) -> None:
 
 def enqueue(name: str, *, once: str | None = None, **arguments: Any) -> None:
     """Ask for a job in the present transaction. With ``once``, do nothing while a job of that key still waits."""
+    if is_scratch():
+        return
     plain = {key: _plain(value) for key, value in arguments.items()}
     if once is not None:
         waiting = ProcrastinateJob.objects.filter(queueing_lock=once, status="todo").exists()

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import IS_OPEN, Invoice, InvoiceLine
+from counterfoil.invoicing.models import IS_OPEN, DocumentKind, Invoice, InvoiceLine
 from counterfoil.invoicing.rules import discounts as document
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.payments import commands as payments
 from counterfoil.payments.rules.orders import PaymentOrder
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.scratch import scratch
+from counterfoil.plumbing.scratch import scratch, settings_stay
 from counterfoil.simulating.rules import scenario as said
 from counterfoil.simulating.rules.collecting import next_attempt, reminder_days
 from counterfoil.simulating.rules.scenario import Scenario
@@ -28,6 +30,9 @@ from counterfoil.subscriptions.models import Subscription
 from counterfoil.subscriptions.rules.agreement import Discount
 from counterfoil.subscriptions.rules.grid import restored
 from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
+
+R = TypeVar("R")
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,12 @@ class Play:
         self.outcomes: dict[UUID, tuple[date, list[str]]] = {}
         self.failures: dict[UUID, int] = {}
         self.retries: dict[UUID, date | None] = {}
-        self.reminded: set[tuple[UUID, date]] = set()
+        self.watched: dict[UUID, list[date]] = {}
+        self.uncharged: list[UUID] = []
         self.known: set[UUID] = set()
+        self.has_credit = False
+        self.due_on: date | None = None
+        self.is_changed = False
 
     def run(self) -> Played:
         """Play all entries until ``until``, each day's run after the last entry of its day."""
@@ -84,6 +93,7 @@ class Play:
             with clock.stopped_at(self.stage.at(day)):
                 while upcoming is not None and self.stage.day(upcoming[1].on) == day:
                     self._enter(*upcoming, day)
+                    self.is_changed = True
                     upcoming = next(waiting, None)
                 self._run_of(day)
             day = self._next_day(day, upcoming, until)
@@ -92,15 +102,24 @@ class Play:
     def _next_day(self, after: date | None, upcoming: Any, until: date) -> date | None:
         """The next day on which anything happens."""
         days = [self.stage.day(upcoming[1].on)] if upcoming is not None else []
-        due = Subscription.objects.filter(entity=self.stage.entity, due_at__isnull=False).order_by("due_at").first()
-        if due is not None and due.due_at is not None:
-            days.append(self.stage.day(restored(due.due_at, due.basis)))
+        if self.due_on is not None:
+            days.append(self.due_on)
         days += [retry for retry in self.retries.values() if retry is not None]
-        days += [day for _, day in self._reminders() if after is None or day > after]
+        days += [day for watched in self.watched.values() for day in watched]
         if after is not None:
             days = [max(day, after + timedelta(days=1)) for day in days]
         soonest = min(days, default=None)
         return soonest if soonest is not None and soonest <= until else None
+
+    def _look_when_due(self) -> None:
+        """When the next subscription is due."""
+        self.is_changed = False
+        if self.stage.subscriptions:
+            due = Subscription.objects.filter(pk__in=self.stage.subscriptions.values(), due_at__isnull=False)
+            first = due.order_by("due_at").values_list("due_at", "basis").first()
+            self.due_on = None
+            if first is not None and first[0] is not None:
+                self.due_on = self.stage.day(restored(first[0], first[1]))
 
     # Entries ----------------------------------------------------------------------------------------------------------
 
@@ -114,7 +133,10 @@ class Play:
                 f"timeline[{place}]",
                 [Problem(f"timeline[{place}]", one.code, one.message) for one in refusal.problems],
             ) from None
-        self._apply_credit()
+        if isinstance(entry, said.Pay):
+            self.has_credit = True
+        elif not isinstance(entry, said.ChargeOutcomes | said.Usage):
+            self._after_documents()
 
     def _do(self, entry: Any, day: date) -> None:
         at = self.stage.at(day)
@@ -235,41 +257,45 @@ class Play:
 
     def _run_of(self, day: date) -> None:
         at = self.stage.at(day)
-        while subscriptions.bill_due(actor=ACTOR, on=day, at=at, entity_id=self.stage.entity).subscriptions:
-            pass
-        self._apply_credit()
-        self._charge(day, at)
-        self._remind(day)
+        if self.is_changed:
+            self._look_when_due()
+        if self.due_on is not None and self.due_on <= day:
+            subscriptions.bill_due(actor=ACTOR, on=day, at=at, entity_id=self.stage.entity)
+            self._after_documents()
+            self._look_when_due()
+        if any(retry == day for retry in self.retries.values()) or self.uncharged:
+            self._charge(day, at)
+        if any(watched and watched[0] <= day for watched in self.watched.values()):
+            self._remind(day)
 
-    def _new_invoices(self) -> list[Invoice]:
-        mine = Invoice.objects.filter(entity=self.stage.entity, kind="invoice", status="issued")
-        return list(mine.exclude(id__in=self.known).order_by("sequence"))
-
-    def _apply_credit(self) -> None:
-        """What follows the issue of an invoice in production as news follows here at once."""
-        notes = Invoice.objects.filter(entity=self.stage.entity, kind="credit_note", status="issued")
-        over = [note.pk for note in notes.filter(IS_OPEN).order_by("sequence")]
+    def _after_documents(self) -> None:
+        """What follows the issue of documents in production as news follows here at once."""
+        mine = Invoice.objects.filter(entity=self.stage.entity, status="issued").exclude(id__in=self.known)
+        fresh = list(mine.order_by("sequence"))
+        self.known.update(one.pk for one in fresh)
+        invoices = [one for one in fresh if one.kind == DocumentKind.INVOICE]
+        over = [one.pk for one in fresh if one.kind == DocumentKind.CREDIT_NOTE and one.open]
         if over:
             payments.take_credits(actor=ACTOR, credit_note_ids=over, on=clock.today(self.stage.zone), at=clock.now())
-        fresh = self._new_invoices()
-        if fresh:
-            payments.apply_credit(actor=ACTOR, invoice_ids=[one.pk for one in fresh], at=clock.now())
-            self.known.update(one.pk for one in fresh)
+            self.has_credit = True
+        if invoices and self.has_credit:
+            payments.apply_credit(actor=ACTOR, invoice_ids=[one.pk for one in invoices], at=clock.now())
+        days = self.scenario.policies.reminders.days_from_due
+        for one in invoices:
+            assert one.due_on is not None
+            assert one.issued_on is not None
+            self.watched[one.pk] = reminder_days(one.due_on, one.issued_on, days)
+            since = self.outcomes.get(one.payer_id)
+            if since is not None and one.issued_on >= since[0]:
+                self.uncharged.append(one.pk)
 
-    def _open(self) -> Iterator[Invoice]:
-        mine = Invoice.objects.filter(entity=self.stage.entity, kind="invoice", status="issued")
-        yield from mine.filter(IS_OPEN).order_by("sequence")
+    def _open(self, invoice_ids: Iterable[UUID]) -> list[Invoice]:
+        return list(Invoice.objects.filter(IS_OPEN, pk__in=list(invoice_ids), kind="invoice").order_by("sequence"))
 
     def _charge(self, day: date, at: datetime) -> None:
-        if not self.outcomes:
-            return
-        for invoice in list(self._open()):
-            since, outcomes = self.outcomes.get(invoice.payer_id, (None, []))
-            if since is None or invoice.issued_on is None or invoice.issued_on < since:
-                continue
-            is_first = invoice.pk not in self.retries and invoice.issued_on == day
-            if not is_first and self.retries.get(invoice.pk) != day:
-                continue
+        due = [invoice_id for invoice_id, retry in self.retries.items() if retry == day]
+        for invoice in self._open([*self.uncharged, *due]):
+            _, outcomes = self.outcomes[invoice.payer_id]
             outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
             next_on = None
             if outcome == "paid":
@@ -281,6 +307,10 @@ class Play:
                     self.played.steps.append(Step(day, invoice.pk, invoice.payer_id, "task"))
             self.retries[invoice.pk] = next_on
             self.played.charges.append(Charge(day, invoice.pk, outcome, next_on))
+        for invoice_id in due:  # paid in another way meanwhile
+            if self.retries[invoice_id] == day:
+                self.retries[invoice_id] = None
+        self.uncharged.clear()
 
     def _collect(self, invoice: Invoice, day: date, at: datetime) -> None:
         order = PaymentOrder(
@@ -294,34 +324,52 @@ class Play:
         )
         payments.record_payments(actor=ACTOR, orders=[order], at=at)
 
-    def _reminders(self) -> Iterator[tuple[Invoice, date]]:
-        """The reminders that are due for what is open, unless a charge is going to be tried again."""
-        for invoice in self._open():
-            if self.retries.get(invoice.pk) is not None or invoice.due_on is None or invoice.issued_on is None:
-                continue
-            days = self.scenario.policies.reminders.days_from_due
-            for day in reminder_days(invoice.due_on, invoice.issued_on, days):
-                if (invoice.pk, day) not in self.reminded:
-                    yield invoice, day
-
     def _remind(self, today: date) -> None:
-        for invoice, day in list(self._reminders()):
-            if day == today:
+        """Remind of what is open, unless a charge is going to be tried again."""
+        due = [invoice_id for invoice_id, days in self.watched.items() if days and days[0] <= today]
+        for invoice in self._open(due):
+            if today in self.watched[invoice.pk] and self.retries.get(invoice.pk) is None:
                 self.played.steps.append(Step(today, invoice.pk, invoice.payer_id, "reminder"))
-            if day <= today:
-                self.reminded.add((invoice.pk, day))
+        for invoice_id in due:
+            self.watched[invoice_id] = [day for day in self.watched[invoice_id] if day > today]
 
 
-def play(scenario: Scenario, report: Any) -> Any:
-    """Play the scenario in a scratch copy, and answer what ``report`` makes of its end. Nothing is kept."""
-    with scratch():
-        first = min(_days(scenario), default=said.local_day(scenario.until, scenario.entity.timezone))
-        with clock.stopped_at(datetime(first.year, first.month, first.day, tzinfo=UTC)):
-            stage = set_up(scenario)
-        played = Play(stage).run()
-        return report(played)
+class Theatre:
+    """Plays scenarios one after the other in a scratch copy. Scenarios with the same company and customers share them.
+
+    Use it as a context: until its end one transaction is open, and then everything is gone.
+    """
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self._key: object = None
+        self._stage: Stage | None = None
+
+    def __enter__(self) -> Theatre:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def play(self, scenario: Scenario, report: Callable[[Played], R]) -> R:
+        """What ``report`` makes of the end of the scenario. Nothing of it is kept. Refuses with the entry's path."""
+        stage = self._stage_of(scenario)
+        with scratch():
+            return report(Play(stage).run())
+
+    def _stage_of(self, scenario: Scenario) -> Stage:
+        key = (scenario.entity, scenario.taxes, _written(scenario), scenario.accounts)
+        if self._stage is None or self._key != key:
+            self._open.close()
+            self._stage = None
+            self._open.enter_context(scratch())
+            with clock.stopped_at(LONG_AGO):
+                self._stage = set_up(scenario)
+            self._open.enter_context(settings_stay())
+            self._key = key
+        return self._stage.of(scenario)
 
 
-def _days(scenario: Scenario) -> Iterator[date]:
-    for entry in scenario.timeline:
-        yield said.local_day(entry.on, scenario.entity.timezone)
+def _written(scenario: Scenario) -> str:
+    """The terms, which are kept as they were written."""
+    return json.dumps([(part.key, part.written) for part in scenario.terms], sort_keys=True)

@@ -164,7 +164,7 @@ class Report:
         return {
             line_id: [_written(restored(start, basis)), _written(restored(end, basis))]
             for line_id, start, end in rows.values_list("line_id", "starts_at", "ends_at")
-            if basis == SECONDS
+            if basis == SECONDS and line_id is not None
         }
 
     # What is owed -----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -38,6 +38,10 @@ class Stage:
     metered: frozenset[str]
     subscriptions: dict[str, UUID] = field(default_factory=dict)
     invoices: dict[str, UUID] = field(default_factory=dict)
+
+    def of(self, scenario: Scenario) -> Stage:
+        """The same company and customers for another scenario."""
+        return replace(self, scenario=scenario, metered=_metered(scenario), subscriptions={}, invoices={})
 
     @property
     def zone(self) -> str:
@@ -88,7 +92,7 @@ def set_up(scenario: Scenario) -> Stage:
         accounts={},
         terms={part.key: _terms(part.key, part.terms) for part in scenario.terms},
         tax_classes={},
-        metered=frozenset(entry.price for entry in scenario.timeline if isinstance(entry, Usage)),
+        metered=_metered(scenario),
     )
     _taxes(stage)
     immediately = _terms("On the day of issue", Terms())
@@ -111,6 +115,11 @@ def set_up(scenario: Scenario) -> Stage:
                 version=None,
             )
     return stage
+
+
+def _metered(scenario: Scenario) -> frozenset[str]:
+    """The prices of which anything is used."""
+    return frozenset(entry.price for entry in scenario.timeline if isinstance(entry, Usage))
 
 
 def _entity(scenario: Scenario) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from counterfoil.accounts.queries.hierarchy import ancestors
 from counterfoil.accounts.queries.terms import terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient
 from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, resolve
+from counterfoil.plumbing.scratch import read_once
 
 _SUBJECTS = {
     "billing_cycle": "billing cycle",
@@ -42,6 +43,7 @@ def default_currency() -> str:
     return BillingDefaults.objects.values_list("currency", flat=True).first() or "EUR"
 
 
+@read_once(lambda account_ids, on: tuple(account_ids))
 def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFacts]:
     """The facts of each account as of ``on``, in a fixed number of statements. Unknown ids are left out."""
     chains = ancestors(account_ids)

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -78,7 +78,8 @@ def _scratch_copy() -> Iterator[None]:
 
 
 def _one(text: str, *, as_json: bool) -> int:
-    found = simulated(text)
+    with _theatre() as simulated:
+        found = simulated(text)
     if "error" in found:
         complain(found["error"])
         return 2
@@ -108,27 +109,46 @@ def _results(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
     workers = min(os.cpu_count() or 1, AT_ONCE)
     if workers == 1:
-        yield from map(simulated, lines)
+        with _theatre() as simulated:
+            yield from map(simulated, lines)
         return
     connections.close_all()  # a connection is not shared with a process that is forked
-    with get_context("fork").Pool(workers) as pool:
-        yield from pool.imap(simulated, lines, chunksize=2)
+    with get_context("fork").Pool(workers, initializer=_begin) as pool:
+        yield from pool.imap(_in_process, lines, chunksize=2)
 
 
-def simulated(text: str) -> dict[str, Any]:
-    """The result of one scenario, or ``{"error": …}`` that names the JSON path."""
+_of_process: Callable[[str], dict[str, Any]] | None = None
+
+
+def _begin() -> None:
+    global _of_process
+    _of_process = _theatre().__enter__()
+
+
+def _in_process(text: str) -> dict[str, Any]:
+    assert _of_process is not None
+    return _of_process(text)
+
+
+@contextmanager
+def _theatre() -> Iterator[Callable[[str], dict[str, Any]]]:
+    """What makes of a scenario's text its result, or ``{"error": …}`` that names the JSON path."""
     from counterfoil.core.errors import Refusal
-    from counterfoil.simulating.playing import play
+    from counterfoil.simulating.playing import Theatre
     from counterfoil.simulating.reporting import Report
     from counterfoil.simulating.rules.scenario import read_scenario
 
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return {"error": f"not JSON: {error}"}
-    try:
-        found: dict[str, Any] = play(read_scenario(raw), lambda played: Report(played).whole())
-        return found
-    except Refusal as refusal:
-        said = [f"{one.field}: {one.message}" if one.field else one.message for one in refusal.problems[:5]]
-        return {"error": "; ".join(said)}
+    with Theatre() as theatre:
+
+        def simulated(text: str) -> dict[str, Any]:
+            try:
+                raw = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                return {"error": f"not JSON: {error}"}
+            try:
+                return theatre.play(read_scenario(raw), lambda played: Report(played).whole())
+            except Refusal as refusal:
+                said = [f"{one.field}: {one.message}" if one.field else one.message for one in refusal.problems[:5]]
+                return {"error": "; ".join(said)}
+
+        yield simulated
