@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
+from counterfoil.core.money import Money
 from counterfoil.invoicing.commands import settle
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.ledger.commands import post
@@ -121,7 +122,7 @@ def _tell(shares: Sequence[tuple[Payment, Settlement]]) -> None:
                 payment_id=payment.pk,
                 account_id=payment.payer_id,
                 invoice_ids=tuple(share.invoice_id for _, share in pairs),
-                amount=sum((share.amount for _, share in pairs), Decimal(0)),
+                amount=Money.exact(sum((share.amount for _, share in pairs), Decimal(0)), payment.currency).amount,
                 currency=payment.currency,
             )
         )
