@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
+from counterfoil.core.money import Money
 from counterfoil.invoicing.models import IS_OPEN, DocumentKind, Invoice, InvoiceStatus
 from counterfoil.invoicing.queries import FirstOpenDay
 from counterfoil.payments.models import Allowance
@@ -53,10 +54,10 @@ def _read(found: QuerySet[Invoice]) -> dict[UUID, OpenInvoice]:
             payers=frozenset(row[2:5]),
             entity_id=row[5],
             currency=row[6],
-            open=row[7] - row[8] - row[14],
+            open=Money.exact(row[7] - row[8] - row[14], row[6]).amount,
             issued_on=row[9],
             due_on=row[12],
-            discount=row[11] - row[13] if row[10] is not None else Decimal(0),
+            discount=Money.exact(row[11] - row[13], row[6]).amount if row[10] is not None else Decimal(0),
             discount_until=row[10],
         )
         for row in rows

@@ -123,7 +123,7 @@ def _tell(shares: Sequence[tuple[Payment, Settlement]]) -> None:
                 payment_id=payment.pk,
                 account_id=payment.payer_id,
                 invoice_ids=tuple(share.invoice_id for _, share in pairs),
-                amount=sum((share.amount for _, share in pairs), Decimal(0)),
+                amount=Money.exact(sum((share.amount for _, share in pairs), Decimal(0)), payment.currency).amount,
                 currency=payment.currency,
             )
         )
