@@ -292,6 +292,13 @@ def test_a_credit_note_is_frozen(world: Issuing) -> None:
             raw(statement, note.pk)
     with pytest.raises(DatabaseError):
         raw("UPDATE invoicing_invoice SET credited = 952.01 WHERE id = %s", invoice_id)
+    second = issued(world, SUPPORT)
+    copied = (
+        "INSERT INTO invoicing_credit (id, credit_note_id, invoice_id, amount, applied, currency, created_at) "
+        "SELECT gen_random_uuid(), credit_note_id, %s, 1, 1, currency, created_at FROM invoicing_credit"
+    )
+    with pytest.raises(DatabaseError, match="does not sum"):
+        raw(copied, second)
     assert (Credit.objects.count(), InvoiceTax.objects.filter(invoice=note).count()) == (1, 1)
 
 

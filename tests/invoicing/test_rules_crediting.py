@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_rules_totals import table
 
@@ -69,6 +69,7 @@ AMOUNTS = st.lists(st.integers(1, 100_000).map(lambda cents: eur(D(cents).scaleb
 KEYS = st.builds(TaxKey, st.just("S"), st.sampled_from([D(0), D(7), D("8.1"), D(19), D("25.5")]), st.booleans())
 
 
+@settings(deadline=None)
 @given(AMOUNTS, KEYS, st.sampled_from(["per_rate", "per_line"]), st.data())
 def test_credits_never_give_more_and_in_the_end_all(
     amounts: list[Money], key: TaxKey, rounding: str, data: st.DataObject

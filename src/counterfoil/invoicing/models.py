@@ -419,10 +419,22 @@ class Invoice(Record):
         return self.total - self.settled - self.credited
 
 
+_SUM_IS_CREDITED = """
+IF EXISTS (
+    SELECT 1 FROM invoicing_invoice i WHERE i.id IN (SELECT n.invoice_id FROM new_rows n)
+    AND i.credited <> (SELECT SUM(c.applied) FROM invoicing_credit c WHERE c.invoice_id = i.id)
+) THEN
+    RAISE EXCEPTION 'what credit notes took off an invoice does not sum to what it says' USING ERRCODE = 'CF006';
+END IF;
+RETURN NULL;
+"""
+
+
 class Credit(models.Model):
     """What a credit note takes back of one invoice, with tax; ``applied`` of it lowered what was open there.
 
-    The rest stays on the credit note as money of the payer.
+    The rest stays on the credit note as money of the payer. The invoice's row is written first: the database refuses a
+    credit that its invoice does not count.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -434,7 +446,17 @@ class Credit(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        triggers = [append_only()]
+        triggers = [
+            append_only(),
+            pgtrigger.Trigger(
+                name="sum_is_credited",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
+                func=_SUM_IS_CREDITED,
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["credit_note", "invoice"], name="invoicing_credit_once"),
             models.CheckConstraint(
