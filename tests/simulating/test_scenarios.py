@@ -1,0 +1,425 @@
+"""Scenarios that are played: what is billed, to the cent, by the commands that production uses."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterfoil.core.errors import Refusal
+from counterfoil.invoicing.models import Invoice
+from counterfoil.plumbing.models import OutboxEvent
+from counterfoil.simulating.playing import Theatre
+from counterfoil.simulating.readable import readable
+from counterfoil.simulating.reporting import Report
+from counterfoil.simulating.rules.scenario import read_scenario
+from counterfoil.subscriptions.models import Subscription
+
+DOCS = Path(__file__).parents[2] / "docs"
+Play = Callable[[dict[str, Any]], dict[str, Any]]
+
+PRICES = [
+    {"key": "basic", "amount": "100.00"},
+    {"key": "pro", "amount": "200.00"},
+    {"key": "seat", "model": "per_unit", "amount": "10.00"},
+    {"key": "yearly", "amount": "1200.00", "interval": "year"},
+    {"key": "after", "amount": "60.00", "billed": "in_arrears"},
+    {"key": "weekly", "amount": "70.00", "interval": "week"},
+]
+
+
+def subscribe(on: str, *items: tuple[str, str], name: str = "s1", **more: Any) -> dict[str, Any]:
+    parts = [{"price": price, "quantity": quantity} for price, quantity in items]
+    return {"on": on, "do": "subscribe", "as": name, "account": "acme", "items": parts, **more}
+
+
+def change(on: str, *items: tuple[str, str]) -> dict[str, Any]:
+    parts = [{"price": price, "quantity": quantity} for price, quantity in items]
+    return {"on": on, "do": "change", "subscription": "s1", "items": parts}
+
+
+def act(on: str, do: str, **more: Any) -> dict[str, Any]:
+    return {"on": on, "do": do, "subscription": "s1", **more}
+
+
+def scenario(*timeline: dict[str, Any], until: str, proration: Any = None, **more: Any) -> dict[str, Any]:
+    found = {
+        "scenario": 1,
+        "entity": {"currency": "EUR"},
+        "prices": PRICES,
+        "accounts": [{"key": "acme"}],
+        "policies": {"reminders": {"days_from_due": []}, **({"proration": proration} if proration else {})},
+        "timeline": list(timeline),
+        "until": until,
+    }
+    return {**found, **more}
+
+
+@pytest.fixture
+def play(db: None) -> Iterator[Play]:
+    with Theatre() as theatre:
+        yield lambda raw: theatre.play(read_scenario(raw), lambda played: Report(played).whole())
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Every line: its document's key and day, what it is, its period, share and amount."""
+    return [
+        f"{document['key']} {document['issued_on']} {line['kind']} {line['price'] or line['text']} "
+        f"{'/'.join(line['period'] or ['-'])} {line['share']} {line['amount']}"
+        for document in found["documents"]
+        for line in document["lines"]
+    ]
+
+
+def example(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DOCS / "examples" / f"{name}.json").read_text())
+    return found
+
+
+# The examples of the docs ---------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_the_page(play: Play) -> None:
+    """The page's table is what its example comes to."""
+    rows = re.findall(r"^\| (\d{4}-\d\d-\d\d) \| (.+?) \| (-?[\d.]+) \|$", (DOCS / "simulate.md").read_text(), re.M)
+    found = play(example("upgrade"))
+    assert rows == [
+        (document["issued_on"], f"{line['kind']} {line['price']} {line['share']}", line["amount"])
+        for document in found["documents"]
+        for line in document["lines"]
+    ]
+    assert len(rows) == 4
+    assert found["balances"] == {"acme": {"EUR": "351.62"}}
+    assert found["ledger"] == {"receivable": "351.62", "revenue": "-351.62"}
+
+
+def test_seats_that_come_and_go(play: Play) -> None:
+    """A stub, an increase, a decrease that becomes a credit note, a cancellation: lines, taxes and what is owed."""
+    found = play(example("seats"))
+    assert lines(found) == [
+        "INV-1 2026-01-15 recurring seat 2026-01-15/2026-02-01 17/31 27.42",
+        "INV-2 2026-02-01 recurring seat 2026-02-01/2026-03-01 28/28 50.00",
+        "INV-3 2026-02-11 proration_charge seat 2026-02-11/2026-03-01 18/28 19.29",
+        "CN-1 2026-02-15 proration_credit seat 2026-02-15/2026-03-01 14/28 30.00",
+        "INV-4 2026-03-01 recurring seat 2026-03-01/2026-04-01 31/31 20.00",
+        "CN-2 2026-03-10 proration_credit seat 2026-03-10/2026-04-01 22/31 14.19",
+    ]
+    assert [(one["tax"], one["total"], one["credited"], one["open"]) for one in found["documents"]] == [
+        ("5.21", "32.63", "0.00", "32.63"),
+        ("9.50", "59.50", "29.75", "29.75"),
+        ("3.67", "22.96", "5.95", "17.01"),
+        ("5.70", "35.70", "0.00", "0.00"),
+        ("3.80", "23.80", "16.89", "6.91"),
+        ("2.70", "16.89", "0.00", "0.00"),
+    ]
+    assert found["balances"] == {"acme": {"EUR": "86.30"}}
+    assert found["ledger"] == {"receivable": "86.30", "revenue": "-72.52", "tax_payable": "-13.78"}
+    assert found["events"][:2] == [["2026-01-15", "SubscriptionStarted"], ["2026-01-15", "InvoiceIssued"]]
+
+
+def test_usage_in_tiers(play: Play) -> None:
+    """What is used is billed after its period, each unit at its tier's price."""
+    found = play(example("usage"))
+    assert [line for line in lines(found) if "usage" in line] == [
+        "INV-2 2026-02-01 usage calls 2026-01-15/2026-02-01 31/31 12.50",
+        "INV-3 2026-03-01 usage calls 2026-02-01/2026-03-01 28/28 0.10",
+    ]
+
+
+def test_a_pause_over_a_renewal(play: Play) -> None:
+    """A pause credits the rest, skips the renewal, and going on charges to the end of the period that contains it."""
+    assert lines(play(example("pause"))) == [
+        "INV-1 2026-01-01 recurring basic 2026-01-01/2026-02-01 31/31 100.00",
+        "CN-1 2026-01-11 proration_credit basic 2026-01-11/2026-02-01 21/31 67.74",
+        "INV-2 2026-02-11 proration_charge basic 2026-02-11/2026-03-01 18/28 64.29",
+        "INV-3 2026-03-01 recurring basic 2026-03-01/2026-04-01 31/31 100.00",
+    ]
+
+
+def test_terms_and_money(play: Play) -> None:
+    """Instalments fill in their order, an early payment is spared its discount, a credit lowers what is open."""
+    first, second, note = play(example("terms"))["documents"]
+    assert first["instalments"] == [
+        {"due_on": "2026-01-15", "amount": "257.04"},
+        {"due_on": "2026-02-14", "amount": "599.76"},
+    ]
+    assert (first["paid"], first["credited"], first["open"]) == ("300.00", "119.00", "437.80")
+    assert second["early_discount"] == {"until": "2026-01-16", "amount": "2.38", "pay": "116.62"}
+    assert (second["paid"], second["open"]) == ("116.62", "0.00")
+    assert (note["kind"], note["net"], note["tax"], note["total"]) == ("credit_note", "100.00", "19.00", "119.00")
+
+
+def test_a_charge_that_fails_reaches_a_person(play: Play) -> None:
+    """Three failures, each with its next day; after the last a task; a later reminder; the next invoice is paid."""
+    found = play(example("collecting"))
+    assert [(one["on"], one["document"], one["outcome"], one["next_on"]) for one in found["charges"]] == [
+        ("2026-01-10", "INV-1", "declined", "2026-01-13"),
+        ("2026-01-13", "INV-1", "declined", "2026-01-18"),
+        ("2026-01-18", "INV-1", "declined", None),
+        ("2026-02-10", "INV-2", "paid", None),
+    ]
+    assert [(one["on"], one["step"]) for one in found["receivables"]] == [
+        ("2026-01-18", "task"),
+        ("2026-01-20", "reminder"),
+    ]
+    assert found["aging"] == {
+        "acme": {"not_due": "0.00", "1-30": "0.00", "31-60": "100.00", "61-90": "0.00", "91+": "0.00"}
+    }
+
+
+# Conventions ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("proration", "timeline", "until", "expected"),
+    [
+        pytest.param(
+            {"increase": "next_invoice"},
+            [subscribe("2026-01-01", ("seat", "5")), change("2026-01-11", ("seat", "8"))],
+            "2026-02-01",
+            [
+                "INV-1 2026-01-01 recurring seat 2026-01-01/2026-02-01 31/31 50.00",
+                "INV-2 2026-02-01 proration_charge seat 2026-01-11/2026-02-01 21/31 20.32",
+                "INV-2 2026-02-01 recurring seat 2026-02-01/2026-03-01 28/28 80.00",
+            ],
+            id="an increase on the next invoice",
+        ),
+        pytest.param(
+            {"decrease": "next_invoice"},
+            [subscribe("2026-01-01", ("seat", "5")), change("2026-01-16", ("seat", "2"))],
+            "2026-02-01",
+            [
+                "INV-1 2026-01-01 recurring seat 2026-01-01/2026-02-01 31/31 50.00",
+                "INV-2 2026-02-01 proration_credit seat 2026-01-16/2026-02-01 16/31 -15.48",
+                "INV-2 2026-02-01 recurring seat 2026-02-01/2026-03-01 28/28 20.00",
+            ],
+            id="a decrease on the next invoice",
+        ),
+        pytest.param(
+            {"decrease": "at_renewal"},
+            [
+                subscribe("2026-01-01", ("seat", "5")),
+                change("2026-01-16", ("seat", "2")),
+                change("2026-01-18", ("seat", "9")),
+            ],
+            "2026-02-01",
+            [
+                "INV-1 2026-01-01 recurring seat 2026-01-01/2026-02-01 31/31 50.00",
+                "INV-2 2026-01-18 proration_charge seat 2026-01-18/2026-02-01 14/31 18.06",
+                "INV-3 2026-02-01 recurring seat 2026-02-01/2026-03-01 28/28 20.00",
+            ],
+            id="a change does not drop the one that is scheduled",
+        ),
+        pytest.param(
+            None,
+            [subscribe("2026-01-01", ("basic", "1")), change("2026-01-16", ("yearly", "1"))],
+            "2026-12-31",
+            [
+                "INV-1 2026-01-01 recurring basic 2026-01-01/2026-02-01 31/31 100.00",
+                "INV-2 2026-01-16 proration_credit basic 2026-01-16/2026-02-01 16/31 -51.61",
+                "INV-2 2026-01-16 proration_charge yearly 2026-01-16/2027-01-01 350/365 1150.68",
+            ],
+            id="another interval keeps the anchor",
+        ),
+        pytest.param(
+            {"interval_change": "restart"},
+            [subscribe("2026-01-01", ("basic", "1")), change("2026-01-16", ("yearly", "1"))],
+            "2026-12-31",
+            [
+                "INV-1 2026-01-01 recurring basic 2026-01-01/2026-02-01 31/31 100.00",
+                "INV-2 2026-01-16 proration_credit basic 2026-01-16/2026-02-01 16/31 -51.61",
+                "INV-2 2026-01-16 recurring yearly 2026-01-16/2027-01-16 365/365 1200.00",
+            ],
+            id="another interval restarts",
+        ),
+        pytest.param(
+            {"basis": "seconds"},
+            [subscribe("2026-01-10T12:00:00Z", ("basic", "1")), change("2026-01-20T00:00:00Z", ("pro", "1"))],
+            "2026-02-01",
+            [
+                "INV-1 2026-01-10 recurring basic 2026-01-10T12:00:00Z/2026-02-10T12:00:00Z 2678400/2678400 100.00",
+                "INV-2 2026-01-20 proration_credit basic 2026-01-20T00:00:00Z/2026-02-10T12:00:00Z"
+                " 1857600/2678400 -69.35",
+                "INV-2 2026-01-20 proration_charge pro 2026-01-20T00:00:00Z/2026-02-10T12:00:00Z"
+                " 1857600/2678400 138.71",
+            ],
+            id="seconds",
+        ),
+        pytest.param(
+            {"basis": "fixed_30"},
+            [subscribe("2026-01-15", ("basic", "1"), anchor_day=1), act("2026-02-16", "cancel", when="now")],
+            "2026-03-01",
+            [
+                "INV-1 2026-01-15 recurring basic 2026-01-15/2026-02-01 16/30 53.33",
+                "INV-2 2026-02-01 recurring basic 2026-02-01/2026-03-01 30/30 100.00",
+                "CN-1 2026-02-16 proration_credit basic 2026-02-16/2026-03-01 15/30 50.00",
+            ],
+            id="months of thirty days",
+        ),
+        pytest.param(
+            {"end_day": "billed"},
+            [subscribe("2026-01-01", ("basic", "1")), act("2026-01-10", "cancel")],
+            "2026-03-01",
+            [
+                "INV-1 2026-01-01 recurring basic 2026-01-01/2026-02-01 31/31 100.00",
+                "CN-1 2026-01-10 proration_credit basic 2026-01-11/2026-02-01 21/31 67.74",
+            ],
+            id="the last day is billed",
+        ),
+        pytest.param(
+            None,
+            [subscribe("2026-01-01", ("after", "1")), change("2026-01-16", ("basic", "1"))],
+            "2026-02-01",
+            [
+                "INV-1 2026-01-16 proration_charge basic 2026-01-16/2026-02-01 16/31 51.61",
+                "INV-2 2026-02-01 recurring after 2026-01-01/2026-01-16 15/31 29.03",
+                "INV-2 2026-02-01 recurring basic 2026-02-01/2026-03-01 28/28 100.00",
+            ],
+            id="from arrears to advance",
+        ),
+        pytest.param(
+            None,
+            [subscribe("2026-01-01", ("weekly", "1"), anchor_on="2026-01-05")],
+            "2026-01-05",
+            [
+                "INV-1 2026-01-01 recurring weekly 2026-01-01/2026-01-05 4/7 40.00",
+                "INV-2 2026-01-05 recurring weekly 2026-01-05/2026-01-12 7/7 70.00",
+            ],
+            id="weeks counted from a date",
+        ),
+        pytest.param(
+            None,
+            [subscribe("2026-01-01", ("basic", "1")), act("2026-01-01", "cancel")],
+            "2026-03-01",
+            [
+                "INV-1 2026-01-01 recurring basic 2026-01-01/2026-02-01 31/31 100.00",
+                "CN-1 2026-01-01 proration_credit basic 2026-01-01/2026-02-01 31/31 100.00",
+            ],
+            id="cancelled on the first day",
+        ),
+        pytest.param(
+            None,
+            [subscribe("2026-01-01", ("basic", "1")), act("2026-01-11", "cancel", when="period_end")],
+            "2026-04-01",
+            ["INV-1 2026-01-01 recurring basic 2026-01-01/2026-02-01 31/31 100.00"],
+            id="cancelled at the end of the period",
+        ),
+        pytest.param(
+            None,
+            [
+                subscribe(
+                    "2026-01-01", ("basic", "1"), ("seat", "3"),
+                    discounts=[{"percent": "10"}, {"amount": "5.00", "periods": 1}],
+                )
+            ],
+            "2026-02-01",
+            [
+                "INV-1 2026-01-01 recurring basic 2026-01-01/2026-02-01 31/31 86.15",
+                "INV-1 2026-01-01 recurring seat 2026-01-01/2026-02-01 31/31 25.85",
+                "INV-2 2026-02-01 recurring basic 2026-02-01/2026-03-01 28/28 90.00",
+                "INV-2 2026-02-01 recurring seat 2026-02-01/2026-03-01 28/28 27.00",
+            ],
+            id="discounts",
+        ),
+        pytest.param(
+            None,
+            [subscribe("2026-01-01", ("basic", "1")), subscribe("2026-01-01", ("seat", "3"), name="s2")],
+            "2026-02-01",
+            [
+                "INV-1 2026-01-01 recurring basic 2026-01-01/2026-02-01 31/31 100.00",
+                "INV-2 2026-01-01 recurring seat 2026-01-01/2026-02-01 31/31 30.00",
+                "INV-3 2026-02-01 recurring basic 2026-02-01/2026-03-01 28/28 100.00",
+                "INV-3 2026-02-01 recurring seat 2026-02-01/2026-03-01 28/28 30.00",
+            ],
+            id="renewals of one payer share a document",
+        ),
+    ],
+)  # fmt: skip
+def test_conventions(
+    play: Play, proration: Any, timeline: list[dict[str, Any]], until: str, expected: list[str]
+) -> None:
+    """Each convention with the lines that it gives."""
+    assert lines(play(scenario(*timeline, until=until, proration=proration))) == expected
+
+
+def test_nothing_is_kept_and_the_same_comes_out_again(play: Play) -> None:
+    """A scenario leaves no row behind, and played again it gives the same."""
+    first = play(example("seats"))
+    assert Invoice.objects.count() == 0
+    assert Subscription.objects.count() == 0
+    assert not OutboxEvent.objects.filter(name__startswith="invoicing.").exists()
+    assert play(example("seats")) == first
+
+
+def test_an_until_before_the_first_entry(play: Play) -> None:
+    """Entries after the end are checked but do not happen."""
+    found = play(scenario(subscribe("2026-01-01", ("basic", "1")), until="2025-12-31"))
+    assert (found["documents"], found["balances"]) == ([], {"acme": {"EUR": "0.00"}})
+
+
+def test_a_report_to_read(play: Play) -> None:
+    """The report names each document, its lines with their reason, and what is owed."""
+    said = readable(play(example("upgrade")))
+    assert "2026-01-16  INV-2  invoice for acme, due 2026-01-16" in said
+    assert "16 of 31 days × 1 × 200.00" in said
+    assert (
+        said.endswith("acme owes 351.62 EUR (not_due 200.00, 1-30 51.62, 31-60 100.00)")
+        or "acme owes 351.62 EUR" in said
+    )
+
+
+# What is refused ------------------------------------------------------------------------------------------------------
+
+
+def _bad(path: str, value: Any) -> dict[str, Any]:
+    """An example with one value put in, or taken out."""
+    raw = copy.deepcopy(example("seats"))
+    *way, last = re.findall(r"[^.\[\]]+", path)
+    at: Any = raw
+    for part in way:
+        at = at[int(part)] if part.isdigit() else at[part]
+    if value is KeyError:
+        del at[last]
+    else:
+        at[last] = value
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("timeline[3].on", "2026-02-30", "timeline[3].on: not a date"),
+        ("timeline[3].on", "2026-02-03T10:00", "timeline[3].on: not a date"),
+        ("timeline[3].onn", "2026-02-03", "timeline[3].onn: unknown"),
+        ("timeline[3].on", KeyError, "timeline[3].on: missing"),
+        ("timeline[3].do", "explode", "timeline[3].do: not one of"),
+        ("timeline[0].items[0].quantity", "-1", "timeline[0].items[0].quantity: below zero"),
+        ("timeline[0].items[0].quantity", 5, "timeline[0].items[0].quantity: not a decimal string"),
+        ("timeline[0].items[0].price", "nothing", "timeline[0].items[0].price: there is no nothing"),
+        ("timeline[0].anchor_day", 32, "timeline[0].anchor_day: above 31"),
+        ("entity.currency", "EUX", "entity.currency: not a currency in use"),
+        ("prices[0].amount", "-5", "prices[0].amount"),
+        ("prices[0].tax", "none", "prices[0].tax: there is no none"),
+        ("taxes[0].rat", "5", "taxes[0].rat: unknown"),
+        ("until", "soon", "until: not a date"),
+        ("scenario", 2, "scenario: not one of 1"),
+    ],
+)
+def test_bad_files_name_the_path(path: str, value: Any, said: str) -> None:
+    """What cannot be read is refused with its JSON path."""
+    with pytest.raises(Refusal, match=re.escape(said)):
+        read_scenario(_bad(path, value))
+
+
+def test_more_than_is_left_of_a_line(play: Play) -> None:
+    """A credit beyond its line is refused with its entry's path, and the next scenario goes on."""
+    bad = example("terms")
+    bad["timeline"][-1]["lines"][0]["amount"] = "720.01"
+    with pytest.raises(Refusal, match=re.escape("timeline[4]: Of this line")):
+        play(bad)
+    assert play(example("upgrade"))["balances"] == {"acme": {"EUR": "351.62"}}
