@@ -210,8 +210,8 @@ def _entry_constraints(table: str) -> list[models.BaseConstraint]:
 
 def _entry_indexes(table: str) -> list[models.Index]:
     return [
-        models.Index(fields=["account", "-day"], name=f"{table}_by_account"),
-        models.Index(fields=["retainer", "day"], condition=Q(retainer__isnull=False), name=f"{table}_by_retainer"),
+        models.Index(fields=["account", "-day"], name=f"{table}_of_account"),
+        models.Index(fields=["retainer", "day"], condition=Q(retainer__isnull=False), name=f"{table}_of_retainer"),
         models.Index(fields=["day", "id"], condition=Q(status="entered"), name=f"{table}_waiting"),
         models.Index(
             fields=["account", "id"], condition=Q(status="approved", is_billable=True), name=f"{table}_unbilled"
@@ -238,7 +238,7 @@ class TimeEntry(Entry):
             ),
             models.CheckConstraint(condition=Q(covered__gte=0), name="retainers_timeentry_covered_not_negative"),
         ]
-        indexes = _entry_indexes("retainers_timeentry")
+        indexes = _entry_indexes("retainers_time")
 
 
 class Expense(Entry):
