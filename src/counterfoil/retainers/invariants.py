@@ -28,7 +28,8 @@ def grants_hold() -> str:
         SELECT d.retainer_id, d.granted_on, SUM(d.quantity), r.amount FROM retainers_draw d
         JOIN retainers_retainer r ON r.id = d.retainer_id
         GROUP BY d.retainer_id, d.granted_on, r.amount, r.starts_on, r.ends_on
-        HAVING SUM(d.quantity) > r.amount OR d.granted_on < r.starts_on OR d.granted_on >= COALESCE(r.ends_on, 'infinity')
+        HAVING SUM(d.quantity) > r.amount OR d.granted_on < r.starts_on
+            OR d.granted_on >= COALESCE(r.ends_on, 'infinity')
     """
 
 

@@ -113,7 +113,9 @@ class Retainer(Record):
                 condition=Q(overage_rate=None) | Q(overage_rate__gte=0, unit="hours"),
                 name="retainers_retainer_overage_by_the_hour",
             ),
-            models.CheckConstraint(condition=Q(price=None) | Q(price__gte=0), name="retainers_retainer_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(price=None) | Q(price__gte=0), name="retainers_retainer_price_not_negative"
+            ),
             exact_amounts("price", name="retainers_retainer_exact"),
         ]
         indexes = [models.Index(fields=["account", "starts_on"], name="retainers_by_account")]
@@ -231,7 +233,9 @@ class TimeEntry(Entry):
         constraints = [
             *_entry_constraints("retainers_timeentry"),
             models.CheckConstraint(condition=Q(hours__gt=0, hours__lte=24), name="retainers_timeentry_hours_of_a_day"),
-            models.CheckConstraint(condition=Q(rate=None) | Q(rate__gte=0), name="retainers_timeentry_rate_not_negative"),
+            models.CheckConstraint(
+                condition=Q(rate=None) | Q(rate__gte=0), name="retainers_timeentry_rate_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(is_billable=False) | Q(rate__isnull=False) | Q(retainer__isnull=False),
                 name="retainers_timeentry_has_a_price",

@@ -16,6 +16,7 @@ from counterfoil.access.projection import Row, project, project_one
 from counterfoil.accounts.queries import account_titles
 from counterfoil.core.errors import NotFound
 from counterfoil.core.money import Money
+from counterfoil.documents.queries import file_content
 from counterfoil.invoicing.models import Invoice
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.retainers.burndown import burned, worth_of
@@ -25,7 +26,14 @@ from counterfoil.retainers.rules.burning import BurnedPeriod
 RETAINER, TIME, EXPENSE = "retainers.retainer", "retainers.time", "retainers.expense"
 SEE = "retainers.see"
 _MODELS: dict[str, type[TimeEntry | Expense]] = {TIME: TimeEntry, EXPENSE: Expense}
-_SORTS = {"day": "day", "created_at": "created_at", "hours": "hours", "amount": "amount", "starts_on": "starts_on", "title": "title"}
+_SORTS = {
+    "day": "day",
+    "created_at": "created_at",
+    "hours": "hours",
+    "amount": "amount",
+    "starts_on": "starts_on",
+    "title": "title",
+}
 _CHOICES = ("status", "account", "person", "retainer", "entity", "currency", "unit", "is_billable")
 _RANGES = ("day", "amount", "hours", "starts_on")
 
@@ -73,9 +81,7 @@ def list_retainers(
     return Found(_retainer_rows(actor, page, on), found.count())
 
 
-def retainers_after(
-    actor: Actor, *, after: UUID | None, take: int, filters: Mapping[str, Any], on: date
-) -> list[Row]:
+def retainers_after(actor: Actor, *, after: UUID | None, take: int, filters: Mapping[str, Any], on: date) -> list[Row]:
     """Retainers in the order of their ids, for the API."""
     found = _filtered(_visible(actor, Retainer), filters)
     return _retainer_rows(actor, (found.filter(id__gt=after) if after else found).order_by("id")[:take], on)
@@ -202,7 +208,9 @@ def entries_of_account(actor: Actor, account_id: UUID, *, limit: int = 6) -> lis
     rows = [
         row
         for key, kind in _MODELS.items()
-        for row in _entry_rows(actor, key, _visible(actor, kind).filter(account=account_id).order_by("-day", "-id")[:limit])
+        for row in _entry_rows(
+            actor, key, _visible(actor, kind).filter(account=account_id).order_by("-day", "-id")[:limit]
+        )
     ]
     return sorted(rows, key=lambda row: (row.day, row.id), reverse=True)[:limit]
 
@@ -272,7 +280,7 @@ def _entry_rows(actor: Actor, key: str, found: Iterable[TimeEntry | Expense | No
             person_title=one.person_name,
             invoice_title=(invoice.number or "Draft") if invoice else "",
             worth=Money.exact(worth_of(one), one.currency) if "pricing" in actor.reads else None,
-            is_open=one.status in (EntryStatus.ENTERED, EntryStatus.REJECTED),
+            may_change=one.status in (EntryStatus.ENTERED, EntryStatus.REJECTED),
             is_time=isinstance(one, TimeEntry),
         )
     return rows
@@ -306,3 +314,13 @@ def _sorted(found: Any, sort: str, usual: str) -> Any:
 
 def _account_matches(text: str) -> Q:
     return Q(account__legal_name__icontains=text) | Q(account__trading_name__icontains=text)
+
+
+def receipt_of(actor: Actor, expense_id: UUID) -> tuple[str, str, bytes]:
+    """Name, kind and bytes of an expense's receipt; raises ``NotFound`` where there is none."""
+    expense = Expense.objects.filter(id=expense_id).first()
+    project_one(actor, EXPENSE, expense)
+    if expense is None or expense.receipt_id is None:
+        raise NotFound("This expense has no receipt.")
+    file = file_content(actor, expense.receipt_id)
+    return file.name, file.media_type, file.content

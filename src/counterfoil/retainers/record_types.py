@@ -119,7 +119,9 @@ register(
             Field("burn", "Burn-down", Kind.ROWS, rows=_BURN, computed=True, read=lambda one: getattr(one, "burn", [])),
             Field("created_at", "Added", Kind.INSTANT, computed=True),
         ),
-        panels=(Panel("accounts.account", "Retainers and time", "retainers:account_panel", "retainers.see", 40, "money"),),
+        panels=(
+            Panel("accounts.account", "Retainers and time", "retainers:account_panel", "retainers.see", 40, "money"),
+        ),
     )
 )
 

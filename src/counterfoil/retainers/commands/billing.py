@@ -66,9 +66,7 @@ class _Part:
 
 
 @command("retainers.bill_unbilled", needs="retainers.bill")
-def bill_unbilled(
-    *, actor: Actor, account_ids: Sequence[UUID] | None = None, on: date, at: datetime
-) -> Settled:
+def bill_unbilled(*, actor: Actor, account_ids: Sequence[UUID] | None = None, on: date, at: datetime) -> Settled:
     """Settle the approved time and expenses up to a day, of these accounts or of all.
 
     Retainers bear what they can. The rest becomes lines of one draft for each account, company and currency, at the

@@ -87,7 +87,11 @@ def _stored(actor: Actor, receipt: Receipt | None) -> UUID | None:
     if receipt is None:
         return None
     return store_file(
-        actor=actor, content=receipt.content, name=receipt.name, media_type=receipt.media_type, see="retainers.see"
+        actor=actor,
+        content=receipt.content,
+        name=receipt.name,
+        media_type=receipt.media_type[:100],
+        see="retainers.see",
     )
 
 
@@ -104,7 +108,9 @@ def _locked(kind: type[E], entry_id: UUID, version: int | None) -> E:
     return entry
 
 
-def _fill(entry: TimeEntry | Expense, values: Mapping[str, Any], actor: Actor, on: date, *, is_new: bool = False) -> None:
+def _fill(
+    entry: TimeEntry | Expense, values: Mapping[str, Any], actor: Actor, on: date, *, is_new: bool = False
+) -> None:
     """Put the values on the entry, fill up what its retainer, its account and its person say, and check the whole."""
     for name in (*_COMMON, *_OWN[type(entry)]):
         if name in values:

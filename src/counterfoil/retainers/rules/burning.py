@@ -2,7 +2,8 @@
 
 Every period grants an amount of hours or of money. A use takes from the oldest grant that is alive; what it finds no
 grant for is its overage. At the end of a period the roll-over rule says what stays: ``none`` of it, ``all``, the
-newest ``up_to`` an amount, or each grant for so many further ``periods``. On the retainer's end all that is left expires.
+newest ``up_to`` an amount, or each grant for so many further ``periods``. On the retainer's end all that is left
+expires.
 
 A use that was settled keeps the draws that it was given then, whatever is entered later. So for every sequence, and for
 every period of it, what was there and what was granted is what was used, what expired and what is left. The worked
