@@ -116,7 +116,7 @@ def _retainer_rows(actor: Actor, found: Iterable[Retainer], on: date) -> list[Ro
     known = burned(retainers, on)
     waiting = _waiting_by_retainer(retainers)
     for one in retainers:
-        one.burn = [_burn_row(period) for period in known[one.pk].periods]  # type: ignore[attr-defined]
+        one.burn = [_burn_row(period) for period in known[one.pk].periods]
     rows = project(actor, RETAINER, retainers)
     accounts = account_titles(one.account_id for one in retainers)
     entities = dict(LegalEntity.objects.values_list("id", "name"))
@@ -279,11 +279,18 @@ def _entry_rows(actor: Actor, key: str, found: Iterable[TimeEntry | Expense | No
             retainer_title=retainers.get(one.retainer_id, "") if one.retainer_id else "",
             person_title=one.person_name,
             invoice_title=(invoice.number or "Draft") if invoice else "",
-            worth=Money.exact(worth_of(one), one.currency) if "pricing" in actor.reads else None,
+            worth=_worth(actor, one),
             may_change=one.status in (EntryStatus.ENTERED, EntryStatus.REJECTED),
             is_time=isinstance(one, TimeEntry),
         )
     return rows
+
+
+def _worth(actor: Actor, entry: TimeEntry | Expense) -> Money | None:
+    """What an entry costs by itself; time that only its retainer gives a price has none."""
+    if "pricing" not in actor.reads or (isinstance(entry, TimeEntry) and entry.rate is None):
+        return None
+    return Money.exact(worth_of(entry), entry.currency)
 
 
 # Finding --------------------------------------------------------------------------------------------------------------

@@ -119,17 +119,17 @@ def _fill(
         entry.is_billable = entry.is_billable if not is_new else True
     entry.tax_class = values.get("tax_class") or entry.tax_class
     retainer = Retainer.objects.filter(id=entry.retainer_id).first() if entry.retainer_id else None
-    if "retainer" in values or "account" in values:
-        # What the retainer or the account says is taken anew, unless the values name it.
-        entry.currency = values.get("currency") or ""
-        entry.entity_id = values.get("entity")
+    # What the retainer or the account says is taken anew where they are named, unless the values say it themselves.
+    stays = "retainer" not in values and "account" not in values
+    entry.currency = values.get("currency") or (entry.currency if stays else "")
+    entity_id = values.get("entity") or (entry.entity_id if stays else None)
     if retainer is not None:
         entry.currency = entry.currency or retainer.currency
-        entry.entity_id = entry.entity_id or retainer.entity_id
+        entity_id = entity_id or retainer.entity_id
         entry.tax_class = values.get("tax_class") or (retainer.tax_class if is_new else entry.tax_class)
     if not entry.currency:
         entry.currency = billing_facts([entry.account_id], on)[entry.account_id].currency.value
-    entry.entity_id = entry.entity_id or default_entity_id()
+    entry.entity_id = entity_id or default_entity_id()
     _name(entry, actor)
     problems = _problems(entry, retainer, on)
     if problems:

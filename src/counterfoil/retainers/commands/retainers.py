@@ -218,7 +218,7 @@ def retire_retainer(
 
 def _last_settled(retainer: Retainer) -> date | None:
     days = [
-        kind.objects.filter(retainer=retainer, status=EntryStatus.SETTLED)  # type: ignore[attr-defined]
+        kind.objects.filter(retainer=retainer, status=EntryStatus.SETTLED)
         .order_by("-day").values_list("day", flat=True).first()
         for kind in (TimeEntry, Expense)
     ]  # fmt: skip
