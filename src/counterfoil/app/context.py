@@ -62,6 +62,8 @@ NAVIGATION: tuple[Section, ...] = (
         (
             Place("Review", "invoicing:review_queue", "inbox", "invoicing.see", "g r", "drafts"),
             Place("Invoices", "invoicing:invoices", "receipt", "invoicing.see", "g i"),
+            Place("Time", "retainers:time", "clock", "retainers.see", "g h"),
+            Place("Retainers", "retainers:retainers", "hourglass", "retainers.see", "g e"),
             Place("Payments", "payments:payments", "banknote", "payments.see", "g p"),
         ),
     ),
@@ -95,6 +97,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("New deal", "deals:new_deal", "handshake", "deals.change", "add opportunity", is_new=True),
     Action("New invoice", "invoicing:new", "receipt", "invoicing.draft", "draft bill", is_new=True),
     Action("Record payment", "payments:record", "banknote", "payments.record", "money received transfer", is_new=True),
+    Action("Enter time", "retainers:new_time", "clock", "retainers.enter", "hours timesheet log", is_new=True),
+    Action("Enter an expense", "retainers:new_expense", "wallet", "retainers.enter", "cost receipt travel"),
+    Action("New retainer", "retainers:new", "hourglass", "retainers.change", "prepaid hours"),
     Action("New task", "activities:new_task", "list-checks", "activities.change", "add to do reminder", is_new=True),
     Action("New product", "catalog:new_product", "package", "catalog.change", "add price"),
     Action("Review drafts", "invoicing:review_queue", "inbox", "invoicing.draft", "approve send"),

@@ -27,6 +27,7 @@ from counterfoil.ledger import commands as ledger
 from counterfoil.payments import commands as payments
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
+from counterfoil.retainers import commands as retainers
 
 PASSWORD = "counterfoil-demo"  # noqa: S105 - printed at every start of a demo installation
 
@@ -153,6 +154,17 @@ class Customer:
     parent: str = ""
     more: Mapping[str, str] | None = None
 
+
+WORKED = (
+    (92, "6.5", "Release of the tariff calculator"),
+    (71, "14", "Search of the customer portal"),
+    (44, "9.25", "Accessibility of the forms"),
+    (38, "11", "Move to the new mail service"),
+    (12, "7.75", "Meter readings by photo"),
+    (3, "2.5", "Call on the autumn release"),
+    (1, "4", "Repair of the export"),
+)
+"""Days ago, hours, what for: of the demo company's retainer."""
 
 CUSTOMERS = (
     Customer(
@@ -351,6 +363,7 @@ def load_demo(on: date) -> bool:
     loader.customers()
     for sale in sorted(SALES, key=lambda item: -item.ago):
         loader.sell(sale)
+    loader.work()
     return True
 
 
@@ -515,6 +528,47 @@ class _Loader:
                     on=bounced,
                     at=at,
                 )
+
+    def work(self) -> None:
+        """A retainer of hours, and the time and expenses of the last weeks; the newest wait for approval."""
+        day, at = self.as_of(100)
+        account = str(self.accounts["nordwind"])
+        with clock.stopped_at(at):
+            retainer = retainers.add_retainer(
+                actor=self.actor,
+                values={
+                    "account": account,
+                    "title": "Care, 16 hours a month",
+                    "unit": "hours",
+                    "amount": "16",
+                    "interval": "month",
+                    "starts_on": day.replace(day=1).isoformat(),
+                    "roll_over": "periods",
+                    "rolled_periods": "1",
+                    "overage_rate": "155.00",
+                },
+                on=day,
+                at=at,
+            )
+        for ago, hours, description in WORKED:
+            day, at = self.as_of(ago)
+            values = {
+                "account": account,
+                "retainer": str(retainer),
+                "day": day.isoformat(),
+                "hours": hours,
+                "description": description,
+                "person": str(self.users["sales"]),
+            }
+            with clock.stopped_at(at):
+                entry = retainers.enter_time(actor=self.actor, values=values, on=day, at=at)
+                if ago > 7:
+                    retainers.approve_entries(actor=self.actor, time_ids=[entry], at=at)
+        day, at = self.as_of(9)
+        values = {"account": account, "day": day.isoformat(), "amount": "84.20", "description": "Train to Hamburg"}
+        with clock.stopped_at(at):
+            expense = retainers.enter_expense(actor=self.actor, values=values, on=day, at=at)
+            retainers.approve_entries(actor=self.actor, expense_ids=[expense], at=at)
 
 
 def _addresses(customer: Customer) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ ROOMS = [
     "payments",
     "receivables",
     "subscriptions",
+    "retainers",
     "deals",
     "simulating",
     "importing",

@@ -1,0 +1,28 @@
+"""The verbs of retainers, time and expenses."""
+
+from counterfoil.retainers.commands.billing import Settled, bill_unbilled, release_lost
+from counterfoil.retainers.commands.deciding import approve_entries, reject_entries
+from counterfoil.retainers.commands.entering import (
+    Receipt,
+    change_expense,
+    change_time,
+    enter_expense,
+    enter_time,
+)
+from counterfoil.retainers.commands.retainers import add_retainer, change_retainer, retire_retainer
+
+__all__ = [
+    "Receipt",
+    "Settled",
+    "add_retainer",
+    "approve_entries",
+    "bill_unbilled",
+    "change_expense",
+    "change_retainer",
+    "change_time",
+    "enter_expense",
+    "enter_time",
+    "reject_entries",
+    "release_lost",
+    "retire_retainer",
+]

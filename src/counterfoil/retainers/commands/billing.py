@@ -1,0 +1,268 @@
+"""Billing what was approved: retainers bear what they can, the rest becomes lines of drafts.
+
+Each run locks the retainers and then the entries, in the order of their ids, and asks again which of them are still
+unbilled. So two runs at once bill each entry once, and a run that is repeated finds nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from counterfoil.access.actors import Actor
+from counterfoil.access.door import command
+from counterfoil.accounts.rules.inheritance import Sourced
+from counterfoil.core.ids import new_id
+from counterfoil.invoicing.commands import draft_invoices
+from counterfoil.invoicing.models import InvoiceLine
+from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.plumbing.bulk import insert_rows, update_rows
+from counterfoil.plumbing.outbox import emit
+from counterfoil.retainers import events
+from counterfoil.retainers.burndown import quantity_of, terms_of, uses_of, worth_of
+from counterfoil.retainers.models import Draw, EntryStatus, Expense, Retainer, TimeEntry, Unit
+from counterfoil.retainers.rules import burning
+from counterfoil.retainers.rules.burning import Use, burn
+
+LINES_MAX = 1_000
+"""The lines of one draft: what a person can still change in one piece."""
+ZERO = Decimal(0)
+_SETTLED = ("status", "covered", "settled_at", "invoice_id", "line_id", "version")
+_Group = tuple[UUID, UUID, str]
+
+
+@dataclass
+class Settled:
+    """What a run made: the drafts, and how many entries it settled with and without a line."""
+
+    invoice_ids: list[UUID] = field(default_factory=list)
+    entries: int = 0
+    covered: int = 0
+
+
+@dataclass(frozen=True)
+class _Part:
+    """An entry with what its retainer bears of it and what is beyond, in hours or money."""
+
+    entry: TimeEntry | Expense
+    retainer: Retainer | None
+    draws: tuple[burning.Draw, ...]
+    beyond: Decimal
+
+    @property
+    def covered(self) -> Decimal:
+        return sum((draw.quantity for draw in self.draws), ZERO)
+
+    @property
+    def group(self) -> _Group:
+        return self.entry.account_id, self.entry.entity_id, self.entry.currency
+
+
+@command("retainers.bill_unbilled", needs="retainers.bill")
+def bill_unbilled(*, actor: Actor, account_ids: Sequence[UUID] | None = None, on: date, at: datetime) -> Settled:
+    """Settle the approved time and expenses up to a day, of these accounts or of all.
+
+    Retainers bear what they can. The rest becomes lines of one draft for each account, company and currency, at the
+    retainer's price of an hour beyond or at its own; a draft of more than ``LINES_MAX`` lines is parted.
+    """
+    parts = _parts(account_ids, on)
+    groups: dict[_Group, list[_Part]] = defaultdict(list)
+    for part in parts:
+        groups[part.group].append(part)
+    orders, ordered = [], []
+    for key in sorted(groups):
+        beyond = [part for part in groups[key] if part.beyond > 0]
+        for first in range(0, len(beyond), LINES_MAX):
+            piece = beyond[first : first + LINES_MAX]
+            for part in piece:
+                part.entry.line_id = new_id()
+            orders.append(_order(key, piece))
+            ordered.append(piece)
+    ids = draft_invoices(actor=actor, orders=orders, on=on, at=at) if orders else []
+    for invoice_id, piece in zip(ids, ordered, strict=True):
+        for part in piece:
+            part.entry.invoice_id = invoice_id
+    _write(parts, at)
+    _tell(groups)
+    return Settled(ids, len(parts), sum(part.beyond == 0 for part in parts))
+
+
+def _parts(account_ids: Sequence[UUID] | None, on: date) -> list[_Part]:
+    """The unbilled entries, locked, with what their retainers bear, in the order of their days."""
+    wanted = Q(status=EntryStatus.APPROVED, is_billable=True, day__lte=on)
+    if account_ids is not None:
+        wanted &= Q(account__in=list(account_ids))
+    kinds: tuple[Any, ...] = (TimeEntry, Expense)
+    named = {one for kind in kinds for one in kind.objects.filter(wanted).values_list("retainer_id", flat=True)}
+    found = Retainer.objects.select_for_update(of=("self",)).filter(id__in=named - {None}).order_by("id")
+    retainers = {one.pk: one for one in found}
+    # What was approved with another retainer since that was read waits for the next run.
+    wanted &= Q(retainer=None) | Q(retainer__in=list(retainers))
+    entries: list[TimeEntry | Expense] = [
+        one for kind in kinds for one in kind.objects.select_for_update(of=("self",)).filter(wanted).order_by("id")
+    ]
+    uses = uses_of(list(retainers.values()), with_open=False)
+    for one in entries:
+        if one.retainer_id is not None:
+            uses[one.retainer_id].append(Use(one.pk, one.day, quantity_of(one, retainers[one.retainer_id])))
+    burned = {key: burn(terms_of(retainer), uses[key], on) for key, retainer in retainers.items()}
+    parts = []
+    for one in sorted(entries, key=lambda one: (one.day, one.pk)):
+        if one.retainer_id is None:
+            parts.append(_Part(one, None, (), quantity_of(one, None) or _quantity_without_price(one)))
+            continue
+        known = burned[one.retainer_id]
+        parts.append(_Part(one, retainers[one.retainer_id], known.draws[one.pk], known.overage[one.pk]))
+    return parts
+
+
+def _quantity_without_price(entry: TimeEntry | Expense) -> Decimal:
+    """Time at the price zero still stands on the document."""
+    return entry.hours if isinstance(entry, TimeEntry) else ZERO
+
+
+def _order(key: _Group, parts: Sequence[_Part]) -> DraftOrder:
+    account_id, entity_id, currency = key
+    return DraftOrder(
+        account_id=account_id,
+        entity_id=entity_id,
+        currency=currency,
+        lines=tuple(_line(part) for part in parts),
+        service_from=min(part.entry.day for part in parts),
+        service_to=max(part.entry.day for part in parts) + timedelta(days=1),
+    )
+
+
+def _line(part: _Part) -> OrderLine:
+    """The line of what no retainer bears. Part of an entry's worth says which part."""
+    entry, retainer = part.entry, part.retainer
+    net: Decimal | None = None
+    share = ""
+    quantity, unit, price = Decimal(1), "", ZERO
+    if isinstance(entry, Expense):
+        price = entry.amount
+    else:
+        quantity, unit, price = entry.hours, "h", entry.rate or ZERO
+    if retainer is not None and retainer.unit == Unit.HOURS and isinstance(entry, TimeEntry):
+        quantity = part.beyond
+        price = retainer.overage_rate if retainer.overage_rate is not None else price
+    elif part.covered:
+        net, share = part.beyond, f"{_plain(part.beyond)}/{_plain(worth_of(entry))}"
+    return OrderLine(
+        line_id=entry.line_id,
+        description=entry.description,
+        detail=entry.person_name,
+        quantity=quantity,
+        unit=unit,
+        unit_price=price,
+        tax_class=entry.tax_class,
+        source=Sourced("", "rule", f"{_kind(entry)} approved by {entry.decided_by_name}", entry.pk),
+        service_from=entry.day,
+        service_to=entry.day + timedelta(days=1),
+        net=net,
+        share=share,
+        why=_why(part),
+    )
+
+
+def _kind(entry: TimeEntry | Expense) -> str:
+    return "Time" if isinstance(entry, TimeEntry) else "Expense"
+
+
+def _why(part: _Part) -> str:
+    if part.retainer is None:
+        return ""
+    unit = " h" if part.retainer.unit == Unit.HOURS else f" {part.retainer.currency}"
+    whole = _plain(part.covered + part.beyond)
+    return f"{_plain(part.beyond)} of {whole}{unit} beyond the retainer {part.retainer.title}"[:300]
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
+
+
+def _write(parts: Sequence[_Part], at: datetime) -> None:
+    for part in parts:
+        entry = part.entry
+        entry.status, entry.settled_at, entry.covered = EntryStatus.SETTLED, at, part.covered
+        entry.version += 1
+    for kind in (TimeEntry, Expense):
+        update_rows([part.entry for part in parts if isinstance(part.entry, kind)], _SETTLED)
+    insert_rows(
+        Draw(
+            id=new_id(),
+            created_at=at,
+            retainer_id=part.retainer.pk,
+            time_id=part.entry.pk if isinstance(part.entry, TimeEntry) else None,
+            expense_id=part.entry.pk if isinstance(part.entry, Expense) else None,
+            granted_on=draw.granted_on,
+            quantity=draw.quantity,
+        )
+        for part in parts
+        if part.retainer is not None
+        for draw in part.draws
+    )
+
+
+def _tell(groups: dict[_Group, list[_Part]]) -> None:
+    lines = [part.entry.line_id for parts in groups.values() for part in parts if part.entry.line_id]
+    nets = dict(InvoiceLine.objects.filter(id__in=lines).values_list("id", "net")) if lines else {}
+    for (account_id, _, currency), parts in sorted(groups.items()):
+        pieces: dict[UUID | None, list[_Part]] = defaultdict(list)
+        for part in parts:
+            pieces[part.entry.invoice_id].append(part)
+        for invoice_id, piece in pieces.items():
+            net = sum((nets[part.entry.line_id] for part in piece if part.entry.line_id), ZERO)
+            emit(
+                events.EntriesBilled(
+                    account_id=account_id, invoice_id=invoice_id, count=len(piece), net=net, currency=currency
+                )
+            )
+
+
+# Taking back ----------------------------------------------------------------------------------------------------------
+
+
+@command("retainers.release_lost", needs="retainers.bill")
+def release_lost(*, actor: Actor, invoice_ids: Sequence[UUID]) -> int:
+    """Make entries unbilled again whose line is on no document any more; answers how many.
+
+    That is when a draft was discarded, or the line was taken off it. What a retainer bore of them is free again.
+    """
+    wanted = list(invoice_ids)
+    count: dict[tuple[UUID, UUID], int] = defaultdict(int)
+    retainers = {
+        retainer_id
+        for kind in (TimeEntry, Expense)
+        for retainer_id in _settled(kind, wanted).values_list("retainer_id", flat=True)
+    }
+    list(Retainer.objects.select_for_update(of=("self",)).filter(id__in=retainers - {None}).order_by("id"))
+    for kind, link in ((TimeEntry, "time"), (Expense, "expense")):
+        rows = list(_settled(kind, wanted).select_for_update(of=("self",)).order_by("id"))
+        lost = list(_without_line(rows))
+        Draw.objects.filter(**{f"{link}__in": [one.pk for one in lost]}).delete()
+        for one in lost:
+            count[one.account_id, one.invoice_id] += 1
+            one.status, one.covered, one.settled_at = EntryStatus.APPROVED, ZERO, None
+            one.invoice_id = one.line_id = None
+            one.version += 1
+        update_rows(lost, _SETTLED)
+    for (account_id, invoice_id), number in sorted(count.items()):
+        emit(events.EntriesReleased(account_id=account_id, invoice_id=invoice_id, count=number))
+    return sum(count.values())
+
+
+def _settled(kind: Any, invoice_ids: Sequence[UUID]) -> Any:
+    return kind.objects.filter(invoice_id__in=invoice_ids, status=EntryStatus.SETTLED)
+
+
+def _without_line(rows: Sequence[Any]) -> Iterable[Any]:
+    there = set(InvoiceLine.objects.filter(id__in=[one.line_id for one in rows]).values_list("id", flat=True))
+    return (one for one in rows if one.line_id not in there)

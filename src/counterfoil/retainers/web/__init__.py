@@ -1,0 +1,1 @@
+"""Retainers, time and expenses on the screen."""

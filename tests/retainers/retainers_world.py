@@ -1,0 +1,155 @@
+"""A company that works by the hour, its customer, and the people who write their time down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+from uuid import UUID
+
+from counterfoil.access.actors import Actor
+from counterfoil.access.models import User
+from counterfoil.accounts import commands as accounts
+from counterfoil.invoicing import commands as invoicing
+from counterfoil.invoicing.models import Invoice, InvoiceLine
+from counterfoil.ledger import commands as ledger
+from counterfoil.plumbing.invariants import verify
+from counterfoil.plumbing.models import OutboxEvent
+from counterfoil.retainers import commands, queries
+from counterfoil.retainers.models import Draw, Expense, Retainer, TimeEntry
+
+SYSTEM = Actor.system("Tests", origin="test")
+
+
+def user(name: str, role: str) -> Actor:
+    found, _ = User.objects.get_or_create(email=f"{name.lower()}@example.com", defaults={"name": name, "roles": [role]})
+    return found.actor()
+
+
+@dataclass
+class Work:
+    """One company in Berlin, Acme and Brent in Bonn, Sam of sales who works and Bea of billing who approves."""
+
+    entity: UUID
+    acme: UUID
+    brent: UUID
+    sam: Actor
+    bea: Actor
+    archie: Actor
+    on: date = date(2026, 3, 31)
+
+    @property
+    def at(self) -> datetime:
+        return datetime.combine(self.on, time(12), UTC)
+
+    def retainer_values(self, amount: str = "10", **more: Any) -> dict[str, Any]:
+        return {
+            "account": self.acme,
+            "title": "Support",
+            "unit": "hours",
+            "amount": amount,
+            "interval": "month",
+            "starts_on": "2026-01-01",
+            "roll_over": "none",
+            "overage_rate": "120",
+            **more,
+        }
+
+    def retainer(self, amount: str = "10", **more: Any) -> UUID:
+        values = self.retainer_values(amount, **more)
+        return commands.add_retainer(actor=self.bea, values=values, on=self.on, at=self.at)
+
+    def time_values(self, hours: str, day: str, **more: Any) -> dict[str, Any]:
+        return {"account": self.acme, "day": day, "hours": hours, "description": "Work", **more}
+
+    def time(self, hours: str, day: str = "2026-03-10", *, approved: bool = True, **more: Any) -> UUID:
+        values = self.time_values(hours, day, **more)
+        entry = commands.enter_time(actor=self.sam, values=values, on=self.on, at=self.at)
+        if approved:
+            commands.approve_entries(actor=self.bea, time_ids=[entry], at=self.at)
+        return entry
+
+    def expense(self, amount: str, day: str = "2026-03-10", *, approved: bool = True, **more: Any) -> UUID:
+        values = {"account": self.acme, "day": day, "amount": amount, "description": "Train", **more}
+        entry = commands.enter_expense(actor=self.sam, values=values, on=self.on, at=self.at)
+        if approved:
+            commands.approve_entries(actor=self.bea, expense_ids=[entry], at=self.at)
+        return entry
+
+    def bill(self, *accounts: UUID) -> commands.Settled:
+        return commands.bill_unbilled(actor=self.bea, account_ids=accounts or None, on=self.on, at=self.at)
+
+    def lines(self) -> list[str]:
+        """Every line of every document: state, account's lines in order, quantity, price, net."""
+        return [
+            f"{line.description} {line.quantity.normalize():f} × {line.unit_price.normalize():f} = {line.net:.2f}"
+            for line in InvoiceLine.objects.order_by("invoice__created_at", "invoice_id", "position")
+        ]
+
+    def burn(self, retainer_id: UUID) -> list[str]:
+        """Opening, granted, used, expired, left and overage of each period, the first one first."""
+        row = queries.get_retainer(self.bea, retainer_id, self.on)
+        names = ("opening", "granted", "used", "expired", "left", "overage")
+        return [" ".join(f"{one[name].normalize():f}" for name in names) for one in row.burn]
+
+    def states(self) -> list[str]:
+        found = [*TimeEntry.objects.all(), *Expense.objects.all()]
+        return [f"{one.status} {one.covered.normalize():f}" for one in sorted(found, key=lambda one: one.pk)]
+
+    def events(self) -> list[str]:
+        found = OutboxEvent.objects.filter(name__startswith="retainers.").order_by("id")
+        return [name.partition(".")[2] for name in found.values_list("name", flat=True)]
+
+    def counts(self) -> tuple[int, ...]:
+        """How many rows there are; a refusal leaves them alone."""
+        kinds: tuple[Any, ...] = (Retainer, TimeEntry, Expense, Draw, Invoice, InvoiceLine, OutboxEvent)
+        return tuple(kind.objects.count() for kind in kinds)
+
+
+def broken() -> list[str]:
+    """The promises that do not hold."""
+    return [f"{one.invariant.key}: {one.examples}" for one in verify() if not one.holds]
+
+
+def make_work() -> Work:
+    """Everything, by commands alone."""
+    accounts.install_defaults(actor=SYSTEM)
+    entity = ledger.add_entity(
+        actor=SYSTEM,
+        values={
+            "name": "Main",
+            "legal_name": "Counterfoil Works GmbH",
+            "street": "Ring 1",
+            "postcode": "10115",
+            "city": "Berlin",
+            "country": "DE",
+            "tax_id": "DE136695976",
+            "currency": "EUR",
+            "timezone": "Europe/Berlin",
+            "language": "en",
+            "iban": "DE89370400440532013000",
+            "email": "billing@works.example",
+        },
+    )
+    invoicing.install_defaults(actor=SYSTEM)
+    return Work(
+        entity=entity,
+        acme=_account("Acme AG"),
+        brent=_account("Brent AG"),
+        sam=user("Sam", "sales"),
+        bea=user("Bea", "billing"),
+        archie=user("Archie", "accountant"),
+    )
+
+
+def _account(name: str) -> UUID:
+    on = date(2026, 1, 1)
+    address = {"kind": "invoice", "street": "Weg 2", "postcode": "53111", "city": "Bonn", "country": "DE"}
+    account = accounts.add_account(
+        actor=SYSTEM, on=on, values={"legal_name": name, "tax_profile": "standard", "addresses": [address]}
+    )
+    contact = accounts.add_contact(
+        actor=SYSTEM, on=on, values={"name": f"Ada of {name}", "email": f"ap@{name.split()[0].lower()}.example"}
+    )
+    accounts.give_role(actor=SYSTEM, account_id=account, contact_id=contact, role="billing", mail_line="to", on=on)
+    return account

@@ -1,0 +1,100 @@
+"""Retainers, time and expenses in a real Chromium: on a phone and a wide screen, in both themes, fit for every eye."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from retainers_world import Work, broken, make_work
+
+from counterfoil.access.models import User
+from counterfoil.retainers.models import TimeEntry
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for this file. Its event loop runs in the tests' thread, where they read the database too."""
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def work(chromium: Browser, transactional_db: None) -> Iterator[Work]:
+    """The world of retainers, committed."""
+    yield make_work()
+    assert broken() == []
+
+
+def opened(chromium: Browser, live_server: Any, scheme: Any = "light") -> Page:
+    """A page in which Bea of billing is logged in."""
+    client = Client()
+    bea = User.objects.get(email="bea@example.com")
+    client.force_login(bea, backend="allauth.account.auth_backends.AuthenticationBackend")
+    context = chromium.new_context(
+        base_url=live_server.url, viewport={"width": 1440, "height": 900}, color_scheme=scheme
+    )
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    return context.new_page()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_fit_for_every_eye(chromium: Browser, live_server: Any, work: Work, scheme: str) -> None:
+    """No finding of axe and nothing wider than the screen, from a phone to a wide one."""
+    retainer = work.retainer(roll_over="periods", rolled_periods="1", price="900")
+    work.time("4", "2026-01-10", retainer=retainer)
+    work.time("17.25", "2026-02-10", retainer=retainer, description="Migration of the customer portal")
+    entry = work.time("2.5", "2026-03-10", retainer=retainer, approved=False)
+    work.expense("84.20", "2026-03-11", description="Train to Hamburg")
+    work.bill()
+    page = opened(chromium, live_server, scheme)
+    pictures = os.environ.get("COUNTERFOIL_PICTURES")
+    for name, path in {
+        "list": "/retainers/",
+        "retainer": f"/retainers/{retainer}/",
+        "new": f"/retainers/new/?account={work.acme}",
+        "time": "/time/?show=to_approve",
+        "expenses": "/expenses/",
+        "entry": f"/time/{entry}/",
+        "enter": f"/expenses/new/?account={work.acme}",
+        "account": f"/accounts/{work.acme}/",
+    }.items():
+        for width in (360, 1024, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+            assert not page.evaluate(WIDER), (name, width)
+            if pictures:
+                page.screenshot(path=Path(pictures) / f"{name}-{width}-{scheme}.png", full_page=True)
+        found = Axe().run(page, options=RULES).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], name
+
+
+def test_what_is_selected_is_approved_by_the_keyboard(chromium: Browser, live_server: Any, work: Work) -> None:
+    """Two of three rows are ticked and approved; the third still waits."""
+    for place in range(3):
+        work.time("1", f"2026-03-{place + 10}", rate="1", approved=False, description=f"Work {place}")
+    page = opened(chromium, live_server)
+    page.goto("/time/?show=to_approve")
+    page.get_by_label("Select Work 0").check()
+    page.get_by_label("Select Work 2").check()
+    page.keyboard.press("a")
+    expect(page.get_by_text("2 approved.")).to_be_visible()
+    assert sorted(TimeEntry.objects.values_list("description", "status")) == [
+        ("Work 0", "approved"), ("Work 1", "entered"), ("Work 2", "approved"),
+    ]  # fmt: skip

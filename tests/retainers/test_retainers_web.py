@@ -1,0 +1,187 @@
+"""The pages and the API of retainers, time and expenses."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from retainers_world import Work
+
+from counterfoil.invoicing.models import Invoice
+from counterfoil.retainers.models import Expense, Retainer, TimeEntry
+from staff import Browser, Program, Staff
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+
+
+@pytest.fixture
+def web(work: Work, staff: Staff) -> Browser:
+    return staff.browser("billing")
+
+
+@pytest.fixture
+def api(work: Work, staff: Staff) -> Program:
+    return staff.program("billing")
+
+
+def text(response: Any) -> str:
+    """What a reader sees, with spaces squeezed."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def answer(response: Any, status: int = 200) -> Any:
+    assert response.status_code == status, response.content
+    return json.loads(response.content)
+
+
+# Pages ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_retainer_is_agreed_and_shows_its_burn_down(web: Browser, work: Work) -> None:
+    """The form opens for an account; the page says of each period what was granted, used, expired and left."""
+    assert "Acme AG" in web.get(f"/retainers/new/?account={work.acme}").content.decode()
+    typed = {name: str(value) for name, value in work.retainer_values().items()}
+    done = web.post("/retainers/new/", typed)
+    retainer = Retainer.objects.get()
+    assert (done.status_code, done["Location"]) == (302, f"/retainers/{retainer.pk}/")
+    work.time("4", "2026-03-02", retainer=retainer.pk)
+    work.time("3", "2026-03-20", retainer=retainer.pk, approved=False)
+    shown = text(web.get(f"/retainers/{retainer.pk}/"))
+    assert "1 entry waits for approval" in shown
+    rows = re.findall(r'<tr>(<td class="title.*?)</tr>', web.get(f"/retainers/{retainer.pk}/").content.decode())
+    figures = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row)).split()[-6:] for row in rows]
+    assert figures[1:] == [
+        ["0", "10", "4", "6", "0", "0"],
+        ["0", "10", "0", "10", "0", "0"],
+        ["0", "10", "0", "10", "0", "0"],
+    ]
+    assert "Support" in text(web.get("/retainers/"))
+
+
+def test_a_refused_retainer_keeps_what_was_typed(web: Browser, work: Work) -> None:
+    typed = {name: str(value) for name, value in work.retainer_values(roll_over="up_to").items()}
+    refused = web.post("/retainers/new/", typed)
+    assert refused.status_code == 422
+    assert "Say how much rolls over at most." in text(refused)
+    assert Retainer.objects.count() == 0
+
+
+def test_time_is_entered_approved_and_billed(web: Browser, staff: Staff, work: Work) -> None:
+    """Sales enters on the account, billing approves what is selected and bills; the draft opens."""
+    sales = staff.browser("sales")
+    typed = {"account": str(work.acme), "day": "2026-03-10", "hours": "1,5", "description": "Workshop", "rate": "100",
+             "is_billable": "on"}  # fmt: skip
+    assert sales.get(f"/time/new/?account={work.acme}").status_code == 200
+    again = sales.post(f"/time/new/?account={work.acme}", {**typed, "again": "1"})
+    assert again["Location"] == f"/time/new/?account={work.acme}"
+    sales.post("/time/new/", {**typed, "description": "Call", "hours": "0.5"})
+    assert TimeEntry.objects.values_list("person_name", flat=True).distinct().get() == "Sales Person"
+    waiting = web.get("/time/?show=to_approve")
+    assert "Workshop" in text(waiting)
+    assert sales.post("/time/approve/", {"ids": [str(TimeEntry.objects.all()[0].pk)]}).status_code == 403
+    ids = [str(one) for one in TimeEntry.objects.values_list("pk", flat=True)]
+    done = web.post("/time/approve/", {"ids": ids})
+    assert done["Location"] == "/time/?show=to_approve"
+    assert "Nothing waits for approval" in text(web.get("/time/?show=to_approve"))
+    billed = web.post("/time/bill/", {"account": str(work.acme)})
+    invoice = Invoice.objects.get()
+    assert billed["Location"] == f"/invoices/{invoice.pk}/"
+    assert f"{invoice.net:.2f}" == "200.00"
+    assert "Everything is billed" in text(web.get("/time/?show=unbilled"))
+    assert "Billed on" in text(web.get(f"/time/{ids[0]}/"))
+
+
+def test_everything_that_is_shown_is_approved(web: Browser, work: Work) -> None:
+    """With “all”, the address says what; a filter keeps the other account's time as it is."""
+    work.time("1", rate="1", approved=False)
+    other = work.time("1", rate="1", approved=False, account=work.brent)
+    web.post(f"/time/approve/?show=to_approve&account={work.acme}", {"all": "1"})
+    assert TimeEntry.objects.get(pk=other).status == "entered"
+    assert TimeEntry.objects.filter(status="approved").count() == 1
+
+
+def test_an_expense_with_its_receipt_is_rejected_and_corrected(web: Browser, work: Work) -> None:
+    """The reason stands on the page and on the form; the receipt comes back byte by byte, as a file to save."""
+    typed = {"account": str(work.acme), "day": "2026-03-10", "amount": "42.50", "description": "Train",
+             "is_billable": "on"}  # fmt: skip
+    receipt = SimpleUploadedFile("train.pdf", b"%PDF-1.4 train", "application/pdf")
+    web.post("/expenses/new/", {**typed, "receipt": receipt})
+    expense = Expense.objects.get()
+    file = web.get(f"/expenses/{expense.pk}/receipt/")
+    assert (file.content, file["Content-Disposition"]) == (b"%PDF-1.4 train", 'attachment; filename="train.pdf"')
+    refused = web.post("/expenses/reject/", {"ids": str(expense.pk), "one": str(expense.pk), "reason": " "})
+    assert (refused.status_code, "Say what is wrong with it." in text(refused)) == (422, True)
+    web.post("/expenses/reject/", {"ids": str(expense.pk), "one": str(expense.pk), "reason": "Without tax, please"})
+    assert "Without tax, please" in text(web.get(f"/expenses/{expense.pk}/edit/"))
+    web.post(f"/expenses/{expense.pk}/edit/", {**typed, "amount": "35.71", "version": "2"})
+    expense.refresh_from_db()
+    assert (expense.status, f"{expense.amount:.2f}") == ("entered", "35.71")
+
+
+def test_the_panel_of_an_account(web: Browser, work: Work) -> None:
+    retainer = work.retainer()
+    work.time("4", "2026-03-02", retainer=retainer)
+    panel = text(web.get(f"/accounts/{work.acme}/retainers/"))
+    assert "Support" in panel
+    assert "Bill 1 unbilled" in panel
+
+
+def test_retiring_needs_a_day(web: Browser, work: Work) -> None:
+    retainer = work.retainer()
+    assert web.post(f"/retainers/{retainer}/retire/", {"ends_on": ""}).status_code == 422
+    assert web.post(f"/retainers/{retainer}/retire/", {"ends_on": "2026-13-01"}).status_code == 422
+    assert web.post(f"/retainers/{retainer}/retire/", {"ends_on": "2026-04-01"}).status_code == 302
+    assert "Ended" in text(web.get(f"/retainers/{retainer}/"))
+    assert "Support" in text(web.get("/retainers/?ended=1"))
+
+
+def test_nonsense_in_the_address(web: Browser, work: Work) -> None:
+    for path in ("/time/?show=nothing&account=x&page=-1", "/retainers/?account=x", "/expenses/?day_from=never"):
+        assert web.get(path).status_code == 200, path
+    for path in ("/time/new/?account=x", "/time/new/?retainer=x"):
+        assert web.get(path).status_code == 404, path
+
+
+# The API --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_whole_way_on_the_api(api: Program, work: Work) -> None:
+    """Agreed, entered, approved, billed, read back, once more without effect."""
+    values = {**work.retainer_values(), "account": str(work.acme)}
+    retainer = answer(api("POST", "retainers", values), 201)
+    assert (retainer["amount"], retainer["currency"], retainer["burn"][0]["granted"]) == ("10.0000", "EUR", "10.0000")
+    entry = answer(
+        api("POST", "time", {"account": str(work.acme), "retainer": retainer["id"], "day": "2026-03-10",
+                             "hours": "12", "description": "Work"}),
+        201,
+    )  # fmt: skip
+    expense = answer(
+        api("POST", "expenses", {"account": str(work.acme), "day": "2026-03-10", "amount": "9.99", "description": "x"}),
+        201,
+    )
+    assert answer(api("POST", "entries/approve", {"time": [entry["id"]], "expenses": [expense["id"]]})) == {"count": 2}
+    assert api("PATCH", f"time/{entry['id']}", {"hours": "1"}).status_code == 409
+    billed = answer(api("POST", "entries/bill", {"accounts": [str(work.acme)]}))
+    assert (billed["entries"], billed["covered"], len(billed["invoices"])) == (2, 0, 1)
+    settled = answer(api("GET", f"time/{entry['id']}"))
+    assert (settled["status"], settled["invoice_id"]) == ("settled", billed["invoices"][0])
+    assert answer(api("POST", "entries/bill")) == {"invoices": [], "entries": 0, "covered": 0}
+    found = answer(api("GET", f"retainers/{retainer['id']}"))
+    march = {name: Decimal(found["burn"][2][name]) for name in ("granted", "used", "expired", "left", "overage")}
+    assert march == {"granted": 10, "used": 10, "expired": 0, "left": 0, "overage": 2}
+    assert [one["id"] for one in answer(api("GET", "time?status=settled"))["items"]] == [entry["id"]]
+    assert answer(api("GET", f"expenses?account={UUID(int=1)}"))["items"] == []
+
+
+def test_the_api_names_what_it_refuses(api: Program, work: Work) -> None:
+    refused = answer(api("POST", "time", {"account": str(work.acme), "day": "2026-03-10", "hours": "25"}), 422)
+    assert {(one["field"], one["code"]) for one in refused["problems"]} == {
+        ("hours", "too_large"), ("description", "missing"),
+    }  # fmt: skip
+    assert api("POST", "entries/approve", {"time": [str(UUID(int=1))]}).status_code == 404
+    assert TimeEntry.objects.count() == 0
