@@ -24,7 +24,7 @@ from counterfoil.core.money import rounded
 from counterfoil.deals import commands, jobs, queries
 from counterfoil.deals.models import Deal, Handoff, Renewal
 from counterfoil.deals.rules.amounts import PricedLine, line_net
-from counterfoil.deals.rules.recurring import Agreed, Offered, agreed, offered
+from counterfoil.deals.rules.recurring import Agreed, Offered, agreed, as_long_again, offered
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice
 from counterfoil.plumbing import clock
@@ -396,6 +396,14 @@ def test_billed_as_the_line_to_the_cent(quantity: Decimal, price: Decimal, disco
 
 # Renewals -------------------------------------------------------------------------------------------------------------
 
+
+def test_terms_as_long_again() -> None:
+    """A term of whole months is as many months again, any other as many days."""
+    assert as_long_again(ON, date(2026, 10, 1), date(2026, 10, 1)) == date(2027, 4, 1)
+    assert as_long_again(date(2026, 1, 31), date(2026, 2, 28), date(2026, 2, 28)) == date(2026, 3, 28)
+    assert as_long_again(ON, date(2026, 4, 11), date(2026, 4, 11)) == date(2026, 4, 21)
+
+
 TIERED = Pricing("graduated", tiers=(Tier(Decimal(10), Decimal(5)), Tier(None, Decimal(4))))
 
 
@@ -496,11 +504,13 @@ def test_eight_threads_open_one_renewal(together: Sales) -> None:
 
 def test_a_won_renewal_follows_without_gap_or_overlap(sales: Sales) -> None:
     """The subscription ends where the one that renews it starts."""
-    subscription_id = committed(sales)
+    subscription_id = committed(sales, notice_days=10)
     deal_id = renew(subscription_id, date(2026, 9, 1))
     assert deal_id is not None
     handover = commands.win_deal(actor=sales.sam, deal_id=deal_id, on=date(2026, 9, 10), at=AT)
     before = Subscription.objects.get(pk=subscription_id)
     after = Subscription.objects.get(pk=handover.subscription_id)
     assert before.ends_at == after.starts_at == datetime(2026, 10, 1, tzinfo=UTC)
-    assert queries.due_renewals(on=date(2026, 9, 10), limit=9) == []
+    assert (after.committed_to, after.notice_days) == (date(2027, 4, 1), 10)
+    assert queries.due_renewals(on=date(2027, 2, 19), limit=9) == []
+    assert queries.due_renewals(on=date(2027, 2, 20), limit=9) == [after.pk]

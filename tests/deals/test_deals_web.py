@@ -267,13 +267,13 @@ def test_the_handoff_shows_the_subscription(web: Browser, sales: Sales) -> None:
     web.post(f"/deals/{deal_id}/win/")
     shown = text(web.get(f"/deals/{deal_id}/"))
     number = Subscription.objects.get().number
-    assert f"{number} Active Starts 1 Apr 2026 Next billed 1 May 2026 once its first period is issued" in shown
+    assert f"{number} Active Starts Apr 1, 2026 Next billed May 1, 2026 once its first period is issued" in shown
     assert "Review draft" in shown
     later = sales.ready(lines=[{"product": sales.support}], service_starts_on="2026-07-01")
     said = web.post(f"/deals/{later}/win/", follow=True)
     assert "Won. Its subscription will be billed when it starts." in text(said)
     shown = text(web.get(f"/deals/{later}/handoff/"))
-    assert "Active Starts 1 Jul 2026 Next billed 1 Jul 2026 " in shown
+    assert "Active Starts Jul 1, 2026 Next billed Jul 1, 2026 " in shown
     assert "Review draft" not in shown
     assert "Hand over again" not in shown
     assert "Edit lines" not in text(web.get(f"/deals/{later}/"))

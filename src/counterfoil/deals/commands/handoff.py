@@ -26,7 +26,7 @@ from counterfoil.catalog.models import Interval
 from counterfoil.core.errors import Conflict, Problem, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.deals.commands.locking import locked_deal
-from counterfoil.deals.commands.renewals import end_predecessor
+from counterfoil.deals.commands.renewals import Term, end_predecessor
 from counterfoil.deals.events import DealHandedOver, DealWon
 from counterfoil.deals.models import Deal, DealLine, Handoff, Stage, StageKind
 from counterfoil.deals.queries import deal_facts, facts_of_account, held_of
@@ -110,8 +110,10 @@ def _hand_over(
     invoice_id: UUID | None
     if recurring:
         start = deal.service_starts_on or on
-        end_predecessor(actor, deal, start, on=on, at=at)
-        joined = start_with_draft(actor=actor, order=_subscription(deal, recurring, start), draft=draft, on=on, at=at)
+        term = end_predecessor(actor, deal, start, on=on, at=at)
+        joined = start_with_draft(
+            actor=actor, order=_subscription(deal, recurring, start, term), draft=draft, on=on, at=at
+        )
         subscription_id, invoice_id = joined.subscription_id, joined.invoice_id
     else:
         (invoice_id,) = draft_invoices(actor=actor, orders=[draft], on=on, at=at, facts={facts.account_id: facts})
@@ -167,8 +169,8 @@ def _order(deal: Deal, lines: Sequence[DealLine]) -> DraftOrder:
     )
 
 
-def _subscription(deal: Deal, lines: Sequence[DealLine], start: date) -> SubscriptionOrder:
-    """The agreement that the recurring lines are."""
+def _subscription(deal: Deal, lines: Sequence[DealLine], start: date, term: Term | None) -> SubscriptionOrder:
+    """The agreement that the recurring lines are; a renewal commits for as long as what it renews."""
     assert deal.account_id is not None
     return SubscriptionOrder(
         account_id=deal.account_id,
@@ -181,6 +183,8 @@ def _subscription(deal: Deal, lines: Sequence[DealLine], start: date) -> Subscri
         owner_id=deal.owner_id,
         deal_id=deal.pk,
         quote_version=deal.quote_version,
+        committed_to=term.committed_to if term is not None else None,
+        notice_days=term.notice_days if term is not None else 0,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,12 +14,12 @@ from counterfoil.core.ids import new_id
 from counterfoil.deals.commands.deals import add_deal
 from counterfoil.deals.models import Deal, Renewal
 from counterfoil.deals.queries import renewal_is_due
-from counterfoil.deals.rules.recurring import offered, plain_number
+from counterfoil.deals.rules.recurring import as_long_again, offered, plain_number
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands import cancel_subscription
 from counterfoil.subscriptions.models import Subscription
 from counterfoil.subscriptions.rules.agreement import Item
-from counterfoil.subscriptions.rules.grid import moment_of, stored
+from counterfoil.subscriptions.rules.grid import day_of, moment_of, restored, stored
 
 NAME_LENGTH = 200
 
@@ -101,14 +102,27 @@ def _quantity(item: Item, moment: date) -> Decimal:
     return version.quantity if version is not None else Decimal(0)
 
 
-def end_predecessor(actor: Actor, deal: Deal, start: date, *, on: date, at: datetime) -> None:
-    """The subscription that a renewal follows ends where its successor starts."""
+@dataclass(frozen=True)
+class Term:
+    """For how long a renewal commits again, and how many days before its end notice is given."""
+
+    committed_to: date
+    notice_days: int
+
+
+def end_predecessor(actor: Actor, deal: Deal, start: date, *, on: date, at: datetime) -> Term | None:
+    """The subscription that a renewal follows ends where its successor starts; answers the successor's term.
+
+    None for a deal that renews nothing.
+    """
     renewal = Renewal.objects.filter(deal=deal).first()
     if renewal is None:
-        return
+        return None
     before = Subscription.objects.select_for_update().get(pk=renewal.subscription_id)
+    began = day_of(restored(before.starts_at, before.basis), before.zone)
+    term = Term(as_long_again(began, renewal.committed_to, start), before.notice_days)
     ends = stored(moment_of(start, before.basis, before.zone))
-    if ends < before.starts_at or (before.ends_at is not None and before.ends_at <= ends):
-        return
-    reason = f"Renewed by the deal {deal.name}"
-    cancel_subscription(actor=actor, subscription_id=before.pk, when=start, on=on, at=at, reason=reason)
+    if ends >= before.starts_at and (before.ends_at is None or before.ends_at > ends):
+        reason = f"Renewed by the deal {deal.name}"
+        cancel_subscription(actor=actor, subscription_id=before.pk, when=start, on=on, at=at, reason=reason)
+    return term

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
 
 from counterfoil.catalog.rules.pricing import FLAT, PER_UNIT, Pricing, price_of
 from counterfoil.core.money import rounded
+from counterfoil.core.periods import add_months
 from counterfoil.deals.rules.amounts import PricedLine, line_net
 from counterfoil.subscriptions.rules.agreement import Discount
 from counterfoil.subscriptions.rules.grid import Interval
@@ -77,6 +79,14 @@ def offered(pricing: Pricing, quantity: Decimal, interval: Interval, discounts: 
     if not _fits(percent, PERCENT_DECIMALS) or not _fits(unit, PRICE_DECIMALS):
         return None
     return Offered(quantity, unit, percent, name)
+
+
+def as_long_again(began: date, ended: date, start: date) -> date:
+    """Where a term ends that begins at ``start`` and is as long as another: whole months, else days."""
+    months = (ended.year - began.year) * 12 + ended.month - began.month
+    if months > 0 and add_months(began, months) == ended:
+        return add_months(start, months)
+    return start + max(ended - began, timedelta())
 
 
 def _fits(number: Decimal, decimals: int) -> bool:
