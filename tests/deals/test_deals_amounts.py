@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from counterfoil.core.money import Money
 from counterfoil.deals.rules.amounts import PricedLine, deal_amount, line_net, weighted
-from counterfoil.deals.rules.wording import recurring_notes
 
 
 def line(quantity: str, price: str, discount: str = "0") -> PricedLine:
@@ -63,26 +61,3 @@ def test_weighted() -> None:
     assert weighted(Money(Decimal("1000.01"), "EUR"), 30) == Money(Decimal("300.00"), "EUR")
     assert weighted(Money(Decimal("500"), "JPY"), 33) == Money(Decimal("165"), "JPY")
     assert weighted(Money(Decimal("9.99"), "EUR"), 0) == Money(Decimal("0"), "EUR")
-
-
-@dataclass
-class Offer:
-    description: str
-    quantity: Decimal
-    unit_price: Decimal
-    interval: str
-    discount_percent: Decimal = Decimal(0)
-
-
-def test_recurring_notes() -> None:
-    """Recurring lines are told to the reviewer in words; one-off lines are not."""
-    offers = [
-        Offer("Setup", Decimal(1), Decimal(900), "one_off"),
-        Offer("Support", Decimal("2.000000"), Decimal("25"), "month"),
-        Offer("Licence", Decimal("1.5"), Decimal("1200"), "year", Decimal(10)),
-    ]
-    assert recurring_notes(offers, "EUR") == (
-        "Recurring, not on this invoice: 2 × Support, monthly, 50.00 EUR\n"
-        "Recurring, not on this invoice: 1.5 × Licence, yearly, 1620.00 EUR"
-    )
-    assert recurring_notes(offers[:1], "EUR") == ""

@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from counterfoil.deals import commands
 from counterfoil.deals.models import Deal, Handoff
 from counterfoil.invoicing.models import Invoice
+from counterfoil.subscriptions.models import Subscription
 from staff import Program, Staff
 
 NOBODY = "01a20b52-c40a-70cc-82b1-021e0f76f506"
@@ -48,7 +49,12 @@ def test_a_deal_from_start_to_draft(api: Program, sales: Sales) -> None:
     assert (changed.status_code, body(changed)["amount"], body(changed)["version"]) == (200, "180.00", 2)
     (line,) = body(changed)["lines"]
     assert (line["description"], line["unit_price"], line["net"]) == ("Widget", "100.000000", "180.00")
-    assert body(api("GET", f"deals/{deal['id']}/handoff")) == {"handed_over_at": None, "by": "", "documents": []}
+    assert body(api("GET", f"deals/{deal['id']}/handoff")) == {
+        "handed_over_at": None,
+        "by": "",
+        "documents": [],
+        "subscription": None,
+    }
     won = body(api("POST", f"deals/{deal['id']}/win", {}))
     assert (won["deal"], won["quote_version"], won["is_new"]) == (deal["id"], 1, True)
     again = body(api("POST", f"deals/{deal['id']}/win"))
@@ -56,6 +62,28 @@ def test_a_deal_from_start_to_draft(api: Program, sales: Sales) -> None:
     assert Invoice.objects.count() == 1
     handoff = body(api("GET", f"deals/{deal['id']}/handoff"))
     assert [(one["id"], one["state"]) for one in handoff["documents"]] == [(won["invoice"], "draft")]
+
+
+def test_recurring_lines_on_the_api(api: Program, sales: Sales) -> None:
+    """A program learns the subscription of a win, with or without a draft, and its next billing day."""
+    both = sales.ready(lines=[{"product": sales.widget}, {"product": sales.support}])
+    won = body(api("POST", f"deals/{both}/win", {}))
+    started = Subscription.objects.get()
+    assert (won["invoice"], won["subscription"]) == (str(Invoice.objects.get().pk), str(started.pk))
+    assert body(api("GET", f"deals/{both}/handoff"))["subscription"] == {
+        "id": str(started.pk),
+        "number": started.number,
+        "state": "active",
+        "starts_on": "2026-04-01",
+        "next_on": "2026-05-01",
+        "ends_on": None,
+    }
+    later = sales.ready(lines=[{"product": sales.support}], service_starts_on="2026-07-01")
+    won = body(api("POST", f"deals/{later}/win", {}))
+    assert (won["invoice"], won["is_new"]) == (None, True)
+    handoff = body(api("GET", f"deals/{later}/handoff"))
+    assert (handoff["documents"], handoff["subscription"]["id"]) == ([], won["subscription"])
+    assert handoff["subscription"]["next_on"] == "2026-07-01"
 
 
 def test_win_by_api_and_screen_is_one_draft(api: Program, staff: Staff, sales: Sales) -> None:

@@ -20,7 +20,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.deals import commands, queries
 from counterfoil.deals.models import Deal, Handoff
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import Invoice, InvoiceLine
+from counterfoil.invoicing.models import Invoice
 
 pytestmark = pytest.mark.django_db
 
@@ -143,23 +143,6 @@ def test_a_failure_behind_the_win_leaves_nothing(sales: Sales, monkeypatch: pyte
         sales.win(deal_id)
     assert everything() == before
     assert sales.events("invoicing.") == []
-
-
-def test_recurring_lines_go_to_the_notes(sales: Sales) -> None:
-    """Recurring lines are not on the draft; its internal notes tell the reviewer."""
-    sales.win(sales.ready(lines=[{"product": sales.widget}, {"product": sales.support, "quantity": "2"}]))
-    draft = Invoice.objects.get()
-    assert [line.description for line in draft.lines.all()] == ["Widget"]
-    assert draft.internal_notes == "Recurring, not on this invoice: 2 × Support, monthly, 50.00 EUR"
-    assert draft.notes == ""
-
-
-def test_only_recurring_lines(sales: Sales) -> None:
-    """A deal with recurring lines only can be won: its draft is empty, says why, and is not clean."""
-    sales.win(sales.ready(lines=[{"product": sales.support, "quantity": "4"}]))
-    draft = Invoice.objects.get()
-    assert (draft.total, draft.is_clean, InvoiceLine.objects.count()) == (Decimal(0), False, 0)
-    assert draft.internal_notes == "Recurring, not on this invoice: 4 × Support, monthly, 100.00 EUR"
 
 
 def test_a_stale_win(sales: Sales) -> None:

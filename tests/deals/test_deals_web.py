@@ -15,6 +15,7 @@ from counterfoil.deals import commands
 from counterfoil.deals.models import Deal, DealContact, Pipeline, Stage
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice
+from counterfoil.subscriptions.models import Subscription
 from staff import Browser, Staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
@@ -258,6 +259,24 @@ def test_the_handoff_shows_where_each_value_comes_from(web: Browser, sales: Sale
         assert words in shown
     assert f'href="/review/{Invoice.objects.get().pk}/"'.encode() in page.content
     assert "Mark won" not in shown
+
+
+def test_the_handoff_shows_the_subscription(web: Browser, sales: Sales) -> None:
+    """Beside the draft the page names the subscription and its next billing day, also when there is no draft yet."""
+    deal_id = sales.ready(lines=[{"product": sales.widget}, {"product": sales.support}])
+    web.post(f"/deals/{deal_id}/win/")
+    shown = text(web.get(f"/deals/{deal_id}/"))
+    number = Subscription.objects.get().number
+    assert f"{number} Active Starts Apr 1, 2026 Next billed May 1, 2026 once its first period is issued" in shown
+    assert "Review draft" in shown
+    later = sales.ready(lines=[{"product": sales.support}], service_starts_on="2026-07-01")
+    said = web.post(f"/deals/{later}/win/", follow=True)
+    assert "Won. Its subscription will be billed when it starts." in text(said)
+    shown = text(web.get(f"/deals/{later}/handoff/"))
+    assert "Active Starts Jul 1, 2026 Next billed Jul 1, 2026 " in shown
+    assert "Review draft" not in shown
+    assert "Hand over again" not in shown
+    assert "Edit lines" not in text(web.get(f"/deals/{later}/"))
 
 
 def test_a_returned_draft_shows_its_reason(web: Browser, sales: Sales) -> None:

@@ -485,15 +485,15 @@ class _Loader:
     def _bill(self, sale: Sale, deal: UUID) -> None:
         won, at = self.as_of(max(sale.ago - 8, 0))
         with clock.stopped_at(at):
-            handover = deals.win_deal(actor=self.actor, deal_id=deal, on=won, at=at)
-        if sale.course == "draft":
+            draft = deals.win_deal(actor=self.actor, deal_id=deal, on=won, at=at).invoice_id
+        if sale.course == "draft" or draft is None:
             return
         issued, at = self.as_of(sale.ago - 9)
         with clock.stopped_at(at):
-            invoicing.issue_invoices(actor=self.actor, invoice_ids=[handover.invoice_id], on=issued, at=at, send=True)
+            invoicing.issue_invoices(actor=self.actor, invoice_ids=[draft], on=issued, at=at, send=True)
             run_waiting_jobs()
         if sale.course in ("paid", "part", "bounced"):
-            self._pay(sale, handover.invoice_id)
+            self._pay(sale, draft)
 
     def _pay(self, sale: Sale, invoice: UUID) -> None:
         day, at = self.as_of(sale.ago - 30)

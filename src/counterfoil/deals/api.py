@@ -69,10 +69,11 @@ class Win(Schema):
 
 
 class HandoverAnswer(Schema):
-    """The draft of a won deal. ``is_new`` is false when the deal had been handed over before."""
+    """What a won deal became. ``is_new`` is false when the deal had been handed over before."""
 
     deal: UUID
-    invoice: UUID
+    invoice: UUID | None = SchemaField(description="Its draft; null while nothing is to be billed yet.")
+    subscription: UUID | None = SchemaField(description="What its recurring lines became; null when it has none.")
     quote_version: int
     is_new: bool
 
@@ -155,13 +156,17 @@ def move_deal(request: Request, deal_id: UUID, move: Move) -> dict[str, Any]:
 
 @router.post("/deals/{uuid:deal_id}/win", response=HandoverAnswer, summary="Mark a deal won and hand it to billing")
 def win_deal(request: Request, deal_id: UUID, win: Win | None = None) -> dict[str, Any]:
-    """Makes one draft per deal and quote version. Winning again returns the same draft."""
+    """Makes one draft and, of its recurring lines, one subscription per deal and quote version.
+
+    Winning again returns the same.
+    """
     handover = commands.win_deal(
         actor=request.actor, deal_id=deal_id, on=today(), at=clock.now(), version=win.version if win else None
     )
     return {
         "deal": handover.deal_id,
         "invoice": handover.invoice_id,
+        "subscription": handover.subscription_id,
         "quote_version": handover.quote_version,
         "is_new": handover.is_new,
     }
@@ -208,15 +213,31 @@ def readiness(request: Request, deal_id: UUID) -> dict[str, Any]:
 
 @router.get("/deals/{uuid:deal_id}/handoff", response=dict[str, Any], summary="What became of a won deal")
 def handoff(request: Request, deal_id: UUID) -> dict[str, Any]:
-    """The drafts and invoices of the deal, newest first, with their state and what is still open."""
+    """The drafts and invoices of the deal, newest first, with their state and what is still open, and its
+    subscription with the next day on which it is billed.
+    """
     state = queries.handoff_of(request.actor, deal_id, today())
     if state is None:
-        return {"handed_over_at": None, "by": "", "documents": []}
+        return {"handed_over_at": None, "by": "", "documents": [], "subscription": None}
     documents = [*([state.document] if state.document else []), *state.earlier]
     return {
         "handed_over_at": plain(state.made_at),
         "by": state.by_name,
         "documents": [row_json(document, state=document.state) for document in documents],
+        "subscription": _subscription(state.subscription),
+    }
+
+
+def _subscription(one: queries.Recurring | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "id": str(one.id),
+        "number": one.number,
+        "state": one.state,
+        "starts_on": plain(one.starts_on),
+        "next_on": plain(one.next_on),
+        "ends_on": plain(one.ends_on),
     }
 
 

@@ -51,14 +51,18 @@ class DealMoved(_DealEvent):
 
 @event("deals.deal_won")
 class DealWon(_DealEvent):
-    """The deal was won and handed over: ``invoice_id`` is its draft."""
+    """The deal was won and handed over: ``invoice_id`` is its draft, ``subscription_id`` what its recurring lines are.
+
+    At least one of them is there.
+    """
 
     words: ClassVar[str] = "Deal {title} won, {amount} {currency}, and handed over to billing"
     icon: ClassVar[str] = "trophy"
 
     deal_id: UUID
     account_id: UUID
-    invoice_id: UUID
+    invoice_id: UUID | None
+    subscription_id: UUID | None
     title: str
     amount: Decimal
     currency: str
@@ -72,7 +76,8 @@ class DealHandedOver(_DealEvent):
 
     deal_id: UUID
     account_id: UUID
-    invoice_id: UUID
+    invoice_id: UUID | None
+    subscription_id: UUID | None
     title: str
     quote_version: int
 

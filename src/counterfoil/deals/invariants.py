@@ -5,23 +5,32 @@ from __future__ import annotations
 from counterfoil.plumbing.invariants import invariant
 
 
-@invariant("B1", "every handoff has its draft or invoice, of that deal and quote version")
-def handoffs_have_documents() -> str:
+@invariant("B1", "every handoff has the draft, invoice and subscription it names, of that deal and quote version")
+def handoffs_have_what_they_name() -> str:
     return """
         SELECT h.id, h.deal_id, h.quote_version
         FROM deals_handoff h
         LEFT JOIN invoicing_invoice i ON i.id = h.invoice_id
-        WHERE i.id IS NULL OR i.deal_id <> h.deal_id OR i.quote_version <> h.quote_version
+        LEFT JOIN subscriptions_subscription s ON s.id = h.subscription_id
+        WHERE (h.invoice_id IS NOT NULL
+               AND (i.id IS NULL OR i.deal_id <> h.deal_id OR i.quote_version <> h.quote_version))
+           OR (h.subscription_id IS NOT NULL
+               AND (s.id IS NULL OR s.deal_id <> h.deal_id OR s.quote_version <> h.quote_version))
     """
 
 
-@invariant("B2", "every draft and invoice that comes from a deal has its handoff")
+@invariant("B2", "every draft, invoice and subscription that comes from a deal has its handoff")
 def documents_have_handoffs() -> str:
     return """
         SELECT i.id, i.deal_id, i.quote_version
         FROM invoicing_invoice i
         WHERE i.origin = 'deal'
           AND NOT EXISTS (SELECT 1 FROM deals_handoff h WHERE h.invoice_id = i.id AND h.deal_id = i.deal_id)
+        UNION ALL
+        SELECT s.id, s.deal_id, s.quote_version
+        FROM subscriptions_subscription s
+        WHERE s.deal_id IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM deals_handoff h WHERE h.subscription_id = s.id AND h.deal_id = s.deal_id)
     """
 
 
@@ -66,4 +75,31 @@ def stage_agrees_with_status() -> str:
         SELECT d.id, d.status, s.kind
         FROM deals_deal d JOIN deals_stage s ON s.id = d.stage_id
         WHERE s.pipeline_id <> d.pipeline_id OR s.kind <> d.status
+    """
+
+
+@invariant("B7", "a deal has at most one subscription that goes on, and none bills beyond a draft that was not issued")
+def one_subscription() -> str:
+    return """
+        SELECT s.deal_id, count(*) AS subscriptions
+        FROM subscriptions_subscription s
+        WHERE s.deal_id IS NOT NULL AND s.ends_at IS NULL
+        GROUP BY s.deal_id HAVING count(*) > 1
+        UNION ALL
+        SELECT s.deal_id, count(*)
+        FROM subscriptions_subscription s
+        JOIN invoicing_invoice i ON i.deal_id = s.deal_id AND i.quote_version = s.quote_version
+        JOIN subscriptions_billedperiod b ON b.subscription_id = s.id AND b.invoice_id <> i.id
+        WHERE i.status IN ('draft', 'returned')
+        GROUP BY s.deal_id
+    """
+
+
+@invariant("B8", "what is billed of a subscription that was taken back comes to nothing")
+def taken_back_is_nothing() -> str:
+    return """
+        SELECT s.id, s.number, sum(b.net) AS billed
+        FROM subscriptions_subscription s JOIN subscriptions_billedperiod b ON b.subscription_id = s.id
+        WHERE s.deal_id IS NOT NULL AND s.ends_at <= s.starts_at AND NOT s.is_credited_at_end
+        GROUP BY s.id, s.number HAVING sum(b.net) <> 0
     """

@@ -59,7 +59,8 @@ class Deal(Record):
 
     Without lines it is what somebody expects.
 
-    ``quote_version`` rises when a returned draft is handed over again: there is one draft per deal and quote version.
+    ``quote_version`` rises when a returned draft is handed over again: there is one draft, and one subscription, per
+    deal and quote version. The subscription starts on ``service_starts_on``, or else on the day of the win.
     """
 
     name = models.CharField(max_length=200)
@@ -72,6 +73,7 @@ class Deal(Record):
     currency = CurrencyField()
     amount = AmountField(default=0)
     expected_close_on = models.DateField(null=True)
+    service_starts_on = models.DateField(null=True)
     engaged_on = models.DateField(null=True)
     closed_on = models.DateField(null=True)
     stage_since = models.DateField(null=True)
@@ -110,7 +112,7 @@ class Deal(Record):
 
 
 class DealLine(Record):
-    """What is offered. A recurring line tells its interval; billing sees it in the draft's notes."""
+    """What is offered. A recurring line tells its interval: winning the deal starts a subscription of those lines."""
 
     deal = models.ForeignKey(Deal, on_delete=models.CASCADE, related_name="lines")
     position = models.PositiveSmallIntegerField()
@@ -153,12 +155,16 @@ class DealContact(Record):
 
 
 class Handoff(models.Model):
-    """A win became a draft: at most once per deal and quote version. Never changed or removed."""
+    """A win became a draft, a subscription or both: at most once per deal and quote version. Never changed or removed.
+
+    There is no draft when nothing is to be billed yet, and no subscription without recurring lines.
+    """
 
     id = models.UUIDField(primary_key=True)
     deal = models.ForeignKey(Deal, on_delete=models.PROTECT, related_name="handoffs")
     quote_version = models.PositiveIntegerField()
-    invoice_id = models.UUIDField(unique=True)
+    invoice_id = models.UUIDField(null=True, unique=True)
+    subscription_id = models.UUIDField(null=True, unique=True)
     made_at = models.DateTimeField()
     by_name = models.CharField(max_length=200)
 
@@ -166,4 +172,27 @@ class Handoff(models.Model):
         triggers = [append_only()]
         constraints = [
             models.UniqueConstraint(fields=["deal", "quote_version"], name="deals_handoff_once_per_quote"),
+            models.CheckConstraint(
+                condition=Q(invoice_id__isnull=False) | Q(subscription_id__isnull=False),
+                name="deals_handoff_names_what_it_became",
+            ),
+        ]
+
+
+class Renewal(models.Model):
+    """The committed term of a subscription ends on ``committed_to``, and a deal was opened about what follows it.
+
+    At most one per subscription and term. Never changed or removed.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    subscription_id = models.UUIDField()
+    committed_to = models.DateField()
+    deal = models.OneToOneField(Deal, on_delete=models.PROTECT, related_name="renewal")
+    opened_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [append_only()]
+        constraints = [
+            models.UniqueConstraint(fields=["subscription_id", "committed_to"], name="deals_renewal_once_per_term"),
         ]

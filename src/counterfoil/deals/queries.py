@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, F, Prefetch, Q, QuerySet, Sum, Value
 
 from counterfoil.access.actors import Actor
@@ -20,15 +21,19 @@ from counterfoil.activities.models import Task
 from counterfoil.core.errors import NotFound
 from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
-from counterfoil.deals.models import Deal, DealContact, DealLine, Handoff, Pipeline, Stage, StageKind
+from counterfoil.deals.models import Deal, DealContact, DealLine, Handoff, Pipeline, Renewal, Stage, StageKind
 from counterfoil.deals.rules.amounts import PricedLine, line_net, weighted
 from counterfoil.deals.rules.readiness import ASKED, DealFacts, Fix, Item, readiness, who_may
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.invoicing.queries import get_invoice, invoices_of_deals
 from counterfoil.plumbing.record_types import record_type
+from counterfoil.subscriptions.models import Subscription
+from counterfoil.subscriptions.rules.grid import day_of, restored
 
 CARDS = 15
 LIVE = (InvoiceStatus.DRAFT, InvoiceStatus.ISSUED)
+RENEWAL_DAYS = 30
+"""So many days before the last day for notice, the deal of a renewal is opened."""
 
 
 # For commands ---------------------------------------------------------------------------------------------------------
@@ -64,6 +69,47 @@ def documents_of_deals(deal_ids: Sequence[UUID]) -> list[Document]:
 def is_live(document: Document) -> bool:
     """Whether billing still holds it: it was neither returned nor made void."""
     return document.status in LIVE
+
+
+def held_of(handoff: Handoff) -> str:
+    """What billing still holds of a handoff, in words; empty when it was returned, is void, or never ran.
+
+    A draft speaks for the subscription whose first period stands on it.
+    """
+    if handoff.invoice_id is not None:
+        made = [one for one in documents_of_deals([handoff.deal_id]) if one.invoice_id == handoff.invoice_id]
+        return made[0].words if made and is_live(made[0]) else ""
+    assert handoff.subscription_id is not None
+    subscription = Subscription.objects.filter(pk=handoff.subscription_id).first()
+    return f"subscription {subscription.number}" if subscription is not None and not subscription.never_ran else ""
+
+
+def renewal_is_due(subscription: Subscription, on: date) -> bool:
+    """Whether the deal about what follows the committed term is to be opened, and was not."""
+    if subscription.committed_to is None or subscription.ends_at is not None:
+        return False
+    ahead = timedelta(days=subscription.notice_days + RENEWAL_DAYS)
+    opened = Renewal.objects.filter(subscription_id=subscription.pk, committed_to=subscription.committed_to)
+    return on >= subscription.committed_to - ahead and not opened.exists()
+
+
+def due_renewals(on: date, limit: int) -> list[UUID]:
+    """Subscriptions that go on and whose committed term ends within the days of notice and thirty more; also those
+    whose term ended meanwhile. The first to end stand first.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT s.id FROM subscriptions_subscription s
+            WHERE s.committed_to IS NOT NULL AND s.ends_at IS NULL
+              AND s.committed_to - s.notice_days - %s <= %s
+              AND NOT EXISTS (SELECT 1 FROM deals_renewal r
+                              WHERE r.subscription_id = s.id AND r.committed_to = s.committed_to)
+            ORDER BY s.committed_to, s.id LIMIT %s
+            """,
+            [RENEWAL_DAYS, on, limit],
+        )
+        return [subscription_id for (subscription_id,) in cursor.fetchall()]
 
 
 def facts_of_account(account_id: UUID | None, on: date) -> BillingFacts | None:
@@ -476,14 +522,37 @@ def _need(actor: Actor, item: Item, is_asked: bool) -> Need:
 
 
 @dataclass(frozen=True)
-class HandoffState:
-    """What became of a won deal. ``document`` is the newest draft or invoice, whole; ``earlier`` are those before it.
+class Recurring:
+    """The subscription that a deal started. ``next_on`` is its next billing day.
 
-    ``was_won_elsewhere``: it came won from another system and was never handed over here. ``recipients`` are those who
-    would receive the document as of today.
+    It ``waits`` while the draft with its first period is reviewed: nothing more is billed until that is issued.
+    """
+
+    id: UUID
+    number: str
+    starts_on: date
+    next_on: date | None
+    ends_on: date | None
+    waits: bool
+    is_parked: bool
+
+    @property
+    def state(self) -> str:
+        if self.ends_on is not None and self.ends_on <= self.starts_on:
+            return "returned"
+        return "ended" if self.ends_on is not None and self.next_on is None else "active"
+
+
+@dataclass(frozen=True)
+class HandoffState:
+    """What became of a won deal: the draft or invoice of its newest handoff, whole, and its subscription.
+
+    ``earlier`` are the documents of the handoffs before it. ``was_won_elsewhere``: it came won from another system and
+    was never handed over here. ``recipients`` are those who would receive the document as of today.
     """
 
     document: Row | None = None
+    subscription: Recurring | None = None
     earlier: tuple[Row, ...] = ()
     recipients: tuple[Recipient, ...] = ()
     made_at: datetime | None = None
@@ -500,15 +569,40 @@ def handoff_of(actor: Actor, deal_id: UUID, on: date) -> HandoffState | None:
     if last is None:
         return HandoffState(was_won_elsewhere=True) if deal.status == StageKind.WON else None
     documents = documents_of_deals([deal_id])
-    live = any(is_live(document) for document in documents)
-    may_see = actor.may("invoicing.see") and bool(documents)
+    live = any(is_live(document) for document in documents) or (last.invoice_id is None and bool(held_of(last)))
+    may_see = actor.may("invoicing.see")
     facts = facts_of_account(deal.account_id, on)
+    has_earlier = len(documents) > (1 if last.invoice_id is not None else 0)
+    made = invoices_of_deals(actor, [deal_id], on).get(deal_id, []) if has_earlier else []
     return HandoffState(
-        document=get_invoice(actor, documents[0].invoice_id, on) if may_see else None,
-        earlier=tuple(invoices_of_deals(actor, [deal_id], on).get(deal_id, [])[1:]) if len(documents) > 1 else (),
+        document=get_invoice(actor, last.invoice_id, on) if may_see and last.invoice_id is not None else None,
+        subscription=_recurring(actor, last, documents),
+        earlier=tuple(row for row in made if row.id != last.invoice_id),
         recipients=facts.deliverable if facts else (),
         made_at=last.made_at,
         by_name=last.by_name,
         is_live=live,
         may_hand_over=not live and deal.status == StageKind.WON and actor.may("deals.win"),
+    )
+
+
+def _recurring(actor: Actor, handoff: Handoff, documents: Sequence[Document]) -> Recurring | None:
+    if handoff.subscription_id is None or not actor.may("subscriptions.see"):
+        return None
+    one = Subscription.objects.get(pk=handoff.subscription_id)
+
+    def day(moment: datetime | None) -> date | None:
+        return None if moment is None else day_of(restored(moment, one.basis), one.zone)
+
+    starts_on = day(one.starts_at)
+    assert starts_on is not None
+    mine = [document for document in documents if document.invoice_id == handoff.invoice_id]
+    return Recurring(
+        id=one.pk,
+        number=one.number,
+        starts_on=starts_on,
+        next_on=day(one.due_at),
+        ends_on=day(one.ends_at),
+        waits=any(document.status == InvoiceStatus.DRAFT for document in mine),
+        is_parked=one.parked_at is not None,
     )

@@ -97,6 +97,12 @@ DEAL = register(
                 help="Which of our companies invoices. Empty: the default one.",
             ),
             Field("po_number", "PO number", max_length=60, aliases=("purchase order", "po")),
+            Field(
+                "service_starts_on",
+                "Service starts on",
+                Kind.DAY,
+                help="From when recurring lines are billed. Empty: the day of the win.",
+            ),
             Field("engaged_on", "Engaged on", Kind.DAY, aliases=("engage date",)),
             Field("stage_since", "In stage since", Kind.DAY, computed=True),
             Field("closed_on", "Closed on", Kind.DAY, computed=True),

@@ -150,6 +150,11 @@ class Subscription(Record, PolicyFields):
             models.Index(fields=["account", "starts_at"], name="subscriptions_by_account"),
         ]
 
+    @property
+    def never_ran(self) -> bool:
+        """Whether it ended at its very start: it was taken back, or cancelled before anything came of it."""
+        return self.ends_at is not None and self.ends_at <= self.starts_at
+
 
 class SubscriptionItem(Record):
     """A price of a subscription, as it was when it was agreed. Its grid of periods is counted from ``grid_from``.

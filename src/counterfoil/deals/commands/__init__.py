@@ -12,6 +12,7 @@ from counterfoil.deals.commands.pipelines import (
     order_stages,
     remove_stage,
 )
+from counterfoil.deals.commands.renewals import open_renewal
 from counterfoil.deals.commands.stages import lose_deal, move_deal, reopen_deal
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "lose_deal",
     "move_deal",
     "name_billing_contact",
+    "open_renewal",
     "order_stages",
     "remove_deal_contact",
     "remove_stage",

@@ -24,11 +24,14 @@ from counterfoil.deals.rules.amounts import PricedLine, deal_amount
 from counterfoil.plumbing.outbox import emit
 
 AMOUNT_LIMIT = Decimal(10) ** 15
-HANDED_OVER = frozenset({"account", "currency", "entity", "po_number", "lines", "amount"})
-"""What a draft is made from."""
+HANDED_OVER = frozenset({"account", "currency", "entity", "po_number", "lines", "amount", "service_starts_on"})
+"""What a draft and a subscription are made from."""
 
 _LINKS = {"account": "account_id", "owner": "owner_id", "entity": "entity_id"}
-_PLAIN = ("name", "currency", "expected_close_on", "next_step", "po_number", "engaged_on", "notes", "external_id")
+_PLAIN = (
+    "name", "currency", "expected_close_on", "next_step", "po_number", "service_starts_on", "engaged_on", "notes",
+    "external_id",
+)  # fmt: skip
 
 
 @command("deals.add_deal", needs="deals.change", takes={"values": Takes("deals.deal")})

@@ -1,4 +1,8 @@
-"""The handoff: a deal is won, and what billing needs is there."""
+"""The handoff: a deal is won, and what billing needs is there.
+
+What is sold once becomes a draft; what is sold again and again becomes a subscription, whose first period stands on the
+same draft, so that billing reviews one document.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.accounts.commands import become_customers
 from counterfoil.accounts.models import AccountStatus
+from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.activities.commands import finish_tasks
 from counterfoil.activities.models import Task, TaskKind
@@ -21,42 +26,48 @@ from counterfoil.catalog.models import Interval
 from counterfoil.core.errors import Conflict, Problem, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.deals.commands.locking import locked_deal
+from counterfoil.deals.commands.renewals import Term, end_predecessor
 from counterfoil.deals.events import DealHandedOver, DealWon
 from counterfoil.deals.models import Deal, DealLine, Handoff, Stage, StageKind
-from counterfoil.deals.queries import deal_facts, documents_of_deals, facts_of_account, is_live
+from counterfoil.deals.queries import deal_facts, facts_of_account, held_of
+from counterfoil.deals.rules.amounts import PricedLine
 from counterfoil.deals.rules.readiness import ASKED, Item, missing, readiness
-from counterfoil.deals.rules.wording import recurring_notes
+from counterfoil.deals.rules.recurring import EVERY, agreed
 from counterfoil.invoicing.commands import draft_invoices
 from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
 from counterfoil.plumbing.outbox import emit
+from counterfoil.subscriptions.commands import start_with_draft, take_back
+from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
 
 
 @dataclass(frozen=True)
 class Handover:
-    """The draft of a won deal. ``is_new`` is false when the deal had been handed over before."""
+    """What a won deal became. ``is_new`` is false when the deal had been handed over before.
+
+    Without recurring lines there is no subscription; while nothing is to be billed yet there is no draft.
+    """
 
     deal_id: UUID
-    invoice_id: UUID
+    invoice_id: UUID | None
     quote_version: int
     is_new: bool
+    subscription_id: UUID | None = None
 
 
 @command("deals.win_deal", needs="deals.win")
 def win_deal(*, actor: Actor, deal_id: UUID, on: date, at: datetime, version: int | None = None) -> Handover:
-    """Mark the deal won and hand it over: one draft per deal and quote version, and the account becomes a customer.
+    """Mark the deal won and hand it over: one draft and, for its recurring lines, one subscription per deal and quote
+    version, and the account becomes a customer.
 
-    Winning again returns the same draft. If billing returned it, the deal is handed over as the next quote
-    version. A deal that lacks something is refused with every missing item named, and nothing changes. Issues and sends
-    nothing.
+    Winning again returns the same. If billing returned the draft, the deal is handed over as the next quote version,
+    and the subscription of the one before it is taken back. A deal that lacks something is refused with every missing
+    item named, and nothing changes. Issues and sends nothing.
     """
     deal = locked_deal(deal_id)
     present = deal.handoffs.order_by("-quote_version").first()
-    if present is not None:
-        documents = {document.invoice_id: document for document in documents_of_deals([deal.pk])}
-        document = documents.get(present.invoice_id)
-        if document is not None and is_live(document):
-            return Handover(deal.pk, present.invoice_id, present.quote_version, is_new=False)
-    elif deal.status == StageKind.WON:
+    if present is not None and held_of(present):
+        return _handover(present, is_new=False)
+    if present is None and deal.status == StageKind.WON:
         raise Conflict(
             "won_elsewhere",
             "This deal was won before it was imported, and billed where it came from. If it was never billed, open it "
@@ -72,22 +83,49 @@ def win_deal(*, actor: Actor, deal_id: UUID, on: date, at: datetime, version: in
     assert facts is not None
     was_won = deal.status == StageKind.WON
     _mark_won(deal, on, quote_version=present.quote_version + 1 if present else deal.quote_version)
-    (invoice_id,) = draft_invoices(
-        actor=actor, orders=[_order(deal, lines)], on=on, at=at, facts={facts.account_id: facts}
+    if present is not None and present.subscription_id is not None:
+        reason = f"Handed over again as quote version {deal.quote_version}"
+        take_back(actor=actor, deal_id=deal.pk, quote_version=present.quote_version, on=on, at=at, reason=reason)
+    handoff = _hand_over(actor, deal, lines, facts, on, at)
+    if facts.status != AccountStatus.CUSTOMER:
+        become_customers(actor=actor, account_ids=[facts.account_id])
+    _finish_tasks(actor, deal, at)
+    _tell(deal, handoff, was_won=was_won)
+    return _handover(handoff, is_new=True)
+
+
+def _handover(handoff: Handoff, *, is_new: bool) -> Handover:
+    return Handover(
+        handoff.deal_id, handoff.invoice_id, handoff.quote_version, is_new, subscription_id=handoff.subscription_id
     )
-    Handoff.objects.create(
+
+
+def _hand_over(
+    actor: Actor, deal: Deal, lines: Sequence[DealLine], facts: BillingFacts, on: date, at: datetime
+) -> Handoff:
+    """Make the draft, and the subscription if there are recurring lines, and note what the deal became."""
+    recurring = [line for line in lines if line.interval != Interval.ONE_OFF]
+    draft = _order(deal, [line for line in lines if line.interval == Interval.ONE_OFF])
+    subscription_id: UUID | None = None
+    invoice_id: UUID | None
+    if recurring:
+        start = deal.service_starts_on or on
+        term = end_predecessor(actor, deal, start, on=on, at=at)
+        joined = start_with_draft(
+            actor=actor, order=_subscription(deal, recurring, start, term), draft=draft, on=on, at=at
+        )
+        subscription_id, invoice_id = joined.subscription_id, joined.invoice_id
+    else:
+        (invoice_id,) = draft_invoices(actor=actor, orders=[draft], on=on, at=at, facts={facts.account_id: facts})
+    return Handoff.objects.create(
         id=new_id(),
         deal=deal,
         quote_version=deal.quote_version,
         invoice_id=invoice_id,
+        subscription_id=subscription_id,
         made_at=at,
         by_name=actor.name,
     )
-    if facts.status != AccountStatus.CUSTOMER:
-        become_customers(actor=actor, account_ids=[facts.account_id])
-    _finish_tasks(actor, deal, at)
-    _tell(deal, invoice_id, was_won=was_won)
-    return Handover(deal.pk, invoice_id, deal.quote_version, is_new=True)
 
 
 def _refuse_unready(items: Sequence[Item]) -> None:
@@ -115,11 +153,11 @@ def _mark_won(deal: Deal, on: date, quote_version: int) -> None:
 
 
 def _order(deal: Deal, lines: Sequence[DealLine]) -> DraftOrder:
-    """What billing is asked for. Recurring lines are not on the draft: its internal notes tell the reviewer."""
+    """What billing is asked for of the lines that are sold once."""
     assert deal.account_id is not None
     return DraftOrder(
         account_id=deal.account_id,
-        lines=tuple(_order_line(deal, line) for line in lines if line.interval == Interval.ONE_OFF),
+        lines=tuple(_order_line(deal, line) for line in lines),
         entity_id=deal.entity_id,
         currency=deal.currency,
         origin="deal",
@@ -128,7 +166,40 @@ def _order(deal: Deal, lines: Sequence[DealLine]) -> DraftOrder:
         quote_version=deal.quote_version,
         sales_owner_id=deal.owner_id,
         po_number=deal.po_number,
-        internal_notes=recurring_notes(lines, deal.currency),
+    )
+
+
+def _subscription(deal: Deal, lines: Sequence[DealLine], start: date, term: Term | None) -> SubscriptionOrder:
+    """The agreement that the recurring lines are; a renewal commits for as long as what it renews."""
+    assert deal.account_id is not None
+    return SubscriptionOrder(
+        account_id=deal.account_id,
+        items=tuple(_item(line, deal.currency) for line in lines),
+        start=start,
+        entity_id=deal.entity_id,
+        currency=deal.currency,
+        po_number=deal.po_number,
+        title=deal.name,
+        owner_id=deal.owner_id,
+        deal_id=deal.pk,
+        quote_version=deal.quote_version,
+        committed_to=term.committed_to if term is not None else None,
+        notice_days=term.notice_days if term is not None else 0,
+    )
+
+
+def _item(line: DealLine, currency: str) -> ItemOrder:
+    """A line is a price of its own: another line may sell the same product for less."""
+    found = agreed(line.description, PricedLine(line.quantity, line.unit_price, line.discount_percent), currency)
+    return ItemOrder(
+        price_key=str(line.pk),
+        description=found.description,
+        pricing=found.pricing,
+        interval=EVERY[line.interval],
+        quantity=found.quantity,
+        product_id=line.product_id,
+        unit=line.unit,
+        tax_class=line.tax_class,
     )
 
 
@@ -166,14 +237,15 @@ def _finish_tasks(actor: Actor, deal: Deal, at: datetime) -> None:
         finish_tasks(actor=actor, task_ids=task_ids, outcome="The deal was handed over.", at=at)
 
 
-def _tell(deal: Deal, invoice_id: UUID, *, was_won: bool) -> None:
+def _tell(deal: Deal, handoff: Handoff, *, was_won: bool) -> None:
     assert deal.account_id is not None
     if was_won:
         emit(
             DealHandedOver(
                 deal_id=deal.pk,
                 account_id=deal.account_id,
-                invoice_id=invoice_id,
+                invoice_id=handoff.invoice_id,
+                subscription_id=handoff.subscription_id,
                 title=deal.name,
                 quote_version=deal.quote_version,
             )
@@ -183,7 +255,8 @@ def _tell(deal: Deal, invoice_id: UUID, *, was_won: bool) -> None:
         DealWon(
             deal_id=deal.pk,
             account_id=deal.account_id,
-            invoice_id=invoice_id,
+            invoice_id=handoff.invoice_id,
+            subscription_id=handoff.subscription_id,
             title=deal.name,
             amount=deal.amount,
             currency=deal.currency,

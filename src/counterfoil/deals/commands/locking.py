@@ -6,7 +6,7 @@ from uuid import UUID
 
 from counterfoil.core.errors import Conflict, NotFound, Stale
 from counterfoil.deals.models import Deal, StageKind
-from counterfoil.deals.queries import documents_of_deals, is_live
+from counterfoil.deals.queries import documents_of_deals, held_of, is_live
 
 
 def locked_deal(deal_id: UUID, version: int | None = None) -> Deal:
@@ -21,7 +21,7 @@ def locked_deal(deal_id: UUID, version: int | None = None) -> Deal:
 
 
 def refuse_when_handed_over(deal: Deal, wish: str) -> None:
-    """While billing holds a draft or an invoice of the deal, what it was made from stays as it is."""
+    """While billing holds a draft, an invoice or a subscription of the deal, what it was made from stays as it is."""
     if deal.status != StageKind.WON:
         return
     live = [document for document in documents_of_deals([deal.pk]) if is_live(document)]
@@ -30,7 +30,14 @@ def refuse_when_handed_over(deal: Deal, wish: str) -> None:
             "handed_over",
             f"Billing holds this deal’s {live[0].words}, so {wish}. Ask billing to return it to sales first.",
         )
-    if deal.is_imported and not deal.handoffs.exists():
+    last = deal.handoffs.order_by("-quote_version").first()
+    held = held_of(last) if last is not None and last.invoice_id is None else ""
+    if held:
+        raise Conflict(
+            "handed_over",
+            f"Billing holds this deal’s {held}, so {wish}. Ask billing to end it from its first day.",
+        )
+    if deal.is_imported and last is None:
         raise Conflict(
             "won_elsewhere",
             f"This deal was won before it was imported, so {wish}. Open it again first.",

@@ -247,11 +247,14 @@ def _ask_sales(actor: Actor, invoice: Invoice) -> None:
 @command("invoicing.discard_draft", needs="invoicing.draft")
 def discard_draft(*, actor: Actor, invoice_id: UUID, version: int | None) -> None:
     """Remove a draft that was made by hand. One that comes from a deal is returned to sales instead, so nothing is
-    lost.
+    lost; one that bills a subscription stands in the ledger of billed periods.
     """
     invoice = load_draft(invoice_id, version).invoice
     if invoice.deal_id is not None:
         raise Conflict("from_a_deal", "This draft comes from a won deal. Return it to sales instead.")
+    if invoice.origin == Origin.SUBSCRIPTION:
+        text = "This draft bills a subscription. Change or end the subscription, or issue the draft and credit it."
+        raise Conflict("from_a_subscription", text)
     emit(events.DraftDiscarded(invoice_id=invoice.pk, account_id=invoice.account_id, deal_id=None))
     invoice.delete()
 

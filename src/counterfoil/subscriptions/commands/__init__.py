@@ -9,11 +9,13 @@ from counterfoil.subscriptions.commands.changing import (
     record_usage,
     resume_subscription,
 )
+from counterfoil.subscriptions.commands.joining import Joined, start_with_draft, take_back
 from counterfoil.subscriptions.commands.running import ChunkDone, bill_due, unpark_subscription
 from counterfoil.subscriptions.commands.starting import start_subscriptions
 
 __all__ = [
     "ChunkDone",
+    "Joined",
     "UsageOrder",
     "add_metered_item",
     "bill_due",
@@ -23,5 +25,7 @@ __all__ = [
     "record_usage",
     "resume_subscription",
     "start_subscriptions",
+    "start_with_draft",
+    "take_back",
     "unpark_subscription",
 ]

@@ -8,7 +8,7 @@ written, are one transaction. So a run that dies goes on where it was, and one t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,20 +30,30 @@ from counterfoil.subscriptions.rules.grid import day_of, moment_of, next_day, re
 
 CHUNK = 500
 
+# What a won deal started waits until the draft of the deal, and then the first document of its own, is issued.
+_IS_DUE = """
+s.due_at < %(before)s AND s.parked_at IS NULL AND (%(entity)s::uuid IS NULL OR s.entity_id = %(entity)s)
+AND (s.deal_id IS NULL OR NOT EXISTS (
+    SELECT 1 FROM invoicing_invoice i
+    WHERE i.deal_id = s.deal_id AND i.quote_version = s.quote_version AND i.status IN ('draft', 'returned')
+) AND NOT EXISTS (
+    SELECT 1 FROM subscriptions_billedperiod b JOIN invoicing_invoice i ON i.id = b.invoice_id
+    WHERE b.subscription_id = s.id AND i.status = 'draft'
+))
+"""
 # Due subscriptions of whole accounts, so that what shares a document is written together.
-_CLAIM = """
+_CLAIM = f"""
 WITH first AS (
     SELECT DISTINCT account_id FROM (
-        SELECT account_id FROM subscriptions_subscription
-        WHERE due_at < %(before)s AND parked_at IS NULL AND (%(entity)s::uuid IS NULL OR entity_id = %(entity)s)
-        ORDER BY due_at, id LIMIT %(chunk)s
-        FOR UPDATE SKIP LOCKED
+        SELECT s.account_id FROM subscriptions_subscription s WHERE {_IS_DUE}
+        ORDER BY s.due_at, s.id LIMIT %(chunk)s
+        FOR UPDATE OF s SKIP LOCKED
     ) due
 )
 SELECT s.id FROM subscriptions_subscription s JOIN first USING (account_id)
-WHERE s.due_at < %(before)s AND s.parked_at IS NULL AND (%(entity)s::uuid IS NULL OR s.entity_id = %(entity)s)
+WHERE {_IS_DUE}
 ORDER BY s.account_id, s.id FOR UPDATE OF s SKIP LOCKED
-"""
+"""  # noqa: S608 - constants
 
 
 @dataclass
@@ -70,7 +80,7 @@ def bill_due(
     nothing is due.
 
     A subscription that cannot be billed, or whose account is beyond its bounds for the day, is parked with its reason,
-    and the others go on.
+    and the others go on. What a won deal started is reviewed before it goes out for the first time.
     """
     done = ChunkDone()
     claimed = _claim(on, chunk, entity_id)
@@ -89,7 +99,7 @@ def bill_due(
     allowed = _within_bounds(charges, on, at, done)
     reviewed = set(BillingPolicy.objects.filter(is_reviewed=True).values_list("entity_id", flat=True))
     for is_reviewed in (False, True):
-        part = [one for one in allowed if (one.loaded.subscription.entity_id in reviewed) is is_reviewed]
+        part = [one for one in allowed if _is_reviewed(one.loaded, reviewed) is is_reviewed]
         if part:
             written = write(actor, part, on=on, at=at, is_reviewed=is_reviewed, run_id=run_id)
             done.documents += len(written.invoice_ids) + len(written.credit_note_ids)
@@ -109,6 +119,13 @@ def _claim(on: date, chunk: int, entity_id: UUID | None) -> list[Subscription]:
         ids = [subscription_id for (subscription_id,) in cursor.fetchall()]
     rows = Subscription.objects.in_bulk(ids)
     return [rows[subscription_id] for subscription_id in ids if _is_due(rows[subscription_id], on)]
+
+
+def _is_reviewed(loaded: Loaded, reviewed: Collection[UUID]) -> bool:
+    """By its company's policy, or because it comes from a deal and nothing of it was billed yet."""
+    subscription = loaded.subscription
+    is_first = subscription.deal_id is not None and all(row.billed_to is None for row in loaded.items.values())
+    return is_first or subscription.entity_id in reviewed
 
 
 def _is_due(one: Subscription, on: date) -> bool:

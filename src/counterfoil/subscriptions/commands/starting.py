@@ -19,7 +19,7 @@ from counterfoil.ledger.queries import default_of, entities
 from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.agreements import load
+from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, Written, write
 from counterfoil.subscriptions.models import (
     BillingPolicy,
@@ -49,6 +49,13 @@ def start_subscriptions(
 
     With ``is_billed`` false the first document is left to the next run. A fixed number of statements, however many.
     """
+    subscriptions = insert_subscriptions(orders, on, at)
+    first_documents(actor, subscriptions, on=on, at=at, is_billed=is_billed)
+    return [subscription.pk for subscription in subscriptions]
+
+
+def insert_subscriptions(orders: Sequence[SubscriptionOrder], on: date, at: datetime) -> list[Subscription]:
+    """Write new subscriptions with their items and discounts, and tell of them. Bills nothing."""
     made = _Making(orders, on)
     subscriptions = [made.subscription(order, at) for order in orders]
     items = [made.items(subscription, order, at) for subscription, order in zip(subscriptions, orders, strict=True)]
@@ -88,8 +95,7 @@ def start_subscriptions(
                 from_on=day_of(order.start, subscription.zone),
             )
         )
-    first_documents(actor, subscriptions, on=on, at=at, is_billed=is_billed)
-    return [subscription.pk for subscription in subscriptions]
+    return subscriptions
 
 
 def first_documents(
@@ -99,15 +105,22 @@ def first_documents(
     charges = []
     for loaded in load(subscriptions):
         subscription = loaded.subscription
-        day = moment_of(on, subscription.basis, subscription.zone)
-        if not is_billed:
-            due = Due(min(day, loaded.agreement.start))
-            charges.append(Charged(loaded, [], due))
+        if is_billed:
+            charges.append(first_charge(loaded, on))
             continue
-        fresh = tuple(item.id for item in loaded.agreement.items)
-        due = Due(day, is_entry=True, fresh=fresh, fresh_before=next_day(day, subscription.zone))
-        charges.append(Charged(loaded, differences(loaded.agreement, (), due), due))
+        day = moment_of(on, subscription.basis, subscription.zone)
+        due = Due(min(day, loaded.agreement.start))
+        charges.append(Charged(loaded, [], due))
     return write(actor, charges, on=on, at=at)
+
+
+def first_charge(loaded: Loaded, on: date) -> Charged:
+    """What is due of a new subscription as of ``on``."""
+    subscription = loaded.subscription
+    day = moment_of(on, subscription.basis, subscription.zone)
+    fresh = tuple(item.id for item in loaded.agreement.items)
+    due = Due(day, is_entry=True, fresh=fresh, fresh_before=next_day(day, subscription.zone))
+    return Charged(loaded, differences(loaded.agreement, (), due), due)
 
 
 class _Making:

@@ -28,9 +28,19 @@ from counterfoil.surface.forms import Form, record_form, values_from, version_fr
 from counterfoil.surface.htmx import go, page, say
 
 NEW = ("name", "account", "stage", "amount", "currency", "expected_close_on", "next_step")
-FACTS = ("account", "owner", "expected_close_on", "next_step", "po_number", "entity", "engaged_on", "notes")
+FACTS = (
+    "account",
+    "owner",
+    "expected_close_on",
+    "next_step",
+    "po_number",
+    "service_starts_on",
+    "entity",
+    "engaged_on",
+    "notes",
+)
 CHANGE = ("name", "account", "owner", "amount", "currency", "expected_close_on", "engaged_on", "next_step")
-BILLING = ("entity", "po_number", "notes", "external_id")
+BILLING = ("entity", "po_number", "service_starts_on", "notes", "external_id")
 
 
 def deal(request: Request, deal_id: UUID) -> HttpResponse:
@@ -68,7 +78,7 @@ def facts(deal: Row, may_change: bool, *, is_live: bool) -> list[dict[str, Any]]
     found = []
     for name in FACTS:
         value = deal[name]
-        if not value and name in ("engaged_on", "notes", "entity") and not may_change:
+        if not value and name in ("service_starts_on", "engaged_on", "notes", "entity") and not may_change:
             continue
         is_fixed = name in commands.HANDED_OVER and is_live
         edit = reverse("deals:change_field", args=[deal.id, name]) if may_change and not is_fixed else ""

@@ -101,12 +101,19 @@ def win(request: Request, deal_id: UUID) -> HttpResponse:
         if refusal.code != "not_ready":
             raise
         return _not_ready(request, deal_id, refusal)
-    said = "Won. The draft waits for review." if handover.is_new else "This deal was handed over before."
-    say(request, said)
+    say(request, _said(handover))
     if is_htmx(request) and _is_on_board(request):
         panel = {"url": reverse("deals:handoff", args=[deal_id]), "title": "Handed over"}
         return stay(request, **{MOVED: True, PANEL: panel})
     return go(request, _page_of(deal_id))
+
+
+def _said(handover: commands.Handover) -> str:
+    if not handover.is_new:
+        return "This deal was handed over before."
+    if handover.invoice_id is None:
+        return "Won. Its subscription will be billed when it starts."
+    return "Won. The draft waits for review."
 
 
 def _is_on_board(request: Request) -> bool:
