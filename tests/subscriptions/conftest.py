@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from screens_world import Screens, make_screens
+from staff import Staff
 from subscriptions_world import Billing, make_billing
 
 
@@ -10,3 +14,9 @@ from subscriptions_world import Billing, make_billing
 def billing(db: None) -> Billing:
     """A company and a customer, as subscriptions need them."""
     return make_billing()
+
+
+@pytest.fixture
+def screens(clock: Any, staff: Staff) -> Screens:
+    """The same with people, programs and prices, on 1 April 2026."""
+    return make_screens(staff)
