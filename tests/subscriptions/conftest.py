@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from screens_world import Screens, make_screens
-from staff import Staff
 from subscriptions_world import Billing, make_billing
+
+from staff import Staff
 
 
 @pytest.fixture

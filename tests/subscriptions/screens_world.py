@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from staff import SYSTEM, Staff
 from subscriptions_world import Billing, make_billing
 
 from counterfoil.catalog import commands as catalog
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import clock
 from counterfoil.subscriptions.models import BillingPolicy
+from staff import SYSTEM, Staff
 
 PRICES: tuple[dict[str, Any], ...] = (
     {"key": "hosting", "model": "flat", "amount": "100.00", "interval": "month"},
@@ -67,7 +67,8 @@ def make_screens(staff: Staff) -> Screens:
             values={"name": key.capitalize(), "code": key, "unit_price": "1.00", "currency": "EUR", "unit": ""},
         )
         prices[key] = catalog.add_price(
-            actor=SYSTEM, values={"product": product, "currency": "EUR", "valid_from": "2020-01-01", **values},
+            actor=SYSTEM,
+            values={"product": product, "currency": "EUR", "valid_from": "2020-01-01", **values},
             on=clock.today(),
         )
     return Screens(billing, staff, prices)

@@ -6,10 +6,11 @@ something that failed. Loading twice changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from counterfoil.ledger import commands as ledger
 from counterfoil.payments import commands as payments
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
+from counterfoil.subscriptions import commands as subscriptions
 
 PASSWORD = "counterfoil-demo"  # noqa: S105 - printed at every start of a demo installation
 
@@ -116,10 +118,46 @@ PRODUCTS: tuple[dict[str, Any], ...] = (
         "unit_price": "240.00",
         "interval": "month",
     },
-)
+    {"code": "SEAT", "name": "Portal seat", "family": "Care", "unit": "seat", "unit_price": "12.00",
+     "interval": "month"},
+    {"code": "CALL", "name": "Map calls", "family": "Care", "unit": "call", "unit_price": "0.002"},
+)  # fmt: skip
 
 
 PRICES = {product["code"]: product["unit_price"] for product in PRODUCTS}
+
+
+RECURRING: tuple[dict[str, str], ...] = (
+    {"product": "HST", "key": "hosting", "model": "flat", "amount": "240.00", "interval": "month"},
+    {"product": "SUP", "key": "support", "model": "flat", "amount": "890.00", "interval": "month"},
+    {"product": "SEAT", "key": "portal-seat", "model": "per_unit", "amount": "12.00", "interval": "month"},
+    {
+        "product": "CALL", "key": "map-calls", "model": "per_unit", "amount": "0.002", "interval": "month",
+        "billed": "in_arrears", "is_metered": "yes", "meter": "calls",
+    },
+)  # fmt: skip
+"""What is sold by periods: prices of the products above."""
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """One demo subscription: items are (price, quantity); ``ago`` the days since its start."""
+
+    account: str
+    name: str
+    items: tuple[tuple[str, str], ...]
+    ago: int
+    committed_days: int = 0
+    more_seats: str = ""
+
+
+MORE_SEATS_AGO = 20
+
+AGREED = (
+    Agreed("foxglove", "Shop hosting and support", (("hosting", "1"), ("support", "1")), 75, 320),
+    Agreed("nordwind", "Customer portal seats", (("portal-seat", "25"), ("hosting", "2")), 48, 60, "40"),
+    Agreed("orchard", "Booking maps", (("hosting", "1"), ("map-calls", "0")), 40),
+)
 
 
 @dataclass(frozen=True)
@@ -333,8 +371,9 @@ def load_demo(on: date) -> bool:
     loader = _Loader(on)
     loader.company()
     loader.customers()
-    for sale in sorted(SALES, key=lambda item: -item.ago):
-        loader.sell(sale)
+    loader.prices()
+    for step in loader.story():
+        step()
     return True
 
 
@@ -348,6 +387,17 @@ class _Loader:
         self.products: dict[str, UUID] = {}
         self.accounts: dict[str, UUID] = {}
         self.entities: dict[str, UUID] = {}
+        self.subscriptions: dict[str, UUID] = {}
+
+    def story(self) -> list[Callable[[], None]]:
+        """What happened, in the order in which documents were issued: a later number bears no earlier day."""
+        steps: list[tuple[int, Callable[[], None]]] = [(one.ago - 9, partial(self.sell, one)) for one in SALES]
+        steps += [(one.ago, partial(self.subscribe, one)) for one in AGREED]
+        steps += [(MORE_SEATS_AGO, partial(self.more_seats, one)) for one in AGREED if one.more_seats]
+        for days_ago in range(max(one.ago for one in AGREED), -1, -1):
+            if self.as_of(days_ago)[0].day == 2 or not days_ago:
+                steps.append((days_ago, partial(self.bill_due, *self.as_of(days_ago))))
+        return [step for _, step in sorted(steps, key=lambda step: -step[0])]
 
     def at(self, day: date) -> datetime:
         return datetime.combine(day, time(9, 30), UTC)
@@ -493,6 +543,59 @@ class _Loader:
                     on=bounced,
                     at=at,
                 )
+
+    def prices(self) -> None:
+        day, at = self.as_of(117)
+        with clock.stopped_at(at):
+            for price in RECURRING:
+                values = {**price, "product": str(self.products[price["product"]]), "currency": "EUR"}
+                catalog.add_price(actor=self.actor, values=values, on=day)
+
+    def subscribe(self, agreed: Agreed) -> None:
+        day, at = self.as_of(agreed.ago)
+        values: dict[str, Any] = {
+            "account": str(self.accounts[agreed.account]),
+            "name": agreed.name,
+            "items": [{"price": key, "quantity": quantity} for key, quantity in agreed.items],
+            "start": day.isoformat(),
+            "anchor_day": "1",
+            "owner": str(self.users["sales"]),
+            "entity": str(self.entities["DE"]),
+        }
+        if agreed.committed_days:
+            values["committed_to"] = (self.on + timedelta(days=agreed.committed_days)).isoformat()
+            values["notice_days"] = "30"
+        with clock.stopped_at(at):
+            subscription = subscriptions.start_subscription(actor=self.actor, values=values, on=day, at=at)
+        self.subscriptions[agreed.name] = subscription
+        if ("map-calls", "0") in agreed.items:
+            self._use(subscription, agreed.ago)
+
+    def more_seats(self, agreed: Agreed) -> None:
+        day, at = self.as_of(MORE_SEATS_AGO)
+        items = [{"price": key, "quantity": quantity} for key, quantity in agreed.items[1:]]
+        items.append({"price": agreed.items[0][0], "quantity": agreed.more_seats})
+        with clock.stopped_at(at):
+            subscriptions.change_items(
+                actor=self.actor,
+                subscription_id=self.subscriptions[agreed.name],
+                values={"items": items},
+                when=day,
+                on=day,
+                at=at,
+            )
+
+    def _use(self, subscription: UUID, ago: int) -> None:
+        for days_ago in range(ago - 1, 0, -3):
+            day, at = self.as_of(days_ago)
+            order = subscriptions.UsageOrder(subscription, "map-calls", Decimal(4_200 + 130 * days_ago), day)
+            with clock.stopped_at(at):
+                subscriptions.take_usage(actor=self.actor, orders=[order], on=day, at=at)
+
+    def bill_due(self, day: date, at: datetime) -> None:
+        with clock.stopped_at(at):
+            if subscriptions.start_run(actor=self.actor, at=at) is not None:
+                run_waiting_jobs()
 
 
 def _addresses(customer: Customer) -> list[dict[str, str]]:

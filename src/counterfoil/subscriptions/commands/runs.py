@@ -146,7 +146,7 @@ def _note(run: BillingRun, done: ChunkDone, at: datetime) -> None:
 
 def _note_parked(run: BillingRun, at: datetime) -> None:
     """What this transaction has parked, which bears its very instant, with the reason of each."""
-    noted = RunParking.objects.filter(run=run).values("subscription")
+    noted = RunParking.objects.filter(run=run, parked_at=at).values("subscription")
     for one in Subscription.objects.filter(parked_at=at).exclude(pk__in=noted).order_by("id"):
         RunParking.objects.create(id=new_id(), run=run, subscription=one, reason=one.parked_reason, parked_at=at)
 

@@ -25,7 +25,7 @@ from counterfoil.subscriptions.rules.agreement import Discount
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 
 SUBSCRIPTION, POLICY = "subscriptions.subscription", "subscriptions.policy"
-DETAILS = ("title", "owner", "terms", "po_number", "committed_to", "is_renewed", "notice_days")
+DETAILS = ("name", "owner", "terms", "po_number", "committed_to", "is_renewed", "notice_days")
 _LINKS = ("owner", "terms")
 EVENTS_MAX = 1_000
 
@@ -58,7 +58,7 @@ def start_subscription(
         currency=currency,
         terms_id=values.get("terms"),
         po_number=values.get("po_number") or "",
-        title=values.get("title") or "",
+        title=values.get("name") or "",
         owner_id=values.get("owner"),
         committed_to=values.get("committed_to"),
         notice_days=values.get("notice_days") or 0,
@@ -149,9 +149,9 @@ def change_details(
     if version is not None and subscription.version != version:
         raise Stale()
     for name, value in values.items():
-        if name == "title" and not value:
-            raise Refusal("missing", "A subscription has a name.", "title")
-        attribute = f"{name}_id" if name in _LINKS else name
+        if name == "name" and not value:
+            raise Refusal("missing", "A subscription has a name.", "name")
+        attribute = f"{name}_id" if name in _LINKS else "title" if name == "name" else name
         setattr(subscription, attribute, (value or 0) if name == "notice_days" else value)
     subscription.version += 1
     subscription.save()

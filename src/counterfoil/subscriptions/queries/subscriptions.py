@@ -23,7 +23,7 @@ from counterfoil.subscriptions.ordering import offered_to
 from counterfoil.subscriptions.queries.rows import rows_of, with_state
 
 _SORTS = {
-    "number": "number", "title": "title", "account": "account__sort_key", "start": "starts_at", "due_on": "due_at",
+    "number": "number", "name": "title", "account": "account__sort_key", "start": "starts_at", "due_on": "due_at",
     "committed_to": "committed_to", "created_at": "created_at",
 }  # fmt: skip
 _WORDS = ("state", "account", "owner", "entity", "currency", "is_renewed")
