@@ -177,7 +177,7 @@ def test_nothing_due_yet(sales: Sales) -> None:
     assert run(JULY) == 0
     with pytest.raises(Conflict) as refused:
         invoicing.discard_draft(actor=sales.bea, invoice_id=first.pk, version=None)
-    assert refused.value.code == "from_a_subscription"
+    assert refused.value.code == "bills_a_subscription"
     invoicing.issue_invoices(actor=sales.bea, invoice_ids=[first.pk], on=JULY, at=AT, send=False)
     assert run(JULY) == 1
     assert set(Invoice.objects.values_list("status", flat=True)) == {"issued"}

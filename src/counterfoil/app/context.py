@@ -14,10 +14,12 @@ from counterfoil.access.actors import Actor
 from counterfoil.activities import queries as activities
 from counterfoil.invoicing import queries as invoicing
 from counterfoil.plumbing.installation import installation
+from counterfoil.subscriptions import queries as subscriptions
 
 COUNTS: dict[str, Callable[[Actor], int]] = {
     "tasks": lambda actor: activities.open_task_count(actor, on=invoicing.local_today())["due"],
     "drafts": invoicing.count_drafts_to_review,
+    "parked": subscriptions.count_parked,
 }
 
 
@@ -62,6 +64,7 @@ NAVIGATION: tuple[Section, ...] = (
         (
             Place("Review", "invoicing:review_queue", "inbox", "invoicing.see", "g r", "drafts"),
             Place("Invoices", "invoicing:invoices", "receipt", "invoicing.see", "g i"),
+            Place("Subscriptions", "subscriptions:subscriptions", "repeat", "subscriptions.see", "g b", "parked"),
             Place("Time", "retainers:time", "clock", "retainers.see", "g h"),
             Place("Retainers", "retainers:retainers", "hourglass", "retainers.see", "g e"),
             Place("Payments", "payments:payments", "banknote", "payments.see", "g p"),
@@ -96,6 +99,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("New contact", "accounts:new_contact", "user-plus", "accounts.change", "add person", is_new=True),
     Action("New deal", "deals:new_deal", "handshake", "deals.change", "add opportunity", is_new=True),
     Action("New invoice", "invoicing:new", "receipt", "invoicing.draft", "draft bill", is_new=True),
+    Action("Start subscription", "subscriptions:new", "repeat", "subscriptions.change", "recurring add", is_new=True),
     Action("Record payment", "payments:record", "banknote", "payments.record", "money received transfer", is_new=True),
     Action("Enter time", "retainers:new_time", "clock", "retainers.enter", "hours timesheet log", is_new=True),
     Action("Enter an expense", "retainers:new_expense", "wallet", "retainers.enter", "cost receipt travel"),
@@ -103,6 +107,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("New task", "activities:new_task", "list-checks", "activities.change", "add to do reminder", is_new=True),
     Action("New product", "catalog:new_product", "package", "catalog.change", "add price"),
     Action("Review drafts", "invoicing:review_queue", "inbox", "invoicing.draft", "approve send"),
+    Action("Renewals", "subscriptions:renewals", "calendar-clock", "subscriptions.see", "term notice expiry"),
+    Action("Billing runs", "subscriptions:runs", "refresh-cw", "subscriptions.see", "bill due parked"),
     Action("Import a file", "importing:batches", "upload", "importing.run", "csv excel xlsx"),
     Action("Add user", "access:new_user", "user-plus", "access.change", "invite colleague"),
     Action("API documentation", "api_docs", "book-open", "access.self", "openapi swagger"),

@@ -6,10 +6,11 @@ something that failed. Loading twice changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from counterfoil.payments import commands as payments
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.retainers import commands as retainers
+from counterfoil.subscriptions import commands as subscriptions
 
 PASSWORD = "counterfoil-demo"  # noqa: S105 - printed at every start of a demo installation
 
@@ -117,7 +119,10 @@ PRODUCTS: tuple[dict[str, Any], ...] = (
         "unit_price": "240.00",
         "interval": "month",
     },
-)
+    {"code": "SEAT", "name": "Portal seat", "family": "Care", "unit": "seat", "unit_price": "12.00",
+     "interval": "month"},
+    {"code": "CALL", "name": "Map calls", "family": "Care", "unit": "call", "unit_price": "0.002"},
+)  # fmt: skip
 
 RECURRING: tuple[dict[str, Any], ...] = (
     {"product": "SUP", "key": "support", "model": "flat", "amount": "890.00"},
@@ -132,11 +137,37 @@ RECURRING: tuple[dict[str, Any], ...] = (
         "is_metered": True,
         "meter": "gigabytes",
     },
-)
+    {"product": "SEAT", "key": "portal-seat", "model": "per_unit", "amount": "12.00"},
+    {
+        "product": "CALL", "key": "map-calls", "model": "per_unit", "amount": "0.002",
+        "billed": "in_arrears", "is_metered": True, "meter": "calls",
+    },
+)  # fmt: skip
 """What subscriptions are billed by, every month: traffic by what was used, hosting for less with the tier gold."""
 
 
 PRICES = {product["code"]: product["unit_price"] for product in PRODUCTS}
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """One demo subscription: items are (price, quantity); ``ago`` the days since its start."""
+
+    account: str
+    name: str
+    items: tuple[tuple[str, str], ...]
+    ago: int
+    committed_days: int = 0
+    more_seats: str = ""
+
+
+MORE_SEATS_AGO = 20
+
+AGREED = (
+    Agreed("foxglove", "Shop hosting and support", (("hosting", "1"), ("support", "1")), 75, 320),
+    Agreed("nordwind", "Customer portal seats", (("portal-seat", "25"), ("hosting", "2")), 48, 60, "40"),
+    Agreed("orchard", "Booking maps", (("hosting", "1"), ("map-calls", "0")), 40),
+)
 
 
 @dataclass(frozen=True)
@@ -361,8 +392,8 @@ def load_demo(on: date) -> bool:
     loader = _Loader(on)
     loader.company()
     loader.customers()
-    for sale in sorted(SALES, key=lambda item: -item.ago):
-        loader.sell(sale)
+    for step in loader.story():
+        step()
     loader.work()
     return True
 
@@ -377,6 +408,17 @@ class _Loader:
         self.products: dict[str, UUID] = {}
         self.accounts: dict[str, UUID] = {}
         self.entities: dict[str, UUID] = {}
+        self.subscriptions: dict[str, UUID] = {}
+
+    def story(self) -> list[Callable[[], None]]:
+        """What happened, in the order in which documents were issued: a later number bears no earlier day."""
+        steps: list[tuple[int, Callable[[], None]]] = [(one.ago - 9, partial(self.sell, one)) for one in SALES]
+        steps += [(one.ago, partial(self.subscribe, one)) for one in AGREED]
+        steps += [(MORE_SEATS_AGO, partial(self.more_seats, one)) for one in AGREED if one.more_seats]
+        for days_ago in range(max(one.ago for one in AGREED), -1, -1):
+            if self.as_of(days_ago)[0].day == 2 or not days_ago:
+                steps.append((days_ago, partial(self.bill_due, *self.as_of(days_ago))))
+        return [step for _, step in sorted(steps, key=lambda step: -step[0])]
 
     def at(self, day: date) -> datetime:
         return datetime.combine(day, time(9, 30), UTC)
@@ -569,6 +611,52 @@ class _Loader:
         with clock.stopped_at(at):
             expense = retainers.enter_expense(actor=self.actor, values=values, on=day, at=at)
             retainers.approve_entries(actor=self.actor, expense_ids=[expense], at=at)
+
+    def subscribe(self, agreed: Agreed) -> None:
+        day, at = self.as_of(agreed.ago)
+        values: dict[str, Any] = {
+            "account": str(self.accounts[agreed.account]),
+            "name": agreed.name,
+            "items": [{"price": key, "quantity": quantity} for key, quantity in agreed.items],
+            "start": day.isoformat(),
+            "anchor_day": "1",
+            "owner": str(self.users["sales"]),
+            "entity": str(self.entities["DE"]),
+        }
+        if agreed.committed_days:
+            values["committed_to"] = (self.on + timedelta(days=agreed.committed_days)).isoformat()
+            values["notice_days"] = "30"
+        with clock.stopped_at(at):
+            subscription = subscriptions.start_subscription(actor=self.actor, values=values, on=day, at=at)
+        self.subscriptions[agreed.name] = subscription
+        if ("map-calls", "0") in agreed.items:
+            self._use(subscription, agreed.ago)
+
+    def more_seats(self, agreed: Agreed) -> None:
+        day, at = self.as_of(MORE_SEATS_AGO)
+        items = [{"price": key, "quantity": quantity} for key, quantity in agreed.items[1:]]
+        items.append({"price": agreed.items[0][0], "quantity": agreed.more_seats})
+        with clock.stopped_at(at):
+            subscriptions.change_items(
+                actor=self.actor,
+                subscription_id=self.subscriptions[agreed.name],
+                values={"items": items},
+                when=day,
+                on=day,
+                at=at,
+            )
+
+    def _use(self, subscription: UUID, ago: int) -> None:
+        for days_ago in range(ago - 1, 0, -3):
+            day, at = self.as_of(days_ago)
+            order = subscriptions.UsageOrder(subscription, "map-calls", Decimal(4_200 + 130 * days_ago), day)
+            with clock.stopped_at(at):
+                subscriptions.take_usage(actor=self.actor, orders=[order], on=day, at=at)
+
+    def bill_due(self, day: date, at: datetime) -> None:
+        with clock.stopped_at(at):
+            if subscriptions.start_run(actor=self.actor, at=at) is not None:
+                run_waiting_jobs()
 
 
 def _addresses(customer: Customer) -> list[dict[str, str]]:

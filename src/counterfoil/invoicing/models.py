@@ -138,6 +138,9 @@ class LineKind(models.TextChoices):
 # The row is compared with itself as it would be if only that had changed which may.
 _FROZEN = """
 IF OLD.status NOT IN ('issued', 'void') THEN
+    IF OLD.origin = 'subscription' AND (TG_OP = 'DELETE' OR NEW.status NOT IN ('draft', 'issued')) THEN
+        RAISE EXCEPTION 'a draft that bills a subscription is issued or stays' USING ERRCODE = 'CF003';
+    END IF;
     IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
     RETURN NEW;
 END IF;

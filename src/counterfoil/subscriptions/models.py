@@ -353,10 +353,15 @@ class RunState(models.TextChoices):
 
 
 class BillingRun(Record):
-    """One pass over what is due as of a day, with what it made. Chunks of it may run on several workers at once."""
+    """One pass over what is due as of a day, with what it made. Chunks of it may run on several workers at once.
+
+    ``expected`` is how many subscriptions were due when it started, ``totals`` are net sums by currency as texts.
+    """
 
     on = models.DateField()
     state = models.CharField(max_length=20, choices=RunState.choices, default=RunState.RUNNING)
+    started_by_name = models.CharField(max_length=200, blank=True, default="")
+    expected = models.PositiveIntegerField(default=0)
     subscriptions = models.PositiveIntegerField(default=0)
     documents = models.PositiveIntegerField(default=0)
     parked = models.PositiveIntegerField(default=0)
@@ -370,3 +375,17 @@ class BillingRun(Record):
                 fields=["on"], condition=Q(state="running"), name="subscriptions_billingrun_one_running_a_day"
             )
         ]
+
+
+class RunParking(models.Model):
+    """A subscription that a run held back, and why. It stays written down when a person un-parks it."""
+
+    id = models.UUIDField(primary_key=True)
+    run = models.ForeignKey(BillingRun, on_delete=models.PROTECT, related_name="parkings")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=500)
+    parked_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [append_only()]
+        indexes = [models.Index(fields=["run", "id"], name="subscriptions_parked_by_run")]

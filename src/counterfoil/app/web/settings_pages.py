@@ -45,6 +45,13 @@ PAGES: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
                 "ledger.see",
                 "currency, language, delivery",
             ),
+            SettingsPage(
+                "Billing policies",
+                "subscriptions:policies",
+                "repeat",
+                "ledger.see",
+                "subscriptions, proration, first period, review, limits a day",
+            ),
         ),
     ),
     (

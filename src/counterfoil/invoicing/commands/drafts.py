@@ -23,6 +23,14 @@ from counterfoil.plumbing.bulk import insert_rows, update_rows
 from counterfoil.plumbing.outbox import emit
 
 REASON_MAX = 500
+BILLS_A_SUBSCRIPTION = (
+    "This draft bills a subscription, whose periods would be lost with it. Approve it; if it is wrong, change, pause "
+    "or end the subscription, which gives back what was billed too much."
+)
+CHANGE_THE_SUBSCRIPTION = (
+    "Quantities, prices and the company of what a subscription bills are changed on the subscription; the difference "
+    "is billed or given back. Texts may be changed here, and lines added."
+)
 RECHECKED_AT_ONCE = 500
 
 CURRENT_COLUMNS = (
@@ -124,15 +132,28 @@ def change_draft(*, actor: Actor, invoice_id: UUID, values: Mapping[str, Any], v
     draft = load_draft(invoice_id, version)
     invoice = draft.invoice
     around = surroundings([invoice.account_id], on)
+    periods = _periods(draft)
     changed = apply_values(draft, values, around, actor.name)
     if not changed:
         return
     if invoice.origin == Origin.DEAL:
         invoice.touched = sorted({*invoice.touched, *changed})
     make_current([draft], around)
+    if not periods <= _periods(draft):
+        raise Conflict("bills_a_subscription", CHANGE_THE_SUBSCRIPTION, "lines")
     invoice.version += 1
     _save(draft)
     emit(events.DraftChanged(invoice_id=invoice.pk, account_id=invoice.account_id, fields=tuple(sorted(changed))))
+
+
+def _periods(draft: Draft) -> set[tuple[Any, ...]]:
+    """What the draft bills of subscriptions: the ledger of billed periods names these very lines and amounts."""
+    invoice = draft.invoice
+    return {
+        (invoice.entity_id, invoice.currency, line.pk, line.kind, line.quantity, line.net)
+        for line in draft.lines
+        if line.subscription_id is not None
+    }
 
 
 def _save(draft: Draft) -> None:
@@ -207,6 +228,7 @@ def return_drafts(*, actor: Actor, invoice_ids: Sequence[UUID], reason: str, at:
     check(bool(reason), "missing", "Say what sales should correct.", "reason")
     check(len(reason) <= REASON_MAX, "too_long", f"A reason can have at most {REASON_MAX} characters.", "reason")
     drafts = load_drafts(invoice_ids)
+    refuse_to_lose_periods(draft.invoice for draft in drafts)
     by_hand = [
         Problem(str(draft.invoice.pk), "by_hand", "This draft was made by hand. Change or discard it instead.")
         for draft in drafts
@@ -246,17 +268,26 @@ def _ask_sales(actor: Actor, invoice: Invoice) -> None:
 
 @command("invoicing.discard_draft", needs="invoicing.draft")
 def discard_draft(*, actor: Actor, invoice_id: UUID, version: int | None) -> None:
-    """Remove a draft that was made by hand. One that comes from a deal is returned to sales instead, so nothing is
-    lost; one that bills a subscription stands in the ledger of billed periods.
+    """Remove a draft that was made by hand. One that comes from a deal is returned to sales instead, and one that
+    bills a subscription stays, so nothing is lost.
     """
     invoice = load_draft(invoice_id, version).invoice
+    refuse_to_lose_periods([invoice])
     if invoice.deal_id is not None:
         raise Conflict("from_a_deal", "This draft comes from a won deal. Return it to sales instead.")
-    if invoice.origin == Origin.SUBSCRIPTION:
-        text = "This draft bills a subscription. Change or end the subscription, or issue the draft and credit it."
-        raise Conflict("from_a_subscription", text)
     emit(events.DraftDiscarded(invoice_id=invoice.pk, account_id=invoice.account_id, deal_id=None))
     invoice.delete()
+
+
+def refuse_to_lose_periods(invoices: Iterable[Invoice]) -> None:
+    """A draft that bills a subscription is issued or stays: its periods count as billed and would never be again."""
+    problems = [
+        Problem(str(invoice.pk), "bills_a_subscription", BILLS_A_SUBSCRIPTION)
+        for invoice in invoices
+        if invoice.origin == Origin.SUBSCRIPTION
+    ]
+    if problems:
+        raise Conflict("bills_a_subscription", problems[0].message, problems[0].field, problems)
 
 
 # Finding --------------------------------------------------------------------------------------------------------------

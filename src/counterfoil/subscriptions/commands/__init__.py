@@ -10,22 +10,40 @@ from counterfoil.subscriptions.commands.changing import (
     resume_subscription,
 )
 from counterfoil.subscriptions.commands.joining import Joined, start_with_draft, take_back
-from counterfoil.subscriptions.commands.running import ChunkDone, bill_due, unpark_subscription
+from counterfoil.subscriptions.commands.running import CHUNK, ChunkDone, bill_due, unpark_subscription
+from counterfoil.subscriptions.commands.runs import ask_for_work, bill_chunk, bill_one, start_run
 from counterfoil.subscriptions.commands.starting import start_subscriptions
+from counterfoil.subscriptions.commands.wishes import (
+    change_details,
+    change_items,
+    set_policy,
+    start_subscription,
+    take_usage,
+)
 
 __all__ = [
+    "CHUNK",
     "ChunkDone",
     "Joined",
     "UsageOrder",
     "add_metered_item",
+    "ask_for_work",
+    "bill_chunk",
     "bill_due",
+    "bill_one",
     "cancel_subscription",
+    "change_details",
+    "change_items",
     "change_subscription",
     "pause_subscription",
     "record_usage",
     "resume_subscription",
+    "set_policy",
+    "start_run",
+    "start_subscription",
     "start_subscriptions",
     "start_with_draft",
     "take_back",
+    "take_usage",
     "unpark_subscription",
 ]

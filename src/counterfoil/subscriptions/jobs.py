@@ -1,0 +1,48 @@
+"""Billing what is due, and finding that something is."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django.db import OperationalError
+
+from counterfoil.access.actors import Actor
+from counterfoil.plumbing import clock
+from counterfoil.plumbing.jobs import job, sweep
+from counterfoil.subscriptions import commands, queries
+
+_log = logging.getLogger("counterfoil.subscriptions")
+ACTOR = Actor.system("Billing run")
+
+
+@job("subscriptions.bill", queue_name="billing")
+def bill(run_id: str) -> None:
+    """Bill chunk by chunk until nothing is due. A chunk that fails is tried account by account."""
+    while _next_chunk(UUID(run_id)):
+        continue
+
+
+def _next_chunk(run_id: UUID) -> bool:
+    try:
+        return commands.bill_chunk(actor=ACTOR, run_id=run_id, at=clock.now())
+    except OperationalError:
+        raise
+    except Exception:
+        _log.exception("a chunk of billing run %s failed; its accounts are tried one by one", run_id)
+    for _ in range(commands.CHUNK):
+        if not commands.bill_one(actor=ACTOR, run_id=run_id, at=clock.now()):
+            break
+    return True
+
+
+@sweep("subscriptions.due_subscriptions")
+def due_subscriptions() -> int:
+    """What is due and that no job will bill, and runs whose workers died."""
+    now = clock.now()
+    due = queries.count_due(now)
+    if due:
+        commands.start_run(actor=ACTOR, at=now)
+    for run_id in queries.unfinished_runs():
+        commands.ask_for_work(run_id, due)
+    return due

@@ -1,0 +1,49 @@
+"""Subscriptions as an actor may see them: what was agreed, what was billed, and what will be billed next."""
+
+from __future__ import annotations
+
+from counterfoil.subscriptions.queries.billed import BilledRow, billed_periods
+from counterfoil.subscriptions.queries.phases import Phase, phases_of
+from counterfoil.subscriptions.queries.policies import get_policy, list_policies
+from counterfoil.subscriptions.queries.runs import count_due, get_run, has_due, list_runs, runs_after, unfinished_runs
+from counterfoil.subscriptions.queries.subscriptions import (
+    Found,
+    count_parked,
+    get_subscription,
+    list_subscriptions,
+    offered_prices,
+    renewals,
+    subscriptions_after,
+    subscriptions_of_account,
+    titles_of,
+    wanted_items,
+)
+from counterfoil.subscriptions.queries.upcoming import Upcoming, UpcomingLine, next_bill
+
+__all__ = [
+    "BilledRow",
+    "Found",
+    "Phase",
+    "Upcoming",
+    "UpcomingLine",
+    "billed_periods",
+    "count_due",
+    "count_parked",
+    "get_policy",
+    "get_run",
+    "get_subscription",
+    "has_due",
+    "list_policies",
+    "list_runs",
+    "list_subscriptions",
+    "next_bill",
+    "offered_prices",
+    "phases_of",
+    "renewals",
+    "runs_after",
+    "subscriptions_after",
+    "subscriptions_of_account",
+    "titles_of",
+    "unfinished_runs",
+    "wanted_items",
+]

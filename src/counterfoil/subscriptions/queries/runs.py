@@ -1,0 +1,88 @@
+"""Billing runs, and whether anything is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q, QuerySet
+
+from counterfoil.access.actors import Actor
+from counterfoil.access.projection import Row, project
+from counterfoil.core.errors import NotFound
+from counterfoil.ledger.queries import entities
+from counterfoil.subscriptions.models import BillingRun, RunParking, RunState, Subscription
+from counterfoil.subscriptions.rules.grid import SECONDS, stored
+
+KEY = "subscriptions.run"
+PARKINGS_SHOWN = 200
+
+
+def list_runs(actor: Actor, *, offset: int = 0, limit: int = 50) -> tuple[list[Row], int]:
+    """The runs, the newest first, and how many there are."""
+    found = BillingRun.objects.order_by("-created_at", "-id")
+    return _rows(actor, found[offset : offset + limit]), found.count()
+
+
+def runs_after(actor: Actor, *, after: UUID | None, take: int) -> list[Row]:
+    """Runs with an id above ``after``, in the order of their ids."""
+    found = BillingRun.objects.order_by("id")
+    return _rows(actor, (found.filter(id__gt=after) if after is not None else found)[:take])
+
+
+def get_run(actor: Actor, run_id: UUID) -> Row:
+    """One run with what it held back; raises ``NotFound``."""
+    rows = _rows(actor, BillingRun.objects.filter(pk=run_id))
+    if not rows:
+        raise NotFound()
+    return rows[0]
+
+
+def _rows(actor: Actor, found: QuerySet[BillingRun]) -> list[Row]:
+    runs = list(found)
+    parkings: dict[UUID, list[RunParking]] = {}
+    for parking in (
+        RunParking.objects.filter(run__in=[run.pk for run in runs])
+        .select_related("subscription")
+        .order_by("run", "id")[: PARKINGS_SHOWN * max(len(runs), 1)]
+    ):
+        parkings.setdefault(parking.run_id, []).append(parking)
+    for run in runs:
+        run.shown_parkings = parkings.get(run.pk, [])[:PARKINGS_SHOWN]  # type: ignore[attr-defined]
+    return project(actor, KEY, runs)
+
+
+def unfinished_runs() -> list[UUID]:
+    """Runs that are at work according to their row. For the sweep."""
+    return list(BillingRun.objects.filter(state=RunState.RUNNING).order_by("id").values_list("id", flat=True))
+
+
+def local_days(at: datetime) -> dict[UUID, date]:
+    """The day at each of our companies in this moment."""
+    return {entity_id: at.astimezone(ZoneInfo(entity.timezone)).date() for entity_id, entity in entities().items()}
+
+
+def due_at(at: datetime, entity_ids: Sequence[UUID] = ()) -> QuerySet[Subscription]:
+    """What is due in this moment and not parked, each by the day of its company."""
+    due = Q(pk__in=[])
+    for entity_id, entity in entities().items():
+        if entity_ids and entity_id not in entity_ids:
+            continue
+        zone = ZoneInfo(entity.timezone)
+        today = at.astimezone(zone).date()
+        midnight = datetime.combine(today + timedelta(days=1), time(), zone)
+        of_days = ~Q(basis=SECONDS) & Q(due_at__lte=stored(today))
+        due |= Q(entity=entity_id) & (of_days | Q(basis=SECONDS, due_at__lt=midnight))
+    return Subscription.objects.filter(due, parked_at=None)
+
+
+def has_due(at: datetime) -> bool:
+    """Whether anything is due. For the sweep."""
+    return due_at(at).exists()
+
+
+def count_due(at: datetime) -> int:
+    """How many subscriptions are due."""
+    return due_at(at).count()

@@ -1,0 +1,234 @@
+"""Subscriptions, their billing policy and billing runs, described once."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from counterfoil.catalog.rules.wording import price_in_words
+from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
+from counterfoil.subscriptions.agreements import pricing_of
+from counterfoil.subscriptions.models import (
+    Basis,
+    BillingPolicy,
+    BillingRun,
+    EndDay,
+    FirstPeriod,
+    IntervalChange,
+    RoundingMode,
+    RunState,
+    Subscription,
+    SubscriptionItem,
+    Timing,
+)
+from counterfoil.subscriptions.rules.grid import day_of, restored
+from counterfoil.surface.states import register_state
+
+SUBSCRIPTION, POLICY, RUN = "subscriptions.subscription", "subscriptions.policy", "subscriptions.run"
+
+STATES = (
+    ("active", "Active"),
+    ("trial", "In trial"),
+    ("planned", "Planned"),
+    ("paused", "Paused"),
+    ("ending", "Ends"),
+    ("ended", "Ended"),
+    ("parked", "Parked"),
+)
+register_state("trial", "In trial", "quarter", "blue")
+register_state("paused", "Paused", "half", "amber")
+register_state("ending", "Ends", "half", "plain")
+register_state("ended", "Ended", "dash", "muted")
+register_state("parked", "Parked", "alarm", "red")
+
+
+def _day(column: str) -> Any:
+    """Reads a kept moment as the local day that it lies in."""
+
+    def read(one: Subscription) -> date | None:
+        kept: datetime | None = getattr(one, column)
+        return None if kept is None else day_of(restored(kept, one.basis), one.zone)
+
+    return read
+
+
+def _items(one: Subscription) -> list[SubscriptionItem]:
+    """The items, as a query gave them with their present quantities."""
+    return list(getattr(one, "shown_items", ()))
+
+
+def _words(item: SubscriptionItem) -> str:
+    return price_in_words(
+        pricing_of(item),
+        currency=item.subscription.currency,
+        unit=item.unit,
+        interval=item.interval,
+        count=item.count,
+        billed="in_advance" if item.is_in_advance else "in_arrears",
+        language="en",
+    )
+
+
+ITEM_FIELDS = (
+    Field("price", "Price", required=True, max_length=80, column="price_key", help="The key of a price."),
+    Field("quantity", "Quantity", Kind.DECIMAL, minimum=Decimal(0), read=lambda item: item.present_quantity),
+    Field("description", "What", computed=True),
+    Field("product", "Product", Kind.LINK, computed=True, to="catalog.product"),
+    Field("unit", "Unit", computed=True),
+    Field("words", "Price in words", group=Group.PRICING, computed=True, read=_words),
+    Field("interval", "Interval", computed=True),
+    Field("count", "Every", Kind.INTEGER, computed=True),
+    Field("is_in_advance", "In advance", Kind.YES_NO, computed=True),
+    Field("is_metered", "Metered", Kind.YES_NO, computed=True),
+)
+
+DISCOUNT_FIELDS = (
+    Field("percent", "Percent", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001"),
+          maximum=Decimal(100)),
+    Field("amount", "Amount", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001")),
+    Field("periods", "Periods", Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(1000),
+          help="For so many periods; empty for all."),
+)  # fmt: skip
+
+PAUSE_FIELDS = (
+    Field("from", "From", Kind.DAY, computed=True, read=lambda one: _pause_day(one, "starts_at")),
+    Field("to", "Until before", Kind.DAY, computed=True, read=lambda one: _pause_day(one, "ends_at")),
+    Field("reason", "Reason", computed=True),
+)
+
+
+def _pause_day(one: Any, column: str) -> date | None:
+    kept = getattr(one, column)
+    subscription = one.subscription
+    return None if kept is None else day_of(restored(kept, subscription.basis), subscription.zone)
+
+
+POLICY_FIELDS = (
+    Field("basis", "Parts of periods are counted in", Kind.CHOICE, Group.TERMS, choices=Basis.choices),
+    Field("increase", "An increase is billed", Kind.CHOICE, Group.TERMS, choices=Timing.choices),
+    Field("decrease", "A decrease is given back", Kind.CHOICE, Group.TERMS, choices=Timing.choices),
+    Field("first_period", "A first part of a period costs", Kind.CHOICE, Group.TERMS, choices=FirstPeriod.choices),
+    Field("end_day", "The day of the end", Kind.CHOICE, Group.TERMS, choices=EndDay.choices),
+    Field("interval_change", "Another interval", Kind.CHOICE, Group.TERMS, choices=IntervalChange.choices),
+    Field("rounding", "Half a cent is rounded", Kind.CHOICE, Group.TERMS, choices=RoundingMode.choices),
+)
+
+register(
+    RecordType(
+        key=SUBSCRIPTION,
+        model=Subscription,
+        label="Subscription",
+        plural="Subscriptions",
+        title=lambda one: f"{one.number} {one.title}",
+        see="subscriptions.see",
+        page="subscriptions:subscription",
+        create="subscriptions.start_subscription",
+        change="subscriptions.change_details",
+        search={"name": "title", "number": "number"},
+        hint=("number", "number"),
+        fields=(
+            Field("number", "Number", computed=True),
+            Field("account", "Account", Kind.LINK, to="accounts.account", required=True),
+            Field("name", "Name", max_length=200, help="Without one, it is called after its first item.",
+                  column="title"),
+            Field("state", "State", Kind.CHOICE, choices=STATES, computed=True,
+                  read=lambda one: getattr(one, "state", "")),
+            Field("items", "Items", Kind.ROWS, rows=ITEM_FIELDS, required=True, read=_items),
+            Field("start", "Starts on", Kind.DAY, required=True, read=_day("starts_at")),
+            Field("trial_end", "Free until before", Kind.DAY, help="The first day that is billed, after a trial.",
+                  read=_day("trial_ends_at")),
+            Field("end", "Ends before", Kind.DAY, help="The first day that is not billed any more.",
+                  read=_day("ends_at")),
+            Field("end_reason", "Ends because", computed=True),
+            Field("anchor_day", "Periods begin on day", Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(31),
+                  help="Of the month. Without one, on the day of the start; 31 is a short month's last day."),
+            Field("anchor_on", "Periods are counted from", Kind.DAY),
+            Field("discounts", "Discounts", Kind.ROWS, Group.PRICING, rows=DISCOUNT_FIELDS,
+                  read=lambda one: list(getattr(one, "shown_discounts", ()))),
+            Field("pauses", "Pauses", Kind.ROWS, rows=PAUSE_FIELDS, computed=True,
+                  read=lambda one: list(getattr(one, "shown_pauses", ()))),
+            Field("entity", "Our company", Kind.LINK, to="ledger.entity"),
+            Field("owner", "Owner", Kind.LINK, to="access.user"),
+            Field("currency", "Currency", Kind.CURRENCY, Group.TERMS),
+            Field("terms", "Payment terms", Kind.LINK, Group.TERMS, to="accounts.terms"),
+            Field("po_number", "PO number", max_length=60),
+            Field("committed_to", "Committed until", Kind.DAY, Group.TERMS, help="The last day of the agreed term."),
+            Field("is_renewed", "Goes on after the term", Kind.YES_NO, Group.TERMS),
+            Field("notice_days", "Days of notice", Kind.INTEGER, Group.TERMS, minimum=Decimal(0),
+                  maximum=Decimal(1000)),
+            Field("due_on", "Next bill", Kind.DAY, computed=True, read=_day("due_at")),
+            Field("parked_at", "Parked at", Kind.INSTANT, computed=True),
+            Field("parked_reason", "Parked because", computed=True),
+            *(Field(one.id, one.label, one.kind, one.group, computed=True, choices=one.choices)
+              for one in POLICY_FIELDS),
+            Field("zone", "Time zone", computed=True),
+            Field("deal", "Deal", Kind.LINK, computed=True, to="deals.deal"),
+            Field("created_at", "Made", Kind.INSTANT, computed=True),
+        ),
+        panels=(
+            Panel("accounts.account", "Subscriptions", "subscriptions:account_panel", "subscriptions.see", 10, "money"),
+        ),
+    )
+)  # fmt: skip
+
+register(
+    RecordType(
+        key=POLICY,
+        model=BillingPolicy,
+        label="Billing policy",
+        plural="Billing policies",
+        title=lambda one: one.entity.name,
+        see="subscriptions.see",
+        change="subscriptions.set_policy",
+        fields=(
+            Field("entity", "Our company", Kind.LINK, computed=True, to="ledger.entity"),
+            *POLICY_FIELDS,
+            Field("is_reviewed", "Review what a run makes", Kind.YES_NO, Group.TERMS,
+                  help="Drafts wait in the review queue instead of being sent."),
+            Field("most_documents_a_day", "Most documents a day", Kind.INTEGER, Group.TERMS, minimum=Decimal(1),
+                  maximum=Decimal(100_000), help="Of one account. With more, the account is parked."),
+            Field("most_amount_a_day", "Most money a day", Kind.DECIMAL, Group.TERMS, decimals=4,
+                  minimum=Decimal(0), help="Of one account, in its currency. Empty for no limit."),
+        ),
+    )
+)  # fmt: skip
+
+RUN_PARKING_FIELDS = (
+    Field("subscription", "Subscription", Kind.LINK, computed=True, to=SUBSCRIPTION),
+    Field("number", "Number", computed=True, read=lambda one: one.subscription.number),
+    Field("name", "Name", computed=True, read=lambda one: one.subscription.title),
+    Field("reason", "Because", computed=True),
+    Field("is_parked", "Still parked", Kind.YES_NO, computed=True, read=lambda one: bool(one.subscription.parked_at)),
+)
+TOTAL_FIELDS = (
+    Field("currency", "Currency", Kind.CURRENCY, computed=True),
+    Field("net", "Net", Kind.DECIMAL, Group.PRICING, computed=True),
+)
+
+register(
+    RecordType(
+        key=RUN,
+        model=BillingRun,
+        label="Billing run",
+        plural="Billing runs",
+        title=lambda one: f"Billing run of {one.on.isoformat()}",
+        see="subscriptions.see",
+        page="subscriptions:run",
+        fields=(
+            Field("on", "As of", Kind.DAY, computed=True),
+            Field("state", "State", Kind.CHOICE, choices=RunState.choices, computed=True),
+            Field("started_by_name", "Started by", computed=True),
+            Field("expected", "Were due", Kind.INTEGER, computed=True),
+            Field("subscriptions", "Looked at", Kind.INTEGER, computed=True),
+            Field("documents", "Documents", Kind.INTEGER, computed=True),
+            Field("parked", "Parked", Kind.INTEGER, computed=True),
+            Field("totals", "Net by currency", Kind.ROWS, Group.PRICING, rows=TOTAL_FIELDS, computed=True,
+                  read=lambda run: [{"currency": name, "net": Decimal(net)} for name, net in run.totals.items()]),
+            Field("parkings", "Held back", Kind.ROWS, rows=RUN_PARKING_FIELDS, computed=True,
+                  read=lambda run: list(getattr(run, "shown_parkings", ()))),
+            Field("created_at", "Started", Kind.INSTANT, computed=True),
+            Field("ended_at", "Ended", Kind.INSTANT, computed=True),
+        ),
+    )
+)  # fmt: skip

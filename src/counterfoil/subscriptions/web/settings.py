@@ -1,0 +1,58 @@
+"""The setting of how each of our companies bills subscriptions."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from counterfoil.access.requests import Request
+from counterfoil.core.errors import Refusal
+from counterfoil.subscriptions import commands, queries
+from counterfoil.surface.forms import record_form, values_from, version_from
+from counterfoil.surface.htmx import go, page, say
+
+KEY = "subscriptions.policy"
+SECTIONS: dict[str, list[str]] = {
+    "Parts of periods": ["basis", "first_period", "end_day", "rounding"],
+    "Changes": ["increase", "decrease", "interval_change"],
+    "Runs": ["is_reviewed", "most_documents_a_day", "most_amount_a_day"],
+}
+
+
+@require_safe
+def policies(request: Request) -> HttpResponse:
+    return page(request, "subscriptions/policies.html", {"policies": queries.list_policies(request.actor)})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def policy(request: Request, entity_id: UUID) -> HttpResponse:
+    """A company's policy, to be read by all who see the settings and changed by those who keep them."""
+    row = queries.get_policy(request.actor, entity_id)
+    typed: dict[str, Any] | None = None
+    refused: Refusal | None = None
+    if request.method == "POST":
+        typed = values_from(request.POST, KEY, [name for names in SECTIONS.values() for name in names])
+        try:
+            commands.set_policy(
+                actor=request.actor, entity_id=entity_id, values=typed, version=version_from(request.POST)
+            )
+        except Refusal as refusal:
+            refused = refusal
+        else:
+            say(request, "Saved. Subscriptions that run keep what they were agreed with.")
+            return go(request, reverse("subscriptions:policies"))
+    may_change = request.actor.may("settings.change")
+    form = record_form(
+        KEY,
+        values=row,
+        typed=typed,
+        sections=SECTIONS,
+        writable=request.actor.writes if may_change else frozenset(),
+        problems=refused or (),
+    )
+    context = {"form": form, "row": row, "may_change": may_change}
+    return page(request, "subscriptions/policy.html", context, status=refused.status if refused else 200)
