@@ -77,7 +77,7 @@ def written_by(way: Callable[[Sequence[DraftOrder]], Any], orders: Sequence[Draf
     known: set[str] = set()
     with connection.cursor() as cursor:
         for table in TABLES:
-            cursor.execute(f"SELECT to_jsonb(r)::text FROM {table} r")  # noqa: S608 - a constant
+            cursor.execute(f"SELECT to_jsonb(r)::text FROM {table} r")
             known |= {row for (row,) in cursor.fetchall()}
         told_before = len(OutboxEvent.objects.exclude(name="invoicing.draft_made"))
         cursor.execute(ASKED)
@@ -87,7 +87,7 @@ def written_by(way: Callable[[Sequence[DraftOrder]], Any], orders: Sequence[Draf
         rows: list[str] = []
         with connection.cursor() as cursor:
             for table, less in TABLES.items():
-                cursor.execute(f"SELECT to_jsonb(r)::text, (to_jsonb(r) {less})::text FROM {table} r ORDER BY id")  # noqa: S608
+                cursor.execute(f"SELECT to_jsonb(r)::text, (to_jsonb(r) {less})::text FROM {table} r ORDER BY id")
                 rows += [f"{table} {text}" for whole, text in cursor.fetchall() if whole not in known]
             cursor.execute(TOLD)
             rows += [str(row) for row in cursor.fetchall()[told_before:]]
@@ -105,7 +105,7 @@ def written_by(way: Callable[[Sequence[DraftOrder]], Any], orders: Sequence[Draf
 
 
 def orders_of_all_kinds(world: Issuing) -> list[DraftOrder]:
-    """Plain, shared, discounted, credited, in instalments, with an early discount, reverse charge, zero, and blocked."""
+    """Plain, discounted, credited, in instalments, with an early discount, reverse charge, zero, and blocked."""
     thirds = accounts.add_terms(
         actor=SYSTEM,
         values={
