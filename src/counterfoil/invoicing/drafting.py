@@ -109,7 +109,7 @@ def _given(order: DraftOrder, by: str) -> Sourced[Any]:
     if order.deal_id is not None:
         return Sourced("", "deal", f"Deal {order.deal_title}", order.deal_id)
     if order.origin == Origin.SUBSCRIPTION:
-        return Sourced("", "rule", "Subscription")
+        return Sourced("", "subscription", "The subscription")
     return Sourced("", "edited", f"Entered by {by}")
 
 
@@ -171,15 +171,6 @@ def _bear_credited_tax(invoice: Invoice, lines: Sequence[InvoiceLine], around: S
         line.sources = {**line.sources, "tax": source}
     if problems:
         raise Refusal.of(problems)
-
-
-def _giver(order: DraftOrder, by: str) -> Sourced[Any]:
-    """Who says what the order says."""
-    if order.deal_id is not None:
-        return Sourced("", "deal", f"Deal {order.deal_title}", order.deal_id)
-    if order.origin == Origin.SUBSCRIPTION:
-        return Sourced("", "subscription", "The subscription")
-    return Sourced("", "edited", f"Entered by {by}")
 
 
 def _of_account(facts: BillingFacts) -> dict[str, Source]:

@@ -1,5 +1,6 @@
 """The verbs of drafts and issued documents."""
 
+from counterfoil.invoicing.commands.billing import BilledOrders, bill_invoices
 from counterfoil.invoicing.commands.crediting import HandedOver, credit, hand_over_credit
 from counterfoil.invoicing.commands.delivery import deliver_invoices, mark_sent, send_invoices, store_pdf
 from counterfoil.invoicing.commands.drafts import (
@@ -21,9 +22,11 @@ from counterfoil.invoicing.commands.settling import dispute_invoice, settle
 from counterfoil.invoicing.commands.taking_over import take_over_invoices, void_taken_over
 
 __all__ = [
+    "BilledOrders",
     "HandedOver",
     "add_draft",
     "add_tax_rate",
+    "bill_invoices",
     "change_draft",
     "change_series",
     "change_tax_rate",

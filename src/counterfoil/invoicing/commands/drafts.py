@@ -94,13 +94,24 @@ def _make(
     actor: Actor,
     rest: Mapping[str, Any] | None = None,
 ) -> list[UUID]:
-    drafts = []
-    for order in orders:
-        draft = new_draft(order, around, at, actor.name)
-        if rest:
-            apply_values(draft, rest, around, actor.name)
-        compute(draft, around)
-        drafts.append(draft)
+    drafts = [computed_draft(order, around, at, actor, rest) for order in orders]
+    write_drafts(drafts)
+    return [draft.invoice.pk for draft in drafts]
+
+
+def computed_draft(
+    order: DraftOrder, around: Surroundings, at: datetime, actor: Actor, rest: Mapping[str, Any] | None = None
+) -> Draft:
+    """The draft of an order with its figures and checks. Saves nothing."""
+    draft = new_draft(order, around, at, actor.name)
+    if rest:
+        apply_values(draft, rest, around, actor.name)
+    compute(draft, around)
+    return draft
+
+
+def write_drafts(drafts: Sequence[Draft]) -> None:
+    """Write new drafts whole, in three statements, and tell of them."""
     insert_rows(draft.invoice for draft in drafts)
     insert_rows(line for draft in drafts for line in draft.lines)
     insert_rows(tax for draft in drafts for tax in draft.taxes)
@@ -115,7 +126,6 @@ def _make(
                 currency=invoice.currency,
             )
         )
-    return [draft.invoice.pk for draft in drafts]
 
 
 # Changing -------------------------------------------------------------------------------------------------------------

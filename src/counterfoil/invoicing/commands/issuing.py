@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from uuid import UUID
 
@@ -71,17 +72,15 @@ def issue_invoices(
     _refuse_blocked(drafts)
     refuse_more_than_left(line for draft in drafts for line in draft.lines)
     _write_figures(drafts, taxed_before)
-    post(
-        actor=actor, entries=[posted_entry(draft.invoice, on) for draft in drafts if _moves_money(draft.invoice)], at=at
-    )
-    _freeze(actor, drafts, around, on, at, send)
-    write_due([draft.invoice for draft in drafts], around.terms, on)
-    number_documents([draft.invoice for draft in drafts], on)
-    _write_issued([draft.invoice for draft in drafts])
-    for draft in drafts:
-        _tell(draft.invoice)
-    enqueue_many("invoicing.deliver", [{"invoice_id": draft.invoice.pk} for draft in drafts])
-    return [draft.invoice.pk for draft in drafts]
+    invoices = [draft.invoice for draft in drafts]
+    post_documents(actor, invoices, on, at)
+    freeze(actor, drafts, around, on, at, send=send)
+    write_due(invoices, around.terms, on)
+    number_documents(invoices, on)
+    with numbers_once(invoices):
+        update_rows(invoices, (*CURRENT_COLUMNS, *_ISSUED_COLUMNS, *DUE_COLUMNS))
+    announce(invoices)
+    return [invoice.pk for invoice in invoices]
 
 
 @command("invoicing.issue_clean", needs="invoicing.issue")
@@ -102,14 +101,18 @@ def issue_clean(*, actor: Actor, on: date, at: datetime, limit: int = CLEAN_AT_O
 
 
 def _refuse_blocked(drafts: Sequence[Draft]) -> None:
-    problems = [
-        Problem(str(draft.invoice.pk), check["code"], check["message"])
-        for draft in drafts
-        for check in draft.invoice.checks
-        if check["level"] == BLOCKING
-    ]
+    problems = [problem for draft in drafts for problem in blocking(draft.invoice)]
     if problems:
         raise Refusal("not_issuable", problems[0].message, problems[0].field, problems)
+
+
+def blocking(invoice: Invoice) -> list[Problem]:
+    """What keeps a draft from being issued, as its checks found it."""
+    return [
+        Problem(str(invoice.pk), check["code"], check["message"])
+        for check in invoice.checks
+        if check["level"] == BLOCKING
+    ]
 
 
 def _figures(draft: Draft) -> list[tuple[object, ...]]:
@@ -132,9 +135,10 @@ def _tax_values(tax: InvoiceTax) -> tuple[object, ...]:
     return tax.category, tax.percent, tax.included, tax.label, tax.base, tax.amount, tax.reason
 
 
-def _moves_money(invoice: Invoice) -> bool:
-    """Whether there is anything to post: not where charges and credits weigh each other up."""
-    return bool(invoice.net or invoice.tax)
+def post_documents(actor: Actor, invoices: Sequence[Invoice], on: date, at: datetime) -> None:
+    """Write what documents mean in the books. One whose charges and credits weigh each other up means nothing there."""
+    moving = [invoice for invoice in invoices if invoice.net or invoice.tax]
+    post(actor=actor, entries=[posted_entry(invoice, on) for invoice in moving], at=at)
 
 
 def posted_entry(invoice: Invoice, on: date) -> EntryOrder:
@@ -154,7 +158,8 @@ def posted_entry(invoice: Invoice, on: date) -> EntryOrder:
     )
 
 
-def _freeze(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date, at: datetime, send: bool) -> None:
+def freeze(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date, at: datetime, *, send: bool) -> None:
+    """Make drafts issued in memory, with their parties as they are now; numbers and due days are set apart."""
     current = frame.get()
     assert current is not None
     sellers = {entity_id: seller_block(entity) for entity_id, entity in around.entities.items()}
@@ -207,9 +212,11 @@ def _take_numbers(series: Series, year: int, on: date, count: int) -> int:
     )
 
 
-def _write_issued(invoices: Sequence[Invoice]) -> None:
+@contextmanager
+def numbers_once(invoices: Sequence[Invoice]) -> Iterator[None]:
+    """Writing numbered documents: one whose number is taken is refused in words."""
     try:
-        update_rows(invoices, (*CURRENT_COLUMNS, *_ISSUED_COLUMNS, *DUE_COLUMNS))
+        yield
     except IntegrityError as error:
         if "number_once" not in str(error):
             raise
@@ -222,17 +229,20 @@ def _write_issued(invoices: Sequence[Invoice]) -> None:
         ) from None
 
 
-def _tell(invoice: Invoice) -> None:
-    assert invoice.due_on is not None
-    emit(
-        events.InvoiceIssued(
-            invoice_id=invoice.pk,
-            account_id=invoice.account_id,
-            payer_id=invoice.payer_id,
-            deal_id=invoice.deal_id,
-            number=invoice.number,
-            total=invoice.total,
-            currency=invoice.currency,
-            due_on=invoice.due_on,
+def announce(invoices: Sequence[Invoice]) -> None:
+    """Tell that documents were issued, and ask for their delivery."""
+    for invoice in invoices:
+        assert invoice.due_on is not None
+        emit(
+            events.InvoiceIssued(
+                invoice_id=invoice.pk,
+                account_id=invoice.account_id,
+                payer_id=invoice.payer_id,
+                deal_id=invoice.deal_id,
+                number=invoice.number,
+                total=invoice.total,
+                currency=invoice.currency,
+                due_on=invoice.due_on,
+            )
         )
-    )
+    enqueue_many("invoicing.deliver", [{"invoice_id": invoice.pk} for invoice in invoices])

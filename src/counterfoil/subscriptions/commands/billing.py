@@ -18,7 +18,7 @@ from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.catalog.rules.pricing import unit_price_shown
 from counterfoil.core.ids import new_id
-from counterfoil.invoicing.commands import credit, draft_invoices, issue_invoices
+from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, update_rows
 from counterfoil.subscriptions.agreements import Loaded
@@ -42,9 +42,10 @@ class Charged:
 
 @dataclass
 class Written:
-    """What was written: documents, and per subscription the ledger's new rows."""
+    """The documents that were written; ``waiting`` are the invoices of them that wait in the review queue."""
 
     invoice_ids: list[UUID] = field(default_factory=list)
+    waiting: frozenset[UUID] = frozenset()
     credit_note_ids: list[UUID] = field(default_factory=list)
 
 
@@ -99,13 +100,15 @@ def write(
             notes.append(order)
             noted.append(list(parts.credit_note))
     if drafts:
-        ids = draft_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
-        for invoice_id, group in zip(ids, drafted, strict=True):
+        if is_reviewed:
+            written.invoice_ids = draft_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
+            written.waiting = frozenset(written.invoice_ids)
+        else:
+            billed = bill_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
+            written.invoice_ids, written.waiting = list(billed.invoice_ids), billed.waiting
+        for invoice_id, group in zip(written.invoice_ids, drafted, strict=True):
             for line in group:
                 line.document_id = invoice_id
-        if not is_reviewed:
-            issue_invoices(actor=actor, invoice_ids=ids, on=on, at=at, send=True)
-        written.invoice_ids = ids
     if notes:
         written.credit_note_ids = credit(actor=actor, orders=notes, on=on, at=at, send=not is_reviewed)
         for note_id, group in zip(written.credit_note_ids, noted, strict=True):
