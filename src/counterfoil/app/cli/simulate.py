@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from counterfoil.app.cli.ground import complain, say, set_up, the_product
-from counterfoil.app.environment import present
+from counterfoil.app.environment import present, use_database
 from counterfoil.plumbing.postgres import Server, connection_settings
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _scratch_copy() -> Iterator[None]:
         try:
             found = connection_settings(Path(folder))
             host = quote(found["HOST"], safe="")
-            os.environ["DATABASE_URL"] = f"postgres://{found['USER']}@{host}:{found['PORT']}/{found['NAME']}"
+            use_database(f"postgres://{found['USER']}@{host}:{found['PORT']}/{found['NAME']}")
             set_up()
             from django.core.management import call_command
             from django.db import connection

@@ -34,7 +34,7 @@ def subscriptions(request: Request) -> HttpResponseBase:
     listing = Listing(
         SUBSCRIPTION,
         request.GET,
-        columns=["name", "number", "account", "what", "state", *_second(only_parked)],
+        columns=["name", "account", "what", "state", *_second(only_parked)],
         filters=["state", "account", "owner", "entity", "currency", "due_on", "committed_to"],
         sorts=["name", "account", "number", "start", "due_on", "committed_to", "created_at"],
         extra=[text("what", "Items"), amount("next_net", "Next, net"), text("parked_reason", "Parked because")],

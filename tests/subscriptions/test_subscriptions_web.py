@@ -1,0 +1,124 @@
+"""Subscriptions in the browser: every page shows what is agreed, a preview equals what the form then does."""
+
+from __future__ import annotations
+
+import html
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from screens_world import Screens
+
+from counterfoil.invoicing.models import Invoice
+from counterfoil.plumbing.jobs import run_waiting_jobs
+from counterfoil.subscriptions.models import BillingPolicy, BillingRun, Subscription
+
+pytestmark = pytest.mark.django_db
+
+
+def words(answer: HttpResponse) -> str:
+    text = re.sub(r"<[^>]+>", " ", answer.content.decode())
+    return " ".join(html.unescape(text).replace("\u00a0", " ").split())
+
+
+def test_the_pages_say_what_is_agreed_and_what_comes(screens: Screens, clock: Any) -> None:
+    subscription = screens.start(("seat", "2"), name="Desks", committed_to="2026-05-15", notice_days=10)
+    browser = screens.staff.browser("billing")
+    listed = words(browser.get("/subscriptions/?state=active"))
+    assert "Desks Acme AG Seat × 2 Active May 1, 2026 20.00 EUR" in listed
+    assert "Desks" not in words(browser.get("/subscriptions/?state=ended"))
+    page = words(browser.get(f"/subscriptions/{subscription}/"))
+    assert "Billed next May 1, 2026 · 20.00 EUR net Seat is billed in advance, and a period begins." in page
+    assert "INV-2026-00001 20.00 EUR" in page
+    assert "Notice by" in (renewals := words(browser.get("/subscriptions/renewals/?days=60")))
+    assert "Desks Acme AG Seat × 2 May 15, 2026 May 5, 2026 goes on" in renewals
+    assert "Desks" not in words(browser.get("/subscriptions/renewals/?days=30"))
+    assert "Desks" in words(browser.get(f"/accounts/{screens.billing.acme}/subscriptions/"))
+    for verb in ("change", "pause", "cancel", "details"):
+        assert browser.get(f"/subscriptions/{subscription}/{verb}/").status_code == 200
+
+
+def test_the_preview_of_a_form_is_what_the_form_does(screens: Screens, clock: Any) -> None:
+    """Five seats from 16 April: 15.00 net, 17.85 in all, in the preview and on the invoice."""
+    subscription = screens.start(("seat", "2"))
+    clock.set("2026-04-16")
+    browser = screens.staff.browser("billing")
+    form = {"items-0-price": "seat", "items-0-quantity": "5", "when": "2026-04-16", "version": "1"}
+    preview = words(browser.post(f"/subscriptions/{subscription}/preview/change/", form))
+    assert "Invoice, sent at once Seat × 3" in preview
+    assert "15 of 30 days × 3 × 10.00 15.00 EUR Net 15.00 EUR Tax 2.85 EUR Total 17.85 EUR" in preview
+    assert "May 1, 2026 · 50.00 EUR net" in preview
+    assert (Invoice.objects.count(), Subscription.objects.get().version) == (1, 1)
+    answer = browser.post(f"/subscriptions/{subscription}/change/", form)
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/subscriptions/{subscription}/")
+    assert Invoice.objects.order_by("-id")[0].total == Decimal("17.85")
+    stale = browser.post(f"/subscriptions/{subscription}/change/", {**form, "items-0-quantity": "9"})
+    assert stale.status_code == 409
+    assert 'value="9"' in stale.content.decode()
+    assert Invoice.objects.count() == 2
+
+
+def test_start_form_and_its_preview(screens: Screens) -> None:
+    browser = screens.staff.browser("billing")
+    assert "First who subscribes" in words(browser.get("/subscriptions/new/"))
+    address = f"/subscriptions/new/?account={screens.billing.acme}"
+    assert "€10.00 per unit monthly, in advance" in words(browser.get(address))
+    form = {"items-0-price": "hosting", "items-0-quantity": "1", "start": "2026-04-01", "is_renewed": "yes"}
+    preview = words(browser.post(address.replace("/new/", "/new/preview/"), form))
+    assert "Total 119.00 EUR" in preview
+    waiting = words(browser.post(address.replace("/new/", "/new/preview/"), {**form, "start": ""}))
+    assert waiting == "The preview waits: Starts on is missing."
+    assert Subscription.objects.count() == 0
+    refused = browser.post(address, {**form, "items-0-quantity": "-1"})
+    assert (refused.status_code, Subscription.objects.count()) == (422, 0)
+    answer = browser.post(address, form)
+    assert answer.headers["Location"] == f"/subscriptions/{Subscription.objects.get().pk}/"
+    assert Invoice.objects.get().total == Decimal("119.00")
+
+
+def test_the_run_page_shows_progress_and_stops_asking(screens: Screens, clock: Any) -> None:
+    screens.start(("hosting", "1"))
+    clock.set("2026-05-01")
+    browser = screens.staff.browser("billing")
+    assert "1 subscription due now" in words(browser.get("/billing-runs/"))
+    address = browser.post("/billing-runs/").headers["Location"]
+    assert address == f"/billing-runs/{BillingRun.objects.get().pk}/"
+    busy = browser.get(address)
+    assert "0 of 1" in words(busy)
+    assert 'hx-trigger="every 1s"' in busy.content.decode()
+    run_waiting_jobs()
+    part = browser.get(address, headers={"HX-Request": "true", "HX-Target": "run-state"}).content.decode()
+    assert part.strip().startswith('<div id="run-state"')
+    assert "hx-trigger" not in part
+    assert "100.00" in part
+    assert browser.post("/billing-runs/").headers["Location"] == "/billing-runs/"
+    assert "Nothing is due now" in words(browser.get("/billing-runs/"))
+
+
+def test_parked_ones_are_unparked_together(screens: Screens, clock: Any) -> None:
+    first, second = screens.start(("seat", "1")), screens.start(("seat", "2"))
+    Subscription.objects.update(parked_at=clock.now, parked_reason="Too much")
+    browser = screens.staff.browser("billing")
+    assert words(browser.get("/subscriptions/?state=parked")).count("Too much") == 2
+    assert "and not billed: Too much" in words(browser.get(f"/subscriptions/{first}/"))
+    browser.post("/subscriptions/unpark/", {"ids": [str(first)]})
+    assert list(Subscription.objects.filter(parked_at=None).values_list("pk", flat=True)) == [first]
+    browser.post("/subscriptions/unpark/", {"all": "1"})
+    assert Subscription.objects.filter(parked_at=None).count() == 2
+    assert browser.post(f"/subscriptions/{second}/unpark/").status_code == 409
+    assert browser.post("/subscriptions/unpark/", {}).status_code == 404
+
+
+def test_policy_page_is_changed_by_an_admin_alone(screens: Screens) -> None:
+    address = f"/settings/billing-policies/{screens.billing.entity}/"
+    form = {"basis": "fixed_30", "most_documents_a_day": "7", "is_reviewed": "yes", "version": "0"}
+    assert screens.staff.browser("billing").post(address, form).status_code == 403
+    admin = screens.staff.browser("admin")
+    assert "The usual policy" in words(admin.get("/settings/billing-policies/"))
+    assert admin.post(address, form).status_code == 302
+    policy = BillingPolicy.objects.get()
+    assert (policy.basis, policy.most_documents_a_day, policy.is_reviewed) == ("fixed_30", 7, True)
+    assert admin.post(address, form).status_code == 409
+    assert "at most 7 documents a day" in words(admin.get("/settings/billing-policies/"))
