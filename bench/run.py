@@ -36,14 +36,17 @@ class Measured:
 
 
 def rows() -> dict[str, Callable[[float], list[Measured]]]:
-    from bench import measures
+    from bench import billing_run, measures
 
     return {
+        "P1": billing_run.billing_run,
+        "P2": billing_run.growth,
         "P3": measures.handoffs,
         "P4": measures.payments,
         "P8": measures.documents,
         "P12": measures.start,
         "P14": measures.page_weight,
+        "P15": billing_run.cores,
     }
 
 

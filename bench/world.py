@@ -48,7 +48,7 @@ class World:
                     values={"name": f"Work {code}", "code": code, "unit_price": price, "currency": "EUR"},
                 )
         self.entity: UUID = LegalEntity.objects.values_list("id", flat=True).get()
-        self.account: UUID = Account.objects.values_list("id", flat=True).get()
+        self.account: UUID = Account.objects.order_by("id").values_list("id", flat=True)[0]
         self.products: list[UUID] = list(Product.objects.order_by("code").values_list("id", flat=True))
 
     def deals(self, count: int) -> list[UUID]:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import lru_cache
 
 __all__ = ["Period", "add_months", "end_of_month", "share_of"]
 
 
+@lru_cache(maxsize=8192)
 def add_months(day: date, n: int, anchor_day: int | None = None) -> date:
     """The day ``n`` months later, on the anchor day or, in a shorter month, on that month's last day.
 

@@ -34,6 +34,7 @@ from counterfoil.invoicing.rules.totals import (
 )
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import entities
+from counterfoil.plumbing.bulk import new_row
 from counterfoil.plumbing.scratch import read_once
 
 # The latest hundred documents of a customer say what is usual, so that a customer of many years costs no more.
@@ -238,8 +239,9 @@ def _tax_rows(invoice: Invoice, totals: Totals, taxes: Sequence[LineTax]) -> lis
         labels.setdefault(key, tax.label)
         reasons.setdefault(key, {}).update({tax.reason: None} if tax.reason else {})
     return [
-        InvoiceTax(
-            invoice=invoice,
+        new_row(
+            InvoiceTax,
+            invoice_id=invoice.pk,
             created_at=invoice.created_at,
             category=subtotal.tax.category,
             percent=subtotal.tax.percent,

@@ -24,6 +24,7 @@ from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
 from counterfoil.invoicing.rules.sources import FOLLOWS_ACCOUNT, Source, as_source, edited_by, follows
 from counterfoil.invoicing.rules.totals import effective_discount
 from counterfoil.ledger.queries import default_of
+from counterfoil.plumbing.bulk import new_row
 
 _LINKS = ("entity", "terms")
 _ACCOUNT_SAYS = (*FOLLOWS_ACCOUNT, "currency", "entity")
@@ -54,7 +55,8 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
     from_deal = order.deal_id is not None
     given = _given(order, by)
     terms = facts.terms.value
-    invoice = Invoice(
+    invoice = new_row(
+        Invoice,
         id=new_id(),
         created_at=at,
         origin=order.origin,
@@ -200,10 +202,11 @@ def _discount_of(lines: Sequence[OrderLine]) -> Decimal:
 
 
 def _new_line(invoice: Invoice, position: int, line: OrderLine, given: Source) -> InvoiceLine:
-    return InvoiceLine(
+    return new_row(
+        InvoiceLine,
         id=line.line_id or new_id(),
         created_at=invoice.created_at,
-        invoice=invoice,
+        invoice_id=invoice.pk,
         position=position,
         product_id=line.product_id,
         description=line.description,

@@ -20,7 +20,7 @@ from counterfoil.ledger import events
 from counterfoil.ledger.models import JournalEntry, LedgerAccount, LegalEntity, Posting
 from counterfoil.ledger.rules.entries import EntryOrder, imbalance
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, new_row
 from counterfoil.plumbing.outbox import emit, frame
 from counterfoil.plumbing.scratch import read_once
 
@@ -53,7 +53,8 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
     roles = _ledger_accounts({entry.entity_id for entry in entries})
     made_at = at or clock.now()
     rows = [
-        JournalEntry(
+        new_row(
+            JournalEntry,
             id=new_id(),
             entity_id=entry.entity_id,
             posted_on=entry.posted_on,
@@ -68,7 +69,8 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
     insert_rows(rows)
     insert_rows(
         (
-            Posting(
+            new_row(
+                Posting,
                 entry_id=row.pk,
                 ledger_account_id=roles[entry.entity_id, posting.role],
                 account_id=posting.account_id,

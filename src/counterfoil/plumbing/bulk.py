@@ -4,12 +4,62 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from functools import cache, partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import connection, models
-from psycopg.types.json import Jsonb
+from django.db.models.base import ModelState
+from psycopg.adapt import PyFormat, Transformer
+
+M = TypeVar("M", bound=models.Model)
+
+
+def new_row(model: type[M], /, **values: Any) -> M:
+    """A row in memory, as the model would make it, at a tenth of its cost. Links are named by their columns.
+
+    What is left out has its default. For the rows of large sets: Django's signals and setters are passed by.
+    """
+    names, plain, made = _blank(model)
+    assert values.keys() <= names, values.keys() - names
+    row = model.__new__(model)
+    inside = row.__dict__
+    inside["_state"] = ModelState()
+    inside.update(plain)
+    for name, make in made:
+        if name not in values:
+            inside[name] = make()
+    inside.update(values)
+    return row
+
+
+@cache
+def _blank(
+    model: type[models.Model],
+) -> tuple[frozenset[str], dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
+    """The columns of a model, those with a fixed default, and those whose default is made anew for each row."""
+    fields = model._meta.concrete_fields
+    made = [(field.attname, field.default) for field in fields if field.has_default() and callable(field.default)]
+    names = {name for name, _ in made}
+    plain = {field.attname: field.get_default() for field in fields if field.attname not in names}
+    return frozenset(field.attname for field in fields), plain, made
+
+
+def read_rows(query: models.QuerySet[M]) -> list[M]:
+    """The rows of a query, made as ``new_row`` makes them."""
+    model = query.model
+    names = [field.attname for field in model._meta.concrete_fields]
+    found = []
+    for values in query.values_list(*names):
+        row = model.__new__(model)
+        row.__dict__.update(zip(names, values, strict=True))
+        row._state = ModelState()
+        row._state.adding, row._state.db = False, query.db
+        found.append(row)
+    return found
 
 
 def insert_rows(rows: Iterable[models.Model]) -> None:
@@ -21,33 +71,74 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     new = list(rows)
     if not new:
         return
-    statement, read = _copying(type(new[0]))
+    statement, read, packers = _copying(type(new[0]))
+    written: dict[int, str] = {}
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
-        for row in new:
-            copy.write_row(read(row))
+        for start in range(0, len(new), _COPIED_AT_ONCE):
+            lines = [_line(read(row), packers, written) for row in new[start : start + _COPIED_AT_ONCE]]
+            copy.write("\n".join([*lines, ""]).encode())
+
+
+_COPIED_AT_ONCE = 200
+_Packers = dict[int, Callable[[Any], str]]
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @cache
-def _copying(model: type[models.Model]) -> tuple[str, Callable[[models.Model], list[Any]]]:
-    """The statement for a model, and what reads a row's values in its order."""
+def _copying(model: type[models.Model]) -> tuple[str, Callable[[models.Model], tuple[Any, ...]], _Packers]:
+    """The statement for a model, what reads a row's values in its order, and how its JSON is written."""
     meta = model._meta
     fields = [field for field in meta.concrete_fields if not isinstance(field, models.AutoField)]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     read = attrgetter(*(field.attname for field in fields))
-    packed = [
-        (place, partial(Jsonb, dumps=partial(json.dumps, cls=field.encoder)))
+    packers: _Packers = {
+        place: partial(json.dumps, cls=field.encoder)
         for place, field in enumerate(fields)
         if isinstance(field, models.JSONField)
-    ]
+    }
+    return f"COPY {connection.ops.quote_name(meta.db_table)} ({columns}) FROM STDIN", read, packers
 
-    def values(row: models.Model) -> list[Any]:
-        found = list(read(row))
-        for place, pack in packed:
-            if found[place] is not None:
-                found[place] = pack(found[place])
-        return found
 
-    return f"COPY {connection.ops.quote_name(meta.db_table)} ({columns}) FROM STDIN", values
+def _line(values: tuple[Any, ...], packers: _Packers, written: dict[int, str]) -> str:
+    """A row as ``COPY`` reads it. JSON that several rows share is written once; the rows keep it alive meanwhile."""
+    texts = []
+    for place, value in enumerate(values):
+        if value is None:
+            texts.append("\\N")
+        elif place in packers:
+            text = written.get(id(value))
+            if text is None:
+                text = written[id(value)] = packers[place](value).translate(_ESCAPED)
+            texts.append(text)
+        else:
+            write = _WRITERS.get(type(value), _other)
+            texts.append(write(value))
+    return "\t".join(texts)
+
+
+def _text(value: str) -> str:
+    return value.translate(_ESCAPED) if not value.isalnum() else value
+
+
+def _other(value: Any) -> str:
+    """A value of a rarer kind, as psycopg writes it."""
+    if isinstance(value, str):
+        return _text(str(value))
+    if isinstance(value, list) and all(type(one) is UUID for one in value):
+        return "{" + ",".join([one.hex for one in value]) + "}"
+    dumped = Transformer(connection.connection).get_dumper(value, PyFormat.TEXT).dump(value)
+    return bytes(dumped or b"").decode().translate(_ESCAPED)
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: _text,
+    UUID: attrgetter("hex"),
+    Decimal: str,
+    int: str,
+    bool: lambda value: "t" if value else "f",
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+}
 
 
 def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, new_row
 from counterfoil.plumbing.events import Event, event_class, payload_of, subjects_of
 from counterfoil.plumbing.jobs import enqueue, job, sweep
 from counterfoil.plumbing.models import OutboxEvent, Receipt
@@ -94,7 +94,8 @@ def write(current: Frame) -> None:
     depth = because.depth + 1 if because else 0
     at = clock.now()
     insert_rows(
-        OutboxEvent(
+        new_row(
+            OutboxEvent,
             id=new_id(),
             batch=current.run,
             name=happened.event_name,

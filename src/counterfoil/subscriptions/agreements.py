@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from counterfoil.catalog.rules.pricing import Pricing, tiers_from
+from counterfoil.plumbing.bulk import read_rows
 from counterfoil.subscriptions.models import (
     BilledPeriod,
     ItemVersion,
@@ -62,16 +63,20 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
     """
     ids = [one.pk for one in subscriptions]
     rows: dict[UUID, list[SubscriptionItem]] = defaultdict(list)
-    for item in SubscriptionItem.objects.filter(subscription__in=ids).order_by("subscription", "position"):
+    for item in read_rows(
+        SubscriptionItem.objects.filter(subscription__in=ids).order_by("subscription_id", "position")
+    ):
         rows[item.subscription_id].append(item)
     versions: dict[UUID, list[ItemVersion]] = defaultdict(list)
-    for version in ItemVersion.objects.filter(item__subscription__in=ids).order_by("item", "starts_at"):
+    for version in read_rows(ItemVersion.objects.filter(item__subscription__in=ids).order_by("item_id", "starts_at")):
         versions[version.item_id].append(version)
     pauses: dict[UUID, list[Pause]] = defaultdict(list)
-    for pause in Pause.objects.filter(subscription__in=ids).order_by("subscription", "starts_at"):
+    for pause in read_rows(Pause.objects.filter(subscription__in=ids).order_by("subscription_id", "starts_at")):
         pauses[pause.subscription_id].append(pause)
     discounts: dict[UUID, list[SubscriptionDiscount]] = defaultdict(list)
-    for discount in SubscriptionDiscount.objects.filter(subscription__in=ids).order_by("subscription", "position"):
+    for discount in read_rows(
+        SubscriptionDiscount.objects.filter(subscription__in=ids).order_by("subscription_id", "position")
+    ):
         discounts[discount.subscription_id].append(discount)
     usage = _usage(rows)
     billed = _billed(subscriptions, whole)
@@ -90,7 +95,7 @@ def _usage(rows: Mapping[UUID, Iterable[SubscriptionItem]]) -> dict[UUID, list[U
     metered = [item.pk for items in rows.values() for item in items if item.is_metered]
     found: dict[UUID, list[UsageRecord]] = defaultdict(list)
     if metered:
-        for record in UsageRecord.objects.filter(item__in=metered).order_by("item", "used_at"):
+        for record in read_rows(UsageRecord.objects.filter(item__in=metered).order_by("item_id", "used_at")):
             found[record.item_id].append(record)
     return found
 
@@ -101,7 +106,7 @@ def _billed(subscriptions: Sequence[Subscription], whole: bool) -> dict[UUID, li
     if not whole and settled and None not in settled:
         wanted &= Q(cell_ends_at__gt=min(moment for moment in settled if moment is not None))
     found: dict[UUID, list[BilledPeriod]] = defaultdict(list)
-    for row in BilledPeriod.objects.filter(wanted).order_by("id"):
+    for row in read_rows(BilledPeriod.objects.filter(wanted).order_by("id")):
         found[row.subscription_id].append(row)
     return found
 

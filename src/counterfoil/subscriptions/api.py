@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Query, Router, Schema, Status
 from pydantic import Field as SchemaField
+from pydantic import WithJsonSchema
 
 from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
@@ -21,7 +22,7 @@ from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.previewing import Preview
 from counterfoil.subscriptions.queries import Upcoming
 from counterfoil.subscriptions.record_types import POLICY, RUN, SUBSCRIPTION
-from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
+from counterfoil.surface.api import DECIMAL, Paging, Words, page_of, row_json, schema_for
 
 router = Router()
 
@@ -84,7 +85,7 @@ class CancelOrder(Schema):
 class UsageEvent(Schema):
     subscription: UUID
     price: str = SchemaField(max_length=80, description="The key of a metered price.")
-    quantity: Decimal = SchemaField(ge=0, lt=QUANTITY_LIMIT, decimal_places=6)
+    quantity: Annotated[Decimal, SchemaField(ge=0, lt=QUANTITY_LIMIT, decimal_places=6), WithJsonSchema(DECIMAL)]
     at: datetime | date = SchemaField(description="When it was used.")
     id: str = SchemaField(default="", max_length=200, description="The meter's own name of the event: it counts once.")
 

@@ -120,7 +120,7 @@ class ExactJSON(BaseRenderer):
 
 # Schemas ----------------------------------------------------------------------------------------------------------
 
-_DECIMAL = {"type": "string", "format": "decimal", "examples": ["12.50"]}
+DECIMAL = {"type": "string", "format": "decimal", "examples": ["12.50"]}
 _SHAPES: dict[Kind, dict[str, Any]] = {
     Kind.TEXT: {"type": "string"},
     Kind.PARAGRAPH: {"type": "string"},
@@ -128,8 +128,8 @@ _SHAPES: dict[Kind, dict[str, Any]] = {
     Kind.CHOICE: {"type": "string"},
     Kind.YES_NO: {"type": "boolean"},
     Kind.INTEGER: {"type": "integer"},
-    Kind.DECIMAL: _DECIMAL,
-    Kind.AMOUNT: _DECIMAL,
+    Kind.DECIMAL: DECIMAL,
+    Kind.AMOUNT: DECIMAL,
     Kind.DAY: {"type": "string", "format": "date"},
     Kind.INSTANT: {"type": "string", "format": "date-time"},
     Kind.LINK: {"type": "string", "format": "uuid"},

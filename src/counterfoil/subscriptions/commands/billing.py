@@ -20,7 +20,7 @@ from counterfoil.catalog.rules.pricing import unit_price_shown
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
-from counterfoil.plumbing.bulk import insert_rows, update_rows
+from counterfoil.plumbing.bulk import insert_rows, new_row, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
 from counterfoil.subscriptions.rules.agreement import Difference
@@ -248,7 +248,8 @@ def _credit_lines(lines: Sequence[_Line]) -> Iterable[CreditLine]:
 
 def _row(line: _Line, run_id: UUID | None, at: datetime) -> BilledPeriod:
     one = line.difference
-    return BilledPeriod(
+    return new_row(
+        BilledPeriod,
         id=new_id(),
         subscription_id=line.charged.loaded.subscription.pk,
         item_id=one.item_id,
