@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -124,6 +126,26 @@ def test_a_life_in_lines() -> None:
     ]
     assert sum(row.net for row in ledger.rows) == Decimal("16.13")
     assert min(ledger.lines.values()) >= 0
+
+
+def test_the_table_of_the_page() -> None:
+    """The worked lines of the page on proration are what the engine gives."""
+    page = (Path(__file__).parents[2] / "docs" / "concepts" / "proration.md").read_text()
+    rows = re.findall(r"^\| (2026-\d\d-\d\d) \| (.+?) \| (.+?) \|$", page, re.M)
+    thing = item()
+    ledger = Ledger(agreement(thing))
+    more = with_quantity(thing, Decimal(3), date(2026, 2, 15))
+    acts = {
+        "start": lambda day: ledger.run(day),
+        "renewal": lambda day: ledger.run(day),
+        "quantity 3": lambda day: ledger.enter(day, items=(more,)),
+        "pause": lambda day: ledger.enter(day, pauses=(Span(day, None),)),
+        "resume": lambda day: ledger.enter(day, pauses=(Span(date(2026, 2, 20), day),)),
+    }
+    for on, what, line in rows:
+        (one,) = acts[what](date.fromisoformat(on))
+        assert f"{one.kind} {one.share} {one.net}" == line
+    assert len(rows) == 5
 
 
 def test_a_change_on_a_renewal_day_prorates_nothing() -> None:

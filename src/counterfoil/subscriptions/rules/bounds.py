@@ -19,5 +19,10 @@ def reason_to_park(bounds: Bounds, documents: int, amount: Decimal) -> str | Non
     if documents > bounds.documents:
         return f"{documents} documents in one day; more than {bounds.documents} are held back."
     if bounds.amount is not None and amount > bounds.amount:
-        return f"{amount:,f} in one day; more than {bounds.amount:,f} is held back."
+        return f"{_short(amount)} in one day; more than {_short(bounds.amount)} is held back."
     return None
+
+
+def _short(amount: Decimal) -> str:
+    """An amount without zeros that say nothing."""
+    return f"{amount.normalize():,f}"

@@ -1,0 +1,103 @@
+"""What shares a document, and what a run makes when it is repeated, late, or stopped by a bound."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from subscriptions_world import SYSTEM, Billing, add_account, item
+
+from counterfoil.invoicing.models import Invoice
+from counterfoil.plumbing.invariants import verify
+from counterfoil.subscriptions import commands
+from counterfoil.subscriptions.models import BilledPeriod, BillingPolicy
+
+PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "consolidation.md"
+
+
+def expected() -> dict[str, int]:
+    return {what: int(count) for what, count in re.findall(r"^\| (.+?) \| (\d+) \|$", PAGE.read_text(), re.M)}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "two of one payer, same terms",
+        "two of one payer, different PO numbers",
+        "one of a parent, one of a child whose invoices the parent gets",
+        "two of two payers",
+    ],
+)
+def test_what_shares_a_document(billing: Billing, what: str) -> None:
+    """The rows of the page."""
+    other = billing.acme
+    if "child" in what:
+        other = add_account("Child AG", parent=str(billing.acme), invoiced_account=str(billing.acme))
+    if "two payers" in what:
+        other = add_account("Other AG")
+    billing.start(item("basic"))
+    billing.start(item("seat"), account=other, **({"po_number": "PO 7"} if "PO" in what else {}))
+    assert billing.run("2026-01-31") == 0
+    assert billing.run("2026-02-01") == expected()[what]
+    assert billing.run("2026-02-01") == 0
+
+
+def test_a_run_that_comes_late_catches_up(billing: Billing) -> None:
+    """Three months of standstill are billed period by period, once."""
+    billing.start(item("basic"))
+    billing.run("2026-04-01")
+    assert [line for line in billing.books() if "2026-04-01 recurring" in line] == [
+        "INV 2026-04-01 recurring Basic 2026-02-01/2026-03-01 1 28/28 100.00",
+        "INV 2026-04-01 recurring Basic 2026-03-01/2026-04-01 1 31/31 100.00",
+        "INV 2026-04-01 recurring Basic 2026-04-01/2026-05-01 1 30/30 100.00",
+    ]
+    assert billing.run("2026-04-01") == 0
+
+
+def test_beyond_its_bounds_an_account_is_parked(billing: Billing) -> None:
+    """An account whose documents of a day would be too much money is parked with the reason; the other is billed."""
+    BillingPolicy.objects.create(entity_id=billing.entity, most_amount_a_day=Decimal("500.00"))
+    rich = add_account("Rich AG")
+    dear = billing.start(item("seat", "100"), account=rich)
+    cheap = billing.start(item("basic"))
+    before = Invoice.objects.count()
+    assert billing.run("2026-02-01") == 1
+    assert Invoice.objects.count() == before + 1
+    assert billing.subscription(dear).parked_reason == "1,000 in one day; more than 500 is held back."
+    assert billing.subscription(cheap).parked_at is None
+    BillingPolicy.objects.update(most_amount_a_day=None)
+    commands.unpark_subscription(actor=SYSTEM, subscription_id=dear, on=billing.on)
+    assert billing.run("2026-02-01") == 1
+
+
+def test_a_first_year(billing: Billing) -> None:
+    """Start, growth, a pause, a price that goes up, an end in the past: the books agree with the ledger at the end."""
+    billing.on = billing.on.replace(day=15)
+    one = billing.start(item("seat", "5"), item("support"), anchor_day=1)
+    billing.run("2026-02-01")
+    billing.run("2026-03-01")
+    billing.on = billing.on.replace(day=11)
+    billing.change(one, item("seat", "8"), item("support"))
+    billing.run("2026-04-01")
+    billing.on = billing.on.replace(day=10)
+    billing.pause(one)
+    billing.run("2026-05-01")
+    billing.on = billing.on.replace(day=20)
+    billing.resume(one)
+    for day in ("2026-06-01", "2026-07-01", "2026-08-01"):
+        billing.run(day)
+    billing.on = billing.on.replace(day=5)
+    billing.cancel(one, when=billing.on.replace(month=7, day=16))
+    billing.run("2026-09-01")
+    assert billing.books()[-3:] == [
+        "CN 2026-08-05 proration_credit Seat 2026-07-16/2026-08-01 8 16/31 41.29",
+        "CN 2026-08-05 proration_credit Seat 2026-08-01/2026-09-01 8 31/31 80.00",
+        "CN 2026-08-05 proration_credit Support 2026-07-16/2026-08-01 1 16/31 30.97",
+    ]
+    rows = BilledPeriod.objects.filter(subscription=one)
+    documents = Invoice.objects.filter(status="issued")
+    signed = sum((doc.net if doc.kind == "invoice" else -doc.net for doc in documents), Decimal(0))
+    assert sum((row.net for row in rows), Decimal(0)) == signed
+    assert [finding.invariant.key for finding in verify() if finding.count] == []
