@@ -285,9 +285,7 @@ def _form(
         only=CHANGE[key] if row is not None else ENTER[key],
         problems=refusal or (),
         writable=request.actor.writes,
-        options={"retainer": queries.retainer_choices(request.actor, key, account_id, local_today())}
-        if account_id
-        else {},
+        options={"retainer": _retainers(request, key, account_id, row)} if account_id else {},
     )
     back = reverse(PLACES[key]["one"], args=[row.id]) if row is not None else reverse(PLACES[key]["list"])
     if row is None and account_id:
@@ -301,6 +299,14 @@ def _form(
         "action": request.get_full_path(),
     }
     return page(request, "retainers/entry_form.html", context, status=refusal.status if refusal else 200)
+
+
+def _retainers(request: Request, key: str, account_id: Any, row: Row | None) -> list[tuple[UUID, str]]:
+    """The retainers of the account that run, and the entry's own even when it has ended."""
+    found = queries.retainer_choices(request.actor, key, account_id, local_today())
+    if row is not None and row.retainer is not None and row.retainer not in dict(found):
+        found.append((row.retainer, row.retainer_title))
+    return found
 
 
 @require_safe
