@@ -50,7 +50,7 @@ class RetainerRetired(_RetainerEvent):
 class EntriesDecided(_RetainerEvent):
     """Time and expenses of an account were approved or rejected: ``decision`` is the one or the other."""
 
-    words: ClassVar[str] = "{count} entries of time and expenses {decision}"
+    words: ClassVar[str] = "Time and expenses {decision}: {count}"
     icon: ClassVar[str] = "check-check"
 
     account_id: UUID
@@ -62,7 +62,7 @@ class EntriesDecided(_RetainerEvent):
 class EntriesBilled(_RetainerEvent):
     """Approved time and expenses of an account were settled; ``invoice_id`` is the draft of what no retainer bore."""
 
-    words: ClassVar[str] = "{count} entries of time and expenses settled, {net} {currency} billed"
+    words: ClassVar[str] = "Time and expenses settled: {count}, {net} {currency} billed"
     icon: ClassVar[str] = "receipt"
 
     account_id: UUID
@@ -76,7 +76,7 @@ class EntriesBilled(_RetainerEvent):
 class EntriesReleased(_RetainerEvent):
     """The draft that billed them, or their line on it, is gone: they wait for the next one."""
 
-    words: ClassVar[str] = "{count} entries of time and expenses are unbilled again"
+    words: ClassVar[str] = "Time and expenses unbilled again: {count}"
     icon: ClassVar[str] = "undo-2"
 
     account_id: UUID

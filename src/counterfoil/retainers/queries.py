@@ -20,7 +20,7 @@ from counterfoil.documents.queries import file_content
 from counterfoil.invoicing.models import Invoice
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.retainers.burndown import burned, worth_of
-from counterfoil.retainers.models import EntryStatus, Expense, Retainer, TimeEntry
+from counterfoil.retainers.models import EntryStatus, Expense, Retainer, TimeEntry, Unit
 from counterfoil.retainers.rules.burning import BurnedPeriod
 
 RETAINER, TIME, EXPENSE = "retainers.retainer", "retainers.time", "retainers.expense"
@@ -101,11 +101,12 @@ def retainers_of_account(actor: Actor, account_id: UUID, on: date) -> list[Row]:
     return _retainer_rows(actor, found.order_by("starts_on", "id"), on)
 
 
-def retainer_choices(actor: Actor, account_id: UUID | None, on: date) -> list[tuple[UUID, str]]:
-    """The retainers that time of an account may be entered on."""
+def retainer_choices(actor: Actor, key: str, account_id: UUID | None, on: date) -> list[tuple[UUID, str]]:
+    """The retainers of an account that bear time, or expenses: those are borne by money alone."""
     if account_id is None:
         return []
-    return [(row.id, row.title) for row in retainers_of_account(actor, account_id, on)]
+    rows = retainers_of_account(actor, account_id, on)
+    return [(row.id, row.title) for row in rows if key == TIME or row.unit == Unit.MONEY]
 
 
 def _retainer_rows(actor: Actor, found: Iterable[Retainer], on: date) -> list[Row]:
@@ -242,7 +243,7 @@ def waiting(actor: Actor, account_id: UUID | None = None) -> Waiting:
     return Waiting(sum(one["entered"] for one in counted), sum(one["unbilled"] for one in counted))
 
 
-def beginning(actor: Actor, account_id: UUID | None, retainer_id: UUID | None, on: date) -> dict[str, Any]:
+def beginning(actor: Actor, key: str, account_id: UUID | None, retainer_id: UUID | None, on: date) -> dict[str, Any]:
     """The values of a new entry: of a retainer its account, of an account with one retainer that one."""
     values: dict[str, Any] = {"day": on, "is_billable": True}
     if retainer_id is not None:
@@ -250,7 +251,7 @@ def beginning(actor: Actor, account_id: UUID | None, retainer_id: UUID | None, o
         values |= {"account": row.account, "account_title": row.account_title, "retainer": row.id}
     elif account_id is not None:
         values |= {"account": account_id, "account_title": account_titles([account_id]).get(account_id, "")}
-        choices = retainer_choices(actor, account_id, on)
+        choices = retainer_choices(actor, key, account_id, on)
         if len(choices) == 1:
             values["retainer"] = choices[0][0]
     return values

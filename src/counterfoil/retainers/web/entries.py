@@ -37,10 +37,10 @@ CHANGE = {
 PLACES = {
     TIME: {"list": "retainers:time", "new": "retainers:new_time", "one": "retainers:time_entry",
            "edit": "retainers:edit_time", "approve": "retainers:approve_time", "reject": "retainers:reject_time",
-           "word": "time", "title": "Time"},
+           "word": "time", "one_word": "time", "title": "Time"},
     EXPENSE: {"list": "retainers:expenses", "new": "retainers:new_expense", "one": "retainers:expense",
               "edit": "retainers:edit_expense", "approve": "retainers:approve_expense",
-              "reject": "retainers:reject_expense", "word": "expenses", "title": "Expenses"},
+              "reject": "retainers:reject_expense", "word": "expenses", "one_word": "an expense", "title": "Expenses"},
 }  # fmt: skip
 SHOWS = ("all", "to_approve", "unbilled")
 DECIDED_MAX = 1_000
@@ -217,7 +217,7 @@ def new(request: Request, key: str) -> HttpResponse:
     """The quick form: for an account or a retainer with everything that they say."""
     account_id = account_from(request)
     given = request.GET.get("retainer", "")
-    values = queries.beginning(request.actor, account_id, parse_id(given) if given else None, local_today())
+    values = queries.beginning(request.actor, key, account_id, parse_id(given) if given else None, local_today())
     if request.method == "POST":
         typed = values_from(request.POST, key, only=ENTER[key])
         try:
@@ -285,7 +285,7 @@ def _form(
         only=CHANGE[key] if row is not None else ENTER[key],
         problems=refusal or (),
         writable=request.actor.writes,
-        options={"retainer": queries.retainer_choices(request.actor, account_id, local_today())} if account_id else {},
+        options={"retainer": _retainers(request, key, account_id, row)} if account_id else {},
     )
     back = reverse(PLACES[key]["one"], args=[row.id]) if row is not None else reverse(PLACES[key]["list"])
     if row is None and account_id:
@@ -299,6 +299,14 @@ def _form(
         "action": request.get_full_path(),
     }
     return page(request, "retainers/entry_form.html", context, status=refusal.status if refusal else 200)
+
+
+def _retainers(request: Request, key: str, account_id: Any, row: Row | None) -> list[tuple[UUID, str]]:
+    """The retainers of the account that run, and the entry's own even when it has ended."""
+    found = queries.retainer_choices(request.actor, key, account_id, local_today())
+    if row is not None and row.retainer is not None and row.retainer not in dict(found):
+        found.append((row.retainer, row.retainer_title))
+    return found
 
 
 @require_safe
