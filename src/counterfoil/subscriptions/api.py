@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from ninja import Query, Router, Schema, Status
 from pydantic import Field as SchemaField
+from pydantic import WithJsonSchema
 
 from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
@@ -84,7 +85,9 @@ class CancelOrder(Schema):
 class UsageEvent(Schema):
     subscription: UUID
     price: str = SchemaField(max_length=80, description="The key of a metered price.")
-    quantity: Decimal = SchemaField(ge=0, lt=QUANTITY_LIMIT, decimal_places=6)
+    quantity: Annotated[Decimal, WithJsonSchema({"type": "string", "format": "decimal"})] = SchemaField(
+        ge=0, lt=QUANTITY_LIMIT, decimal_places=6
+    )
     at: datetime | date = SchemaField(description="When it was used.")
     id: str = SchemaField(default="", max_length=200, description="The meter's own name of the event: it counts once.")
 
