@@ -22,7 +22,7 @@ from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.previewing import Preview
 from counterfoil.subscriptions.queries import Upcoming
 from counterfoil.subscriptions.record_types import POLICY, RUN, SUBSCRIPTION
-from counterfoil.surface.api import DECIMAL, Paging, Words, page_of, row_json, schema_for
+from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
 
 router = Router()
 
@@ -85,7 +85,9 @@ class CancelOrder(Schema):
 class UsageEvent(Schema):
     subscription: UUID
     price: str = SchemaField(max_length=80, description="The key of a metered price.")
-    quantity: Annotated[Decimal, SchemaField(ge=0, lt=QUANTITY_LIMIT, decimal_places=6), WithJsonSchema(DECIMAL)]
+    quantity: Annotated[Decimal, WithJsonSchema({"type": "string", "format": "decimal"})] = SchemaField(
+        ge=0, lt=QUANTITY_LIMIT, decimal_places=6
+    )
     at: datetime | date = SchemaField(description="When it was used.")
     id: str = SchemaField(default="", max_length=200, description="The meter's own name of the event: it counts once.")
 

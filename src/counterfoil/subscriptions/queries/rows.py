@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -23,9 +23,14 @@ from counterfoil.subscriptions.rules.grid import SECONDS, moment_of, stored
 KEY = "subscriptions.subscription"
 
 
-def with_state(found: QuerySet[Subscription], today: date, at: datetime) -> QuerySet[Subscription]:
-    """With the ``state`` of each on the day: one definition for what is shown and what is filtered by."""
-    present = Case(When(basis=SECONDS, then=Value(at)), default=Value(stored(today)), output_field=DateTimeField())
+def with_state(found: QuerySet[Subscription], today: date) -> QuerySet[Subscription]:
+    """With the ``state`` of each on the day: one definition for what is shown and what is filtered by.
+
+    Where seconds are counted it is the state at the end of the day.
+    """
+    present = Case(
+        When(basis=SECONDS, then=Value(_end_of(today))), default=Value(stored(today)), output_field=DateTimeField()
+    )
     rests = Pause.objects.filter(subscription=OuterRef("pk"), starts_at__lte=OuterRef("present")).filter(
         Q(ends_at=None) | Q(ends_at__gt=OuterRef("present"))
     )
@@ -43,13 +48,17 @@ def with_state(found: QuerySet[Subscription], today: date, at: datetime) -> Quer
     return found.annotate(present=present).annotate(state=state)
 
 
-def rows_of(actor: Actor, found: Iterable[Subscription], today: date, at: datetime) -> list[Row]:
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def rows_of(actor: Actor, found: Iterable[Subscription], today: date) -> list[Row]:
     """Rows with their items, titles and ``next`` bill, in a fixed number of statements, however many."""
     subscriptions = list(found)
     if not actor.may("subscriptions.see") or not subscriptions:
         return []
     loaded = load(subscriptions)
-    _with_parts(loaded, today, at)
+    _with_parts(loaded, today)
     rows = project(actor, KEY, subscriptions)
     accounts = account_titles({one.account_id for one in subscriptions})
     entities = dict(LegalEntity.objects.values_list("id", "name"))
@@ -70,7 +79,7 @@ def rows_of(actor: Actor, found: Iterable[Subscription], today: date, at: dateti
     return rows
 
 
-def _with_parts(loaded: Sequence[Loaded], today: date, at: datetime) -> None:
+def _with_parts(loaded: Sequence[Loaded], today: date) -> None:
     """Put on each subscription what its record type reads: items with their present quantities, discounts, pauses."""
     ids = [one.subscription.pk for one in loaded]
     discounts: dict[UUID, list[SubscriptionDiscount]] = {}
@@ -83,15 +92,15 @@ def _with_parts(loaded: Sequence[Loaded], today: date, at: datetime) -> None:
         subscription = one.subscription
         for pause in pauses.get(subscription.pk, []):
             pause.subscription = subscription
-        subscription.shown_items = _present_items(one, today, at)  # type: ignore[attr-defined]
+        subscription.shown_items = _present_items(one, today)  # type: ignore[attr-defined]
         subscription.shown_discounts = discounts.get(subscription.pk, [])  # type: ignore[attr-defined]
         subscription.shown_pauses = pauses.get(subscription.pk, [])  # type: ignore[attr-defined]
 
 
-def _present_items(one: Loaded, today: date, at: datetime) -> list[SubscriptionItem]:
+def _present_items(one: Loaded, today: date) -> list[SubscriptionItem]:
     """What runs on the day; of a subscription that has not begun what it begins with, of one that ended its last."""
     subscription = one.subscription
-    day: date = at if subscription.basis == SECONDS else today
+    day: date = _end_of(today) if subscription.basis == SECONDS else today
     moment = moment_of(day, subscription.basis, subscription.zone)
     starts = [item.start for item in one.agreement.items]
     if starts and moment < min(starts):

@@ -17,7 +17,6 @@ from counterfoil.catalog.queries.prices import in_words
 from counterfoil.core.errors import NotFound
 from counterfoil.core.text import normalised_name
 from counterfoil.invoicing import queries as invoicing
-from counterfoil.ledger.days import present
 from counterfoil.subscriptions.models import Subscription, SubscriptionItem
 from counterfoil.subscriptions.ordering import offered_to
 from counterfoil.subscriptions.queries.rows import rows_of, with_state
@@ -53,7 +52,7 @@ def list_subscriptions(
     order = F(_SORTS.get(sort.lstrip("-"), "created_at"))
     direction = order.desc(nulls_last=True) if sort.startswith("-") else order.asc(nulls_last=True)
     page = found.order_by(direction, "-id")[offset : offset + limit]
-    return Found(rows_of(actor, page, on, present()), found.count())
+    return Found(rows_of(actor, page, on), found.count())
 
 
 def subscriptions_after(
@@ -64,13 +63,13 @@ def subscriptions_after(
     found = _matching(actor, text, filters, on)
     if after is not None:
         found = found.filter(id__gt=after)
-    return rows_of(actor, found.order_by("id")[:take], on, present())
+    return rows_of(actor, found.order_by("id")[:take], on)
 
 
 def _matching(actor: Actor, text: str, filters: Mapping[str, Any], today: date) -> QuerySet[Subscription]:
     if not actor.may("subscriptions.see"):
         return Subscription.objects.none()
-    found = with_state(Subscription.objects.all(), today, present())
+    found = with_state(Subscription.objects.all(), today)
     for name, value in filters.items():
         if name in _WORDS:
             found = found.filter(**{f"{name}__in": value})
@@ -89,8 +88,8 @@ def _matching(actor: Actor, text: str, filters: Mapping[str, Any], today: date) 
 def get_subscription(actor: Actor, subscription_id: UUID, today: date | None = None) -> Row:
     """One subscription with its items, discounts, pauses and ``next`` bill; raises ``NotFound``."""
     on = today or invoicing.local_today()
-    found = with_state(Subscription.objects.filter(pk=subscription_id), on, present())
-    rows = rows_of(actor, found, on, present())
+    found = with_state(Subscription.objects.filter(pk=subscription_id), on)
+    rows = rows_of(actor, found, on)
     if not rows:
         raise NotFound()
     return rows[0]
@@ -99,8 +98,8 @@ def get_subscription(actor: Actor, subscription_id: UUID, today: date | None = N
 def subscriptions_of_account(actor: Actor, account_id: UUID, *, limit: int = 6) -> list[Row]:
     """The subscriptions of an account, those that run first."""
     on = invoicing.local_today()
-    found = with_state(Subscription.objects.filter(account=account_id), on, present())
-    return rows_of(actor, found.order_by(F("due_at").asc(nulls_last=True), "-id")[:limit], on, present())
+    found = with_state(Subscription.objects.filter(account=account_id), on)
+    return rows_of(actor, found.order_by(F("due_at").asc(nulls_last=True), "-id")[:limit], on)
 
 
 def count_parked(actor: Actor) -> int:
@@ -118,8 +117,8 @@ def renewals(actor: Actor, *, days: int, today: date | None = None) -> list[Row]
     if not actor.may("subscriptions.see") or "terms" not in actor.reads:
         return []
     found = Subscription.objects.filter(committed_to__gte=on, committed_to__lte=on + timedelta(days=days))
-    page = with_state(found.order_by("committed_to", "id"), on, present())
-    rows = [row for row in rows_of(actor, page, on, present()) if row.state != "ended"]
+    page = with_state(found.order_by("committed_to", "id"), on)
+    rows = [row for row in rows_of(actor, page, on) if row.state != "ended"]
     for row in rows:
         by = row.committed_to - timedelta(days=row.notice_days)
         row.plus(notice_by=by, is_too_late=by < on)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
 from counterfoil.accounts.queries import account_titles, billing_facts, list_terms
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal
+from counterfoil.core.money import Money
 from counterfoil.invoicing.queries import local_today
 from counterfoil.ledger.queries import list_entities
 from counterfoil.plumbing import clock
@@ -277,7 +279,13 @@ def _shown(request: Request, make: Callable[[], previewing.Preview]) -> HttpResp
 
 
 def _with_words(row: Row) -> Row:
-    return row.plus(is_credit_note=row.kind == "credit_note", is_waiting=row.status == "draft")
+    lines = [{**line, "net": _money(line.get("net"), row.currency)} for line in row.lines]
+    return row.plus(shown_lines=lines, is_credit_note=row.kind == "credit_note", is_waiting=row.status == "draft")
+
+
+def _money(net: Any, currency: str) -> Any:
+    """A line's amount with its currency; what is closed stays so."""
+    return Money.exact(net, currency) if isinstance(net, Decimal) and isinstance(currency, str) else net
 
 
 def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> None:
