@@ -63,7 +63,9 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
     """
     ids = [one.pk for one in subscriptions]
     rows: dict[UUID, list[SubscriptionItem]] = defaultdict(list)
-    for item in read_rows(SubscriptionItem.objects.filter(subscription__in=ids).order_by("subscription_id", "position")):
+    for item in read_rows(
+        SubscriptionItem.objects.filter(subscription__in=ids).order_by("subscription_id", "position")
+    ):
         rows[item.subscription_id].append(item)
     versions: dict[UUID, list[ItemVersion]] = defaultdict(list)
     for version in read_rows(ItemVersion.objects.filter(item__subscription__in=ids).order_by("item_id", "starts_at")):
@@ -72,7 +74,9 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
     for pause in read_rows(Pause.objects.filter(subscription__in=ids).order_by("subscription_id", "starts_at")):
         pauses[pause.subscription_id].append(pause)
     discounts: dict[UUID, list[SubscriptionDiscount]] = defaultdict(list)
-    for discount in read_rows(SubscriptionDiscount.objects.filter(subscription__in=ids).order_by("subscription_id", "position")):
+    for discount in read_rows(
+        SubscriptionDiscount.objects.filter(subscription__in=ids).order_by("subscription_id", "position")
+    ):
         discounts[discount.subscription_id].append(discount)
     usage = _usage(rows)
     billed = _billed(subscriptions, whole)

@@ -226,7 +226,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='instalment',
-            trigger=pgtrigger.compiler.Trigger(name='frozen_with_document', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE parents uuid[];', func="\nIF TG_OP <> 'INSERT' THEN\n    parents := ARRAY[OLD.invoice_id];\nEND IF;\nIF TG_OP <> 'DELETE' THEN\n    parents := parents || NEW.invoice_id;\nEND IF;\nIF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.status IN ('issued', 'void')) THEN\n    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';\nEND IF;\nIF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\nRETURN NEW;\n", hash='3c695fc4b7229671e918798e5c654dcdc42a96c7', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_frozen_with_document_16f76', table='invoicing_instalment', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='frozen_with_document', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE parents uuid[];', func="\nparents := ARRAY[OLD.invoice_id];\nIF TG_OP = 'UPDATE' THEN\n    parents := parents || NEW.invoice_id;\nEND IF;\nIF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.status IN ('issued', 'void')) THEN\n    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';\nEND IF;\nIF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\nRETURN NEW;\n", hash='e2c499e66bff4bcb9947f510d496ecf96d390d8c', operation='UPDATE OR DELETE', pgid='pgtrigger_frozen_with_document_16f76', table='invoicing_instalment', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='instalment',
@@ -278,7 +278,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='invoiceline',
-            trigger=pgtrigger.compiler.Trigger(name='frozen_with_document', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE parents uuid[];', func="\nIF TG_OP <> 'INSERT' THEN\n    parents := ARRAY[OLD.invoice_id];\nEND IF;\nIF TG_OP <> 'DELETE' THEN\n    parents := parents || NEW.invoice_id;\nEND IF;\nIF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.status IN ('issued', 'void')) THEN\n    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';\nEND IF;\nIF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\nRETURN NEW;\n", hash='7738f840a1d3da98ab458a5af0bf6bf10793fc3d', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_frozen_with_document_085fc', table='invoicing_invoiceline', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='frozen_with_document', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE parents uuid[];', func="\nparents := ARRAY[OLD.invoice_id];\nIF TG_OP = 'UPDATE' THEN\n    parents := parents || NEW.invoice_id;\nEND IF;\nIF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.status IN ('issued', 'void')) THEN\n    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';\nEND IF;\nIF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\nRETURN NEW;\n", hash='9552f23fccc6d6f0c2125986efb1b80e17dec04d', operation='UPDATE OR DELETE', pgid='pgtrigger_frozen_with_document_085fc', table='invoicing_invoiceline', when='BEFORE')),
         ),
         migrations.AddConstraint(
             model_name='invoicetax',
@@ -294,7 +294,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='invoicetax',
-            trigger=pgtrigger.compiler.Trigger(name='frozen_with_document', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE parents uuid[];', func="\nIF TG_OP <> 'INSERT' THEN\n    parents := ARRAY[OLD.invoice_id];\nEND IF;\nIF TG_OP <> 'DELETE' THEN\n    parents := parents || NEW.invoice_id;\nEND IF;\nIF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.status IN ('issued', 'void')) THEN\n    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';\nEND IF;\nIF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\nRETURN NEW;\n", hash='856e19e4a1218a44e2bf68e779145a217b9bd54b', operation='INSERT OR UPDATE OR DELETE', pgid='pgtrigger_frozen_with_document_36080', table='invoicing_invoicetax', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='frozen_with_document', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE parents uuid[];', func="\nparents := ARRAY[OLD.invoice_id];\nIF TG_OP = 'UPDATE' THEN\n    parents := parents || NEW.invoice_id;\nEND IF;\nIF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.status IN ('issued', 'void')) THEN\n    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';\nEND IF;\nIF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\nRETURN NEW;\n", hash='104fbe9bdf2e0bfa883d0adef80b5b5aa78b85fd', operation='UPDATE OR DELETE', pgid='pgtrigger_frozen_with_document_36080', table='invoicing_invoicetax', when='BEFORE')),
         ),
         migrations.AddConstraint(
             model_name='series',
@@ -419,5 +419,17 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='taxrate',
             trigger=pgtrigger.compiler.Trigger(name='audit_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - ARRAY['version']::text[], NULL,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM old_rows o;\nRETURN NULL;\n", hash='ff1d3c91bc4b6ad7d1344e99b61635f025749d09', level='STATEMENT', operation='DELETE', pgid='pgtrigger_audit_delete_e8686', referencing='REFERENCING OLD TABLE AS old_rows ', table='invoicing_taxrate', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='instalment',
+            trigger=pgtrigger.compiler.Trigger(name='frozen_against_more', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF EXISTS (\n    SELECT 1 FROM invoicing_invoice i\n    WHERE i.id IN (SELECT n.invoice_id FROM new_rows n) AND i.status IN ('issued', 'void')\n) THEN\n    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';\nEND IF;\nRETURN NULL;\n", hash='b49621c1419be7fe09612066bc3f05d539868d48', level='STATEMENT', operation='INSERT', pgid='pgtrigger_frozen_against_more_de24b', referencing='REFERENCING NEW TABLE AS new_rows ', table='invoicing_instalment', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='invoiceline',
+            trigger=pgtrigger.compiler.Trigger(name='frozen_against_more', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF EXISTS (\n    SELECT 1 FROM invoicing_invoice i\n    WHERE i.id IN (SELECT n.invoice_id FROM new_rows n) AND i.status IN ('issued', 'void')\n) THEN\n    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';\nEND IF;\nRETURN NULL;\n", hash='c33c8d4fc6dd5dcb57ce628e89ce17cfdc1db0c2', level='STATEMENT', operation='INSERT', pgid='pgtrigger_frozen_against_more_5f18e', referencing='REFERENCING NEW TABLE AS new_rows ', table='invoicing_invoiceline', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='invoicetax',
+            trigger=pgtrigger.compiler.Trigger(name='frozen_against_more', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF EXISTS (\n    SELECT 1 FROM invoicing_invoice i\n    WHERE i.id IN (SELECT n.invoice_id FROM new_rows n) AND i.status IN ('issued', 'void')\n) THEN\n    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';\nEND IF;\nRETURN NULL;\n", hash='c56acd29b8559ea8dfd07c4562829a0a33545571', level='STATEMENT', operation='INSERT', pgid='pgtrigger_frozen_against_more_8bbcc', referencing='REFERENCING NEW TABLE AS new_rows ', table='invoicing_invoicetax', when='AFTER')),
         ),
     ]
