@@ -168,10 +168,8 @@ RETURN NEW;
 """
 
 _PARENT_FROZEN = """
-IF TG_OP <> 'INSERT' THEN
-    parents := ARRAY[OLD.invoice_id];
-END IF;
-IF TG_OP <> 'DELETE' THEN
+parents := ARRAY[OLD.invoice_id];
+IF TG_OP = 'UPDATE' THEN
     parents := parents || NEW.invoice_id;
 END IF;
 IF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.status IN ('issued', 'void')) THEN
@@ -179,6 +177,16 @@ IF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.sta
 END IF;
 IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
 RETURN NEW;
+"""
+
+_PARENT_FROZEN_ON_INSERT = """
+IF EXISTS (
+    SELECT 1 FROM invoicing_invoice i
+    WHERE i.id IN (SELECT n.invoice_id FROM new_rows n) AND i.status IN ('issued', 'void')
+) THEN
+    RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';
+END IF;
+RETURN NULL;
 """
 
 
@@ -258,16 +266,24 @@ def _credits_fit() -> list[pgtrigger.Trigger]:
 
 
 def _with_parent() -> list[pgtrigger.Trigger]:
-    # An issued document is made by raising a draft, so its lines always exist before it is frozen.
+    # The lines of a document are there before it is issued: those of a draft, or those that were written before it.
     return [
         pgtrigger.Trigger(
             name="frozen_with_document",
             level=pgtrigger.Row,
             when=pgtrigger.Before,
-            operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+            operation=pgtrigger.Update | pgtrigger.Delete,
             declare=[("parents", "uuid[]")],
             func=_PARENT_FROZEN,
-        )
+        ),
+        pgtrigger.Trigger(
+            name="frozen_against_more",
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=pgtrigger.Insert,
+            referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
+            func=_PARENT_FROZEN_ON_INSERT,
+        ),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from counterfoil.ledger.queries import default_zone, zone_of
@@ -12,8 +12,3 @@ from counterfoil.plumbing import clock
 def today_of(entity_id: UUID | None) -> date:
     """The present day at that company; without one, at the default company."""
     return clock.today(zone_of(entity_id) if entity_id is not None else default_zone())
-
-
-def present() -> datetime:
-    """The present instant, for what is read as it stands."""
-    return clock.now()

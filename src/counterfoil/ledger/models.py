@@ -110,10 +110,10 @@ class JournalEntry(models.Model):
 
 
 _SUM_IS_ZERO = """
-IF EXISTS (
-    SELECT 1 FROM ledger_posting p WHERE p.entry_id = NEW.entry_id GROUP BY p.currency HAVING SUM(p.amount) <> 0
-) THEN
-    RAISE EXCEPTION 'the postings of entry % do not sum to zero', NEW.entry_id USING ERRCODE = 'CF002';
+SELECT p.entry_id INTO unbalanced FROM ledger_posting p WHERE p.entry_id IN (SELECT n.entry_id FROM new_rows n)
+GROUP BY p.entry_id, p.currency HAVING SUM(p.amount) <> 0 LIMIT 1;
+IF FOUND THEN
+    RAISE EXCEPTION 'the postings of entry % do not sum to zero', unbalanced USING ERRCODE = 'CF002';
 END IF;
 RETURN NULL;
 """
@@ -122,7 +122,7 @@ RETURN NULL;
 class Posting(models.Model):
     """An amount on a ledger account:
 
-    debit positive, credit negative. The postings of an entry sum to zero per currency.
+    debit positive, credit negative. The postings of an entry sum to zero per currency, and are written by one statement.
 
     ``account_id`` is the customer whom a receivable or credit concerns.
     """
@@ -139,10 +139,11 @@ class Posting(models.Model):
             append_only(),
             pgtrigger.Trigger(
                 name="sum_is_zero",
-                level=pgtrigger.Row,
+                level=pgtrigger.Statement,
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                timing=pgtrigger.Deferred,
+                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
+                declare=[("unbalanced", "uuid")],
                 func=_SUM_IS_ZERO,
             ),
         ]

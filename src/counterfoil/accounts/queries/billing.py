@@ -21,7 +21,11 @@ from counterfoil.accounts.queries.hierarchy import ancestors
 from counterfoil.accounts.queries.terms import terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient
 from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, resolve
+<<<<<<< HEAD
 from counterfoil.plumbing.scratch import read_once
+=======
+from counterfoil.plumbing.bulk import read_rows
+>>>>>>> speed
 
 _SUBJECTS = {
     "billing_cycle": "billing cycle",
@@ -47,11 +51,11 @@ def default_currency() -> str:
 def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFacts]:
     """The facts of each account as of ``on``, in a fixed number of statements. Unknown ids are left out."""
     chains = ancestors(account_ids)
-    accounts = Account.objects.in_bulk({member for chain in chains.values() for member in chain})
+    accounts = _accounts({member for chain in chains.values() for member in chain})
     defaults = BillingDefaults.objects.select_related("terms").first()
     arranged = {start: _arrangement([accounts[member] for member in chain]) for start, chain in chains.items()}
     others = {account.value for three in arranged.values() for account in three} - accounts.keys()
-    accounts |= Account.objects.in_bulk(others)
+    accounts |= _accounts(others)
     terms = PaymentTerms.objects.in_bulk({account.terms_id for account in accounts.values() if account.terms_id})
     parties = _parties({three[0].value for three in arranged.values()}, accounts)
     recipients = _recipients({three[2].value for three in arranged.values()}, on)
@@ -61,6 +65,12 @@ def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFa
         )
         for start, chain in chains.items()
     }
+
+
+def _accounts(account_ids: set[UUID]) -> dict[UUID, Account]:
+    if not account_ids:
+        return {}
+    return {account.pk: account for account in read_rows(Account.objects.filter(id__in=account_ids))}
 
 
 Arrangement = tuple[Sourced[UUID], Sourced[UUID], Sourced[UUID]]
@@ -145,7 +155,7 @@ def _parties(account_ids: set[UUID], accounts: dict[UUID, Account]) -> dict[UUID
     """Legal identities with their invoice address, else their registered office."""
     addresses: dict[UUID, Address] = {}
     kinds = {"registered": 0, "invoice": 1}
-    for address in Address.objects.filter(account__in=account_ids, kind__in=kinds):
+    for address in read_rows(Address.objects.filter(account__in=account_ids, kind__in=kinds)):
         known = addresses.get(address.account_id)
         if known is None or kinds[address.kind] > kinds[known.kind]:
             addresses[address.account_id] = address
@@ -154,7 +164,8 @@ def _parties(account_ids: set[UUID], accounts: dict[UUID, Account]) -> dict[UUID
         TaxIdentifier.objects.filter(account__in=account_ids).order_by("id").values_list("account_id", "value")
     ):
         tax_ids.setdefault(account_id, []).append(value)
-    return {pk: _party(accounts[pk], addresses.get(pk) or Address(), tuple(tax_ids.get(pk, ()))) for pk in account_ids}
+    none = Address()
+    return {pk: _party(accounts[pk], addresses.get(pk, none), tuple(tax_ids.get(pk, ()))) for pk in account_ids}
 
 
 def _party(account: Account, address: Address, tax_ids: tuple[str, ...]) -> Party:
@@ -180,13 +191,10 @@ def _recipients(account_ids: set[UUID], on: date) -> dict[UUID, tuple[Recipient,
         AccountContact.objects.filter(account__in=account_ids, role="billing", valid_from__lte=on)
         .filter(Q(valid_to=None) | Q(valid_to__gt=on))
         .filter(Q(contact__left_on=None) | Q(contact__left_on__gt=on))
-        .select_related("contact")
         .order_by("-mail_line", "valid_from", "id")
+        .values_list("account_id", "contact_id", "contact__name", "contact__email", "mail_line", "contact__email_state")
     )
     found: dict[UUID, list[Recipient]] = {}
-    for role in roles:
-        person = role.contact
-        found.setdefault(role.account_id, []).append(
-            Recipient(person.pk, person.name, person.email, role.mail_line, person.email_state)
-        )
+    for account_id, *person in roles:
+        found.setdefault(account_id, []).append(Recipient(*person))
     return {account_id: tuple(people) for account_id, people in found.items()}

@@ -153,6 +153,8 @@ def invoice_totals(
 def _after_discounts(
     lines: Sequence[TotalsLine], nets: Sequence[Money], discounts: Sequence[Discount], currency: str
 ) -> tuple[Money, ...]:
+    if not discounts:
+        return tuple(nets)
     places = [place for place, line in enumerate(lines) if line.is_discountable]
     less = dict(zip(places, discounted([nets[place] for place in places], discounts, currency), strict=True))
     return tuple(less.get(place, net) for place, net in enumerate(nets))

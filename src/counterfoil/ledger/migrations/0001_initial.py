@@ -160,6 +160,6 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='posting',
-            trigger=pgtrigger.compiler.Trigger(name='sum_is_zero', sql=pgtrigger.compiler.UpsertTriggerSql(constraint='CONSTRAINT', func="\nIF EXISTS (\n    SELECT 1 FROM ledger_posting p WHERE p.entry_id = NEW.entry_id GROUP BY p.currency HAVING SUM(p.amount) <> 0\n) THEN\n    RAISE EXCEPTION 'the postings of entry % do not sum to zero', NEW.entry_id USING ERRCODE = 'CF002';\nEND IF;\nRETURN NULL;\n", hash='07961c2e7a2dc1b2c878301a5733b6e75bb31ef9', operation='INSERT', pgid='pgtrigger_sum_is_zero_c237f', table='ledger_posting', timing='DEFERRABLE INITIALLY DEFERRED', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='sum_is_zero', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE unbalanced uuid;', func="\nSELECT p.entry_id INTO unbalanced FROM ledger_posting p WHERE p.entry_id IN (SELECT n.entry_id FROM new_rows n)\nGROUP BY p.entry_id, p.currency HAVING SUM(p.amount) <> 0 LIMIT 1;\nIF FOUND THEN\n    RAISE EXCEPTION 'the postings of entry % do not sum to zero', unbalanced USING ERRCODE = 'CF002';\nEND IF;\nRETURN NULL;\n", hash='7beb681cb0f0a7635a3a7e2f3ce025909a4ae8b3', level='STATEMENT', operation='INSERT', pgid='pgtrigger_sum_is_zero_c237f', referencing='REFERENCING NEW TABLE AS new_rows ', table='ledger_posting', when='AFTER')),
         ),
     ]

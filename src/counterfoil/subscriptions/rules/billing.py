@@ -352,6 +352,8 @@ def _usage(agreement: Agreement, item: Item, whole: Cell, rows: Sequence[Billed]
 
 
 def _amount(agreement: Agreement, price: Decimal, share: Share) -> Decimal:
+    if share.part == share.whole:
+        return rounded(price, agreement.currency, agreement.policy.rounding).amount
     return _rounded(agreement, Fraction(price) * share.fraction)
 
 
