@@ -120,9 +120,9 @@ RETURN NULL;
 
 
 class Posting(models.Model):
-    """An amount on a ledger account:
+    """An amount on a ledger account: debit positive, credit negative.
 
-    debit positive, credit negative. The postings of an entry sum to zero per currency, and are written by one statement.
+    The postings of an entry sum to zero per currency, and are written by one statement.
 
     ``account_id`` is the customer whom a receivable or credit concerns.
     """

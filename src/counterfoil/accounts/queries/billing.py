@@ -21,11 +21,8 @@ from counterfoil.accounts.queries.hierarchy import ancestors
 from counterfoil.accounts.queries.terms import terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient
 from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, resolve
-<<<<<<< HEAD
-from counterfoil.plumbing.scratch import read_once
-=======
 from counterfoil.plumbing.bulk import read_rows
->>>>>>> speed
+from counterfoil.plumbing.scratch import read_once
 
 _SUBJECTS = {
     "billing_cycle": "billing cycle",
@@ -195,6 +192,6 @@ def _recipients(account_ids: set[UUID], on: date) -> dict[UUID, tuple[Recipient,
         .values_list("account_id", "contact_id", "contact__name", "contact__email", "mail_line", "contact__email_state")
     )
     found: dict[UUID, list[Recipient]] = {}
-    for account_id, *person in roles:
-        found.setdefault(account_id, []).append(Recipient(*person))
+    for account_id, contact_id, name, email, mail_line, email_state in roles:
+        found.setdefault(account_id, []).append(Recipient(contact_id, name, email, mail_line, email_state))
     return {account_id: tuple(people) for account_id, people in found.items()}
