@@ -155,4 +155,4 @@ def test_the_small_world_has_what_the_addresses_name(world: World) -> None:
     absent = sorted(
         name for name in names - {"record_id"} if first_of(name.removesuffix("_id")).hex.startswith("018f0000")
     )
-    assert set(absent) <= {"batch_id", "change_id"}, absent
+    assert set(absent) <= {"batch_id", "change_id", "run_id"}, absent
