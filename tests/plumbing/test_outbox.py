@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -116,6 +117,29 @@ def test_delivered_twice_takes_effect_once(house: dict[str, Any], system_actor: 
     deliver("tests.ringers", batch)
     assert HEARD == [("ringers", "tests.bell_rung")]
     assert Receipt.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_what_does_not_concern_a_subscriber_is_only_receipted(
+    house: dict[str, Any], system_actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a batch, only the events that it names are handed to it; all have their receipts, once."""
+
+    def loud(rows: Sequence[OutboxEvent]) -> set[UUID]:
+        HEARD.append(("asked", str(len(rows))))
+        return {row.id for row in rows if row.name == "tests.bell_rung"}
+
+    def choosy(row: OutboxEvent) -> None:
+        HEARD.append(("choosy", row.name))
+
+    monkeypatch.setattr(outbox, "_subscribers", {})
+    subscriber("tests.choosy", concerns=loud)(choosy)
+    house["ring"](actor=system_actor, times=1)
+    batch = str(OutboxEvent.objects.values_list("batch", flat=True)[0])
+    deliver("tests.choosy", batch)
+    deliver("tests.choosy", batch)
+    assert HEARD == [("asked", "2"), ("choosy", "tests.bell_rung")]
+    assert Receipt.objects.count() == 2
 
 
 @pytest.mark.django_db

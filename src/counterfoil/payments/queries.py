@@ -159,6 +159,12 @@ def unallocated(actor: Actor, account_ids: Iterable[UUID]) -> dict[UUID, list[Ro
     return by_payer
 
 
+def payers_with_credit(payer_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the payers of whom any money is left over, for the jobs that let it pay new invoices."""
+    left = Payment.objects.filter(status=PaymentStatus.RECEIVED, allocated__lt=F("amount"))
+    return set(left.filter(payer__in=list(payer_ids)).values_list("payer_id", flat=True))
+
+
 def credit(rows: Iterable[Row]) -> dict[str, Money]:
     """What the payments have left, by currency."""
     sums: dict[str, Money] = {}

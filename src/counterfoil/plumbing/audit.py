@@ -36,6 +36,26 @@ WHERE changed.before IS NOT NULL;
 RETURN NULL;
 """
 
+# Where only unlogged columns changed, no row becomes JSON. The columns are the table's own, so the comparison is made up
+# for it; a tenth of the cost of turning rows into JSON for nothing.
+_UPDATE_OF_OFTEN_UNLOGGED = (
+    """
+EXECUTE (
+    SELECT format(
+        'SELECT bool_or(ROW(%s) IS DISTINCT FROM ROW(%s)) FROM old_rows o JOIN new_rows n ON n.id = o.id',
+        string_agg('o.' || quote_ident(a.attname), ', ' ORDER BY a.attnum),
+        string_agg('n.' || quote_ident(a.attname), ', ' ORDER BY a.attnum)
+    )
+    FROM pg_attribute a
+    WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL ({unlogged})
+) INTO is_changed;
+IF NOT is_changed THEN
+    RETURN NULL;
+END IF;
+"""
+    + _UPDATE
+)
+
 _DELETE = """
 INSERT INTO access_change (table_name, record_id, operation, before, after, context, at)
 SELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - {unlogged}, NULL,
@@ -46,7 +66,12 @@ RETURN NULL;
 
 
 def _statement(
-    name: str, operation: pgtrigger.Operation, body: str, unlogged: tuple[str, ...], **tables: str
+    name: str,
+    operation: pgtrigger.Operation,
+    body: str,
+    unlogged: tuple[str, ...],
+    declare: list[tuple[str, str]] | None = None,
+    **tables: str,
 ) -> pgtrigger.Trigger:
     columns = ", ".join(f"'{column}'" for column in unlogged)
     return pgtrigger.Trigger(
@@ -55,26 +80,37 @@ def _statement(
         when=pgtrigger.After,
         operation=operation,
         referencing=pgtrigger.Referencing(**tables),  # type: ignore[no-untyped-call]
+        declare=declare,
         func=body.format(unlogged=f"ARRAY[{columns}]::text[]"),
     )
 
 
-def audit_changes(without: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
+def audit_changes(without: tuple[str, ...] = (), *, often: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
     """Changes and deletes. For rows that are made in bulk and carry their command themselves.
 
-    ``without`` names columns whose values must never be written down, such as password hashes.
+    ``without`` names columns whose values must never be written down, such as password hashes. ``often`` names more of
+    them, which change in bulk while the rest of the row stays: bookkeeping that follows from other tables.
     """
-    unlogged = ("version", *without)
+    unlogged = ("version", *without, *often)
+    update = _statement(
+        "audit_update",
+        pgtrigger.Update,
+        _UPDATE_OF_OFTEN_UNLOGGED if often else _UPDATE,
+        unlogged,
+        declare=[("is_changed", "boolean")] if often else None,
+        old="old_rows",
+        new="new_rows",
+    )
     return [
-        _statement("audit_update", pgtrigger.Update, _UPDATE, unlogged, old="old_rows", new="new_rows"),
+        update,
         _statement("audit_delete", pgtrigger.Delete, _DELETE, unlogged, old="old_rows"),
     ]
 
 
-def audit_all(without: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
+def audit_all(without: tuple[str, ...] = (), *, often: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
     """Inserts too. For rows that a person's act makes."""
-    insert = _statement("audit_insert", pgtrigger.Insert, _INSERT, ("version", *without), new="new_rows")
-    return [insert, *audit_changes(without)]
+    insert = _statement("audit_insert", pgtrigger.Insert, _INSERT, ("version", *without, *often), new="new_rows")
+    return [insert, *audit_changes(without, often=often)]
 
 
 def append_only(name: str = "append_only") -> pgtrigger.Trigger:

@@ -56,6 +56,7 @@ class Subscriber:
     name: str
     events: frozenset[str] | None  # None hears everything
     take: Callable[[OutboxEvent], None]
+    concerns: Callable[[Sequence[OutboxEvent]], set[UUID]] | None = None
 
 
 frame: ContextVar[Frame | None] = ContextVar("counterfoil_command_frame", default=None)
@@ -71,12 +72,18 @@ def emit(happened: Event) -> None:
     current.events.append(happened)
 
 
-def subscriber(name: str, *events: type[Event]) -> Callable[[F], F]:
-    """Register a reaction. Without ``events`` it hears every event. It receives the ``OutboxEvent`` row."""
+def subscriber(
+    name: str, *events: type[Event], concerns: Callable[[Sequence[OutboxEvent]], set[UUID]] | None = None
+) -> Callable[[F], F]:
+    """Register a reaction. Without ``events`` it hears every event. It receives the ``OutboxEvent`` row.
+
+    ``concerns`` names those of a batch's events that there is something to do about; the others are receipted at once.
+    For events that come by the thousand and mostly mean nothing to the subscriber.
+    """
 
     def register(function: F) -> F:
         wanted = frozenset(item.event_name for item in events) or None
-        _subscribers[name] = Subscriber(name, wanted, function)
+        _subscribers[name] = Subscriber(name, wanted, function, concerns)
         return function
 
     return register
@@ -134,7 +141,7 @@ def deliver(subscriber: str, batch: str) -> None:
     """
     listener = _subscribers[subscriber]
     failure: Exception | None = None
-    for row in undelivered(listener, UUID(batch)):
+    for row in _concerning(listener, undelivered(listener, UUID(batch))):
         if row.depth > MAX_DEPTH:
             raise AssertionError(f"a chain of events is deeper than {MAX_DEPTH}: {row.name}")
         try:
@@ -143,6 +150,18 @@ def deliver(subscriber: str, batch: str) -> None:
             failure = failure or error
     if failure is not None:
         raise failure
+
+
+def _concerning(listener: Subscriber, rows: Sequence[OutboxEvent]) -> Sequence[OutboxEvent]:
+    """The events that the subscriber has something to do about. The others get their receipts."""
+    if listener.concerns is None or not rows:
+        return rows
+    concerned = listener.concerns(rows)
+    Receipt.objects.bulk_create(
+        [Receipt(event_id=row.id, subscriber=listener.name) for row in rows if row.id not in concerned],
+        ignore_conflicts=True,
+    )
+    return [row for row in rows if row.id in concerned]
 
 
 def _deliver_one(listener: Subscriber, row: OutboxEvent) -> None:

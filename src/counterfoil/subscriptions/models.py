@@ -125,7 +125,7 @@ class Subscription(Record, PolicyFields):
     parked_reason = models.CharField(max_length=500, blank=True, default="")
 
     class Meta(Record.Meta):
-        triggers = audit_all(without=("due_at", "settled_to"))
+        triggers = audit_all(often=("due_at", "settled_to"))
         constraints = [
             models.UniqueConstraint(
                 fields=["deal_id", "quote_version"],
@@ -184,7 +184,7 @@ class SubscriptionItem(Record):
     billed_to = models.DateTimeField(null=True)
 
     class Meta(Record.Meta):
-        triggers = audit_all(without=("billed_to",))
+        triggers = audit_all(often=("billed_to",))
         constraints = [
             models.UniqueConstraint(
                 fields=["subscription", "position"], name="subscriptions_subscriptionitem_position_once"
