@@ -36,8 +36,8 @@ WHERE changed.before IS NOT NULL;
 RETURN NULL;
 """
 
-# Where only unlogged columns changed, no row becomes JSON. The columns are the table's own, so the comparison is made up
-# for it; a tenth of the cost of turning rows into JSON for nothing.
+# Where only unlogged columns changed, no row becomes JSON. The columns are the table's own, so the comparison is made
+# up for it; that costs less than turning rows into JSON for nothing.
 _UPDATE_OF_OFTEN_UNLOGGED = (
     """
 EXECUTE (
