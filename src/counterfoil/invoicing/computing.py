@@ -37,7 +37,7 @@ from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import new_row
 
 # The latest hundred documents of a customer say what is usual, so that a customer of many years costs no more. The
-# order names the account too, so that the planner never walks all documents backwards, whatever it believes of the table.
+# order names the account too, so that the planner never walks all documents backwards, whatever it believes.
 HISTORY = 100
 _HISTORY = f"""
 SELECT account.id, recent.currency, COUNT(*), percentile_disc(0.5) WITHIN GROUP (ORDER BY recent.total)

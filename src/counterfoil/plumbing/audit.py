@@ -38,8 +38,7 @@ RETURN NULL;
 
 # Where only unlogged columns changed, no row becomes JSON. The columns are the table's own, so the comparison is made
 # up for it; that costs less than turning rows into JSON for nothing.
-_UPDATE_OF_OFTEN_UNLOGGED = (
-    """
+_UNLESS_UNLOGGED = """
 EXECUTE (
     SELECT format(
         'SELECT bool_or(ROW(%s) IS DISTINCT FROM ROW(%s)) FROM old_rows o JOIN new_rows n ON n.id = o.id',
@@ -53,8 +52,6 @@ IF NOT is_changed THEN
     RETURN NULL;
 END IF;
 """
-    + _UPDATE
-)
 
 _DELETE = """
 INSERT INTO access_change (table_name, record_id, operation, before, after, context, at)
@@ -95,7 +92,7 @@ def audit_changes(without: tuple[str, ...] = (), *, often: tuple[str, ...] = ())
     update = _statement(
         "audit_update",
         pgtrigger.Update,
-        _UPDATE_OF_OFTEN_UNLOGGED if often else _UPDATE,
+        _UNLESS_UNLOGGED + _UPDATE if often else _UPDATE,
         unlogged,
         declare=[("is_changed", "boolean")] if often else None,
         old="old_rows",
