@@ -67,6 +67,7 @@ class Run:
 def billing_run(scale: float) -> list[Measured]:
     """P1 and P13: the run with two workers."""
     count = max(int(20_000 * scale), 500)
+    empty_of_subscriptions()
     subscribe(count)
     before = copied_database("counterfoil_before")
     ran = run(2)
@@ -269,6 +270,8 @@ def _copy_in_child(target: dict[str, Any], folder: Path, parts: Iterable[int]) -
                             while block := rows.read(1 << 20):
                                 copy.write(block)
         status = 0
+    except psycopg.Error as error:
+        os.write(2, f"COPY failed: {error}\n".encode())
     finally:
         os._exit(status)
 

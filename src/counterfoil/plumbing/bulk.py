@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -81,6 +82,7 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
 
 _COPIED_AT_ONCE = 200
 _Packers = dict[int, Callable[[Any], str]]
+_needs_escape = re.compile(r"[\\\t\n\r]").search
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -108,7 +110,7 @@ def _line(values: tuple[Any, ...], packers: _Packers, written: dict[int, str]) -
         elif place in packers:
             text = written.get(id(value))
             if text is None:
-                text = written[id(value)] = packers[place](value).translate(_ESCAPED)
+                text = written[id(value)] = _text(packers[place](value))
             texts.append(text)
         else:
             write = _WRITERS.get(type(value), _other)
@@ -117,7 +119,7 @@ def _line(values: tuple[Any, ...], packers: _Packers, written: dict[int, str]) -
 
 
 def _text(value: str) -> str:
-    return value.translate(_ESCAPED) if not value.isalnum() else value
+    return value.translate(_ESCAPED) if _needs_escape(value) else value
 
 
 def _other(value: Any) -> str:
