@@ -1,12 +1,7 @@
 """Each period is billed once, however many workers run at once, however often, and however they die.
 
-<<<<<<< HEAD
 ``COUNTERFOIL_TEST_KILLS`` and ``COUNTERFOIL_TEST_SUBSCRIPTIONS`` make the second test as long as one likes: 100 kills
 in a run of 10,000.
-=======
-``COUNTERFOIL_TEST_KILLS`` and ``COUNTERFOIL_TEST_SUBSCRIPTIONS`` make the second test as long as one likes:
-100 kills in a run of 10,000.
->>>>>>> speed
 """
 
 from __future__ import annotations

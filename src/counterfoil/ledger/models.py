@@ -122,11 +122,7 @@ RETURN NULL;
 class Posting(models.Model):
     """An amount on a ledger account: debit positive, credit negative.
 
-<<<<<<< HEAD
     The postings of an entry sum to zero per currency, and are written by one statement.
-=======
-    debit positive, credit negative. The postings of an entry sum to zero per currency; one statement writes them.
->>>>>>> speed
 
     ``account_id`` is the customer whom a receivable or credit concerns.
     """

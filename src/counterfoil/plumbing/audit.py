@@ -37,11 +37,7 @@ RETURN NULL;
 """
 
 # Where only unlogged columns changed, no row becomes JSON. The columns are the table's own, so the comparison is made
-<<<<<<< HEAD
 # up for it; a tenth of the cost of turning rows into JSON for nothing.
-=======
-# up for it; that costs less than turning rows into JSON for nothing.
->>>>>>> speed
 _UNLESS_UNLOGGED = """
 EXECUTE (
     SELECT format(

@@ -192,11 +192,6 @@ def _recipients(account_ids: set[UUID], on: date) -> dict[UUID, tuple[Recipient,
         .values_list("account_id", "contact_id", "contact__name", "contact__email", "mail_line", "contact__email_state")
     )
     found: dict[UUID, list[Recipient]] = {}
-<<<<<<< HEAD
     for account_id, contact_id, name, email, mail_line, email_state in roles:
         found.setdefault(account_id, []).append(Recipient(contact_id, name, email, mail_line, email_state))
-=======
-    for account_id, contact_id, name, email, line, state in roles:
-        found.setdefault(account_id, []).append(Recipient(contact_id, name, email, line, state))
->>>>>>> speed
     return {account_id: tuple(people) for account_id, people in found.items()}
