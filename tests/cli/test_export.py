@@ -125,10 +125,11 @@ def test_zip_by_command(tmp_path: Path, system_actor: Actor, capsys: pytest.Capt
 def test_a_place_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command says so in one line; nothing is written."""
     establish(is_demo=False)
-    target = tmp_path / "missing" / "all.zip"
+    (tmp_path / "letter").write_text("no folder")
+    target = tmp_path / "letter" / "all.zip"
     assert main(["export", str(target)]) == 1
-    assert capsys.readouterr().err == f"{target} cannot be written: No such file or directory.\n"
-    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().err == f"{target} cannot be written: File exists.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["letter"]
 
 
 @pytest.mark.django_db
