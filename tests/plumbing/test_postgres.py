@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -116,6 +117,43 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
             server.start()
         with connect(tmp_path) as connection:
             assert connection.execute("SELECT count(*), max(n) FROM kept").fetchone() == (150, 149)
+    finally:
+        server.stop()
+
+
+def children(server: Server, title: str) -> list[int]:
+    """The server's processes whose title starts so."""
+    assert server.process is not None
+    parent = server.process.pid
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in found if Path(f"/proc/{pid}/cmdline").read_text().startswith(f"postgres: {title}")]
+
+
+def test_a_server_that_never_recovers_is_known(tmp_path: Path) -> None:
+    """Killed while it recovers from a kill, PostgreSQL may wait for ever: that is seen, and it starts again whole."""
+    server = Server(tmp_path)
+    server.start()
+    try:
+        with connect(tmp_path) as connection:
+            connection.execute("CREATE TABLE kept (n integer)")
+            connection.execute("INSERT INTO kept VALUES (7)")
+        until = time.monotonic() + 10
+        while not children(server, "walwriter") and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not server.is_stuck
+        os.kill(children(server, "walwriter")[0], signal.SIGKILL)
+        quiet_since = time.monotonic()
+        while server.poll() is None and time.monotonic() - quiet_since < 3:
+            with suppress(OSError):
+                for pid in children(server, "startup"):
+                    os.kill(pid, signal.SIGKILL)
+                    quiet_since = time.monotonic()
+        assert server.is_stuck or server.poll() is not None
+        server.kill()
+        assert server.poll() is not None
+        server.start()
+        with connect(tmp_path) as connection:
+            assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
     finally:
         server.stop()
 

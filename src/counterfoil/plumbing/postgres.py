@@ -161,6 +161,26 @@ class Server:
         """``None`` while the server runs, else how it ended."""
         return None if self.process is None else self.process.poll()
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the server neither recovers nor works, and never will: a state of a moment between the two aside.
+
+        PostgreSQL 18 waits for ever when the process that recovers after a crash is itself killed: it takes that for a
+        part of the crash. A server that recovers has a ``startup`` process, one that works a ``walwriter``.
+        """
+        if self.process is None or self.process.poll() is not None:
+            return False
+        titles = [_title(child) for child in _children(self.process.pid)]
+        return bool(titles) and not any(
+            title.startswith(("postgres: startup", "postgres: walwriter")) for title in titles
+        )
+
+    def kill(self) -> None:
+        """End the server at once; what it acknowledged is there after the next start."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(STOP_SECONDS)
+
     def _make(self) -> None:
         """A new database folder: made whole under another name, so that a crash leaves none or a good one."""
         fresh = self.data_folder / "postgres.new"
@@ -340,6 +360,20 @@ def _status(database: Path) -> tuple[int, str] | None:
         return int(lines[0]), lines[7].strip()
     except (OSError, IndexError, ValueError):
         return None
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0].strip()
+    except OSError:
+        return ""
 
 
 def _exists(pid: int) -> bool:

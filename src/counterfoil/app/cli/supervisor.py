@@ -23,6 +23,7 @@ LOOK_SECONDS = 0.1
 GRACE_SECONDS = 30.0
 BACK_OFF_MAX_SECONDS = 5.0
 HEALTHY_AFTER_SECONDS = 60.0
+STUCK_AFTER_SECONDS = 5.0
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Supervisor:
         self.server = server
         self.children: list[Child] = []
         self._asked = 0
+        self._stuck_since: float | None = None
 
     def catch_signals(self) -> None:
         """Ctrl-C and SIGTERM end the tree in order; a second one ends it at once."""
@@ -110,8 +112,11 @@ class Supervisor:
             self.server.stop()
 
     def _look_after_server(self) -> None:
-        """A PostgreSQL that was killed recovers by itself when it is started again."""
-        if self.server is None or self.server.poll() is None:
+        """A PostgreSQL that was killed recovers by itself when it is started again; one that is stuck is killed."""
+        if self.server is None:
+            return
+        self._unstick(self.server)
+        if self.server.poll() is None:
             return
         complain("PostgreSQL ended; starting it again")
         try:
@@ -119,6 +124,17 @@ class Supervisor:
         except PostgresProblem as problem:
             complain(str(problem))
             time.sleep(1)
+
+    def _unstick(self, server: Server) -> None:
+        now = time.monotonic()
+        if not server.is_stuck:
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            self._stuck_since = now
+        elif now - self._stuck_since > STUCK_AFTER_SECONDS:
+            self._stuck_since = None
+            complain("PostgreSQL does not recover; ending it")
+            server.kill()
 
     def _look_after(self, child: Child) -> None:
         now = time.monotonic()
