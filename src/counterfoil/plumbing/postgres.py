@@ -44,6 +44,8 @@ SETTINGS = {
     "log_timezone": "UTC",
     "jit": "off",
     "random_page_cost": "1.1",
+    # A worker of PostgreSQL 18 that reads for others leaves them waiting for ever when it is killed.
+    "io_method": "sync",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
