@@ -405,6 +405,7 @@ def _bad(path: str, value: Any) -> dict[str, Any]:
         ("entity.currency", "EUX", "entity.currency: not a currency in use"),
         ("prices[0].amount", "-5", "prices[0].amount"),
         ("prices[0].tax", "none", "prices[0].tax: there is no none"),
+        ("prices[0].tax", ["std", "std"], "prices[0].tax: a line bears one tax"),
         ("taxes[0].rat", "5", "taxes[0].rat: unknown"),
         ("until", "soon", "until: not a date"),
         ("scenario", 2, "scenario: not one of 1"),

@@ -67,7 +67,7 @@ class Stage:
         )  # fmt: skip
 
     def tax_class(self, tax: str | tuple[str, ...] | None) -> str:
-        return UNTAXED if not tax else self.tax_classes[tax if isinstance(tax, str) else " ".join(tax)]
+        return UNTAXED if not tax else self.tax_classes[tax if isinstance(tax, str) else tax[0]]
 
     def item(self, price: Price, quantity: Decimal) -> ItemOrder:
         return ItemOrder(

@@ -481,6 +481,8 @@ def _taxes_known(found: list[Problem], tax: str | tuple[str, ...] | None, names:
     if isinstance(tax, tuple):
         for number, one in enumerate(tax):
             _known(found, one, names, f"{at}[{number}]")
+        if len(tax) > 1:
+            found.append(Problem(at, "several_taxes", "a line bears one tax"))
     else:
         _known(found, tax, names, at)
 
