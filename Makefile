@@ -19,13 +19,13 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: $(STAMPS)/schema ## start Counterfoil with demo data at http://127.0.0.1:8000; Ctrl-C ends it, the data stays
+run: $(STAMPS)/schema $(STAMPS)/static ## start Counterfoil with demo data at http://127.0.0.1:8000; Ctrl-C ends it, the data stays
 	@COUNTERFOIL_DEMO=1 exec $(BIN)/counterfoil up
 
 test: $(STAMPS)/schema $(STAMPS)/test chromium ## run every test; TESTS=path runs some, PYTEST=… adds options
 	$(BIN)/python -m pytest -n 2 $(PYTEST) $(TESTS)
 
-install: $(STAMPS)/schema ## make .venv with what the product needs
+install: $(STAMPS)/schema $(STAMPS)/static ## make .venv with what the product needs
 
 check: $(STAMPS)/schema $(STAMPS)/test $(STAMPS)/check ## format, lint, types, rooms, migrations, house rules
 	@$(MAKE) --no-print-directory --keep-going check-format check-lint check-rooms check-types check-house
@@ -41,7 +41,7 @@ check-types:
 check-house:
 	$(BIN)/python -m pytest -q tests/house
 
-bench: $(STAMPS)/schema $(STAMPS)/test ## measure; ONLY=P3 measures one row of the table
+bench: $(STAMPS)/schema $(STAMPS)/static $(STAMPS)/test ## measure; ONLY=P3 measures one row of the table
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
 
 openapi: $(STAMPS)/schema ## renew docs/openapi.json, which a test compares with the API
@@ -69,6 +69,11 @@ $(STAMPS)/run: requirements/run.txt pyproject.toml | $(BIN)/python
 # A first start lays its tables from this instead of running every migration; see src/counterfoil/app/fresh.py.
 $(STAMPS)/schema: $(wildcard src/counterfoil/*/migrations/*.py) $(STAMPS)/run
 	@$(BIN)/python -m counterfoil.app.fresh || [ -n "$$DATABASE_URL" ]
+	@touch $@
+
+# … and copies its compressed scripts and styles from this; see src/counterfoil/app/collecting.py.
+$(STAMPS)/static: $(wildcard src/counterfoil/*/static/*/*) $(STAMPS)/run
+	@$(BIN)/python -m counterfoil.app.collecting
 	@touch $@
 
 $(STAMPS)/test: requirements/test.txt $(STAMPS)/run

@@ -41,7 +41,9 @@ def wait_until_gone(pid: int, seconds: float = 15) -> bool:
 def made_folder() -> Iterator[Path]:
     """A data folder whose database was made once for all tests of this file."""
     folder = Path(tempfile.mkdtemp(prefix="cf-pg-"))
-    Server(folder, durable=False).make()
+    making = Server(folder, durable=False)
+    making.start()
+    making.stop()
     yield folder
     shutil.rmtree(folder)
 

@@ -17,7 +17,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +108,7 @@ class Server:
         self.log = data_folder / "postgres.log"
         self.durable = durable
         self.process: subprocess.Popen[bytes] | None = None
+        self._syncing: subprocess.Popen[bytes] | None = None
         self._user = _server_user(self.database)
         self._pass_closed = self._user is not None and not _open_to_all(program("postgres"), data_folder)
 
@@ -116,18 +116,6 @@ class Server:
     def is_made(self) -> bool:
         """Whether the database folder exists."""
         return (self.database / "PG_VERSION").exists()
-
-    def make(self) -> None:
-        """Make the database folder if there is none; starts nothing."""
-        self.data_folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(self.data_folder)
-        if lock is None:
-            return  # another process has it in use or is making it
-        try:
-            if not self.is_made:
-                self._make()
-        finally:
-            os.close(lock)
 
     def start(self) -> None:
         """Make the database folder the first time, start the server and wait until it answers."""
@@ -147,6 +135,9 @@ class Server:
 
     def stop(self) -> None:
         """Close all connections, write everything down and end. A server that is not running is left alone."""
+        if self._syncing is not None:
+            self._syncing.wait()
+            self._syncing = None
         if self.process is None:
             return
         for farewell in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
@@ -202,9 +193,24 @@ class Server:
             single,
             f"CREATE ROLE {ROLE} LOGIN CREATEDB\nCREATE DATABASE {DATABASE} OWNER {ROLE}\n",
         )
-        if self.durable:
-            os.sync()  # initdb was told not to: one call for all files is much faster than one for each
         fresh.rename(self.database)
+        if self.durable:
+            self._write_down()
+
+    def _write_down(self) -> None:
+        """Have the disk hold the new folder, beside the first start: initdb was told not to wait for it.
+
+        It goes on when this process is killed. Only a power cut in its first seconds could cost the new folder.
+        """
+        self._syncing = subprocess.Popen(
+            [str(program("initdb")), "--sync-only", "--pgdata", str(self.database)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+            preexec_fn=self._change_user,
+        )
 
     def _check_version(self) -> None:
         made_by = (self.database / "PG_VERSION").read_text().strip()
@@ -424,7 +430,3 @@ def _open_to_all(*paths: Path) -> bool:
     """Whether every user may pass all folders above these paths."""
     above = {parent for path in paths for parent in (path, *path.parents)}
     return all(not folder.is_dir() or folder.stat().st_mode & stat.S_IXOTH for folder in above)
-
-
-if __name__ == "__main__":
-    Server(Path(sys.argv[1])).make()

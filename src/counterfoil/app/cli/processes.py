@@ -34,7 +34,8 @@ def register(commands: Commands) -> None:
 def run_web(given: argparse.Namespace) -> int:
     with the_product() as environment:
         from counterfoil.app.cli.listening import listen
-        from counterfoil.app.cli.web import collect_static, serve
+        from counterfoil.app.cli.web import serve
+        from counterfoil.app.collecting import collect_static
 
         collect_static()
         listener = listen(environment.address)

@@ -64,10 +64,12 @@ class Supervisor:
         if self._asked > 1 and number != signal.SIGHUP:
             os._exit(128 + number)  # the kernel tells the children
 
-    def run_to_the_end(self, *children: Child) -> None:
-        """Run these side by side and wait for all; raises ``Trouble`` when one fails."""
+    def run_to_the_end(self, *children: Child, meanwhile: Callable[[], None] | None = None) -> None:
+        """Run these side by side and wait for all; raises ``Trouble`` when one fails. ``meanwhile`` is done here."""
         for child in children:
             self._fork(child)
+        if meanwhile is not None:
+            meanwhile()
         failed = []
         waiting = list(children)
         while waiting:

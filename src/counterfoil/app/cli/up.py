@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from counterfoil.app.cli.ground import Trouble, complain, say, set_up
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import socket
 
     from counterfoil.app.cli.ground import Commands
+
+FIRST_PAGE_SECONDS = 10
 
 
 def register(commands: Commands) -> None:
@@ -40,10 +44,13 @@ def run(given: argparse.Namespace) -> int:
     try:
         _start_server(server)
         supervisor.run_to_the_end(
-            Child("collecting static files", _collect), Child("preparing the database", lambda: _prepare(environment))
+            Child("collecting static files", _collect),
+            Child("preparing the database", lambda: _prepare(environment)),
+            meanwhile=_load_pages,
         )
         if not supervisor.is_ending:
             supervisor.keep(Child("web server", lambda: _web(listener)))
+            _wait_for_the_first_page(listener)
             say(f"Counterfoil is ready after {time.monotonic() - began:.1f} s: http://{environment.address}")
         if environment.demo and not supervisor.is_ending:
             # Pages are there already and fill while the demo company moves in; it works its own jobs, in order.
@@ -64,19 +71,30 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _start_server(server: Server | None) -> None:
-    """Load the product while a new database folder is made: both take about a second."""
-    making = None
-    if server is not None and not server.is_made:
-        making = subprocess.Popen([sys.executable, "-m", "counterfoil.plumbing.postgres", str(server.data_folder)])
-    set_up()
-    if making is not None:
-        making.wait()
-    if server is not None:
-        server.start()
+    """Load the product while a new database folder is made and its server starts: each takes a second or two."""
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(set_up)
+        if server is not None:
+            server.start()
+        loading.result()
+
+
+def _load_pages() -> None:
+    """Load every page and endpoint here, once, while the database is prepared; the children are forks and have them."""
+    import_module("counterfoil.app.urls")
+
+
+def _wait_for_the_first_page(listener: socket.socket) -> None:
+    """Ready means that a page was answered. Demo data, which come next, would slow the first one down."""
+    host, port = listener.getsockname()[:2]
+    connection = HTTPConnection(host, port, timeout=FIRST_PAGE_SECONDS)
+    with closing(connection), suppress(OSError, HTTPException):
+        connection.request("GET", "/login/")
+        connection.getresponse().read()
 
 
 def _collect() -> None:
-    from counterfoil.app.cli.web import collect_static
+    from counterfoil.app.collecting import collect_static
 
     collect_static()
 
