@@ -11,18 +11,16 @@ from counterfoil.core.money import Money
 from counterfoil.invoicing.models import Instalment as Row
 from counterfoil.invoicing.models import Invoice
 from counterfoil.invoicing.rules.due import DuePlan, EarlyDiscount, Instalment
+from counterfoil.plumbing.bulk import read_where
 
 
 def due_plans(invoices: Iterable[Invoice]) -> dict[UUID, DuePlan]:
     """How each issued invoice is due, as it was frozen at its issue, in one statement. For commands and queries."""
     issued = [one for one in invoices if one.due_on is not None]
     parts: dict[UUID, list[tuple[date, Decimal]]] = {}
-    for invoice_id, due_on, amount in (
-        Row.objects.filter(invoice__in=[one.pk for one in issued])
-        .order_by("invoice", "position")
-        .values_list("invoice_id", "due_on", "amount")
-    ):
-        parts.setdefault(invoice_id, []).append((due_on, amount))
+    ids = [one.pk for one in issued]
+    for row in read_where(Row, "invoice_id = ANY(%s)", ids, order="invoice_id, position"):
+        parts.setdefault(row.invoice_id, []).append((row.due_on, row.amount))
     return {one.pk: _plan(one, parts.get(one.pk, [])) for one in issued}
 
 

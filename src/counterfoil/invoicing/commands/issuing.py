@@ -29,9 +29,10 @@ from counterfoil.invoicing.rules.checks import BLOCKING
 from counterfoil.invoicing.rules.numbering import counter_year, document_number
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.rules.entries import EntryOrder, PostingOrder
-from counterfoil.plumbing.bulk import update_rows
+from counterfoil.plumbing.bulk import read_where, update_rows
 from counterfoil.plumbing.jobs import enqueue_many
 from counterfoil.plumbing.outbox import emit, frame
+from counterfoil.plumbing.scratch import read_once
 
 # Nothing comes back when the last number of the counter bears a later day.
 _TAKE_NUMBERS = """
@@ -179,8 +180,7 @@ def number_documents(invoices: Sequence[Invoice], on: date) -> None:
     wanted: dict[tuple[UUID, str], list[Invoice]] = {}
     for invoice in sorted(invoices, key=lambda invoice: (invoice.waiting_since or invoice.created_at, invoice.pk)):
         wanted.setdefault((invoice.entity_id, invoice.kind), []).append(invoice)
-    known = Series.objects.filter(entity__in={entity_id for entity_id, _ in wanted})
-    series = {(one.entity_id, one.kind): one for one in known}
+    series = _series(frozenset(entity_id for entity_id, _ in wanted))
     if wanted.keys() - series.keys():
         raise Refusal("no_series", "This company has no number series for this kind of document.", "series")
     # Always in the same order, so that two sets never wait for each other's counters.
@@ -191,6 +191,12 @@ def number_documents(invoices: Sequence[Invoice], on: date) -> None:
         for sequence, invoice in enumerate(numbered, last - len(numbered) + 1):
             invoice.series, invoice.year, invoice.sequence = one, year, sequence
             invoice.number = document_number(one.pattern, one.digits, on.year, sequence)
+
+
+@read_once(lambda entity_ids: entity_ids)
+def _series(entity_ids: frozenset[UUID]) -> dict[tuple[UUID, str], Series]:
+    found = read_where(Series, "entity_id = ANY(%s)", list(entity_ids))
+    return {(one.entity_id, one.kind): one for one in found}
 
 
 def _take_numbers(series: Series, year: int, on: date, count: int) -> int:

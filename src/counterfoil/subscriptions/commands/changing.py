@@ -16,7 +16,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
 from counterfoil.core.ids import new_id
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
@@ -261,7 +261,7 @@ def _usage_problem(order: UsageOrder, one: Subscription | None, item: Subscripti
 
 
 def _locked(subscription_id: UUID, version: int | None) -> Loaded:
-    subscription = Subscription.objects.select_for_update().filter(pk=subscription_id).first()
+    subscription = next(iter(read_where(Subscription, "id = %s", subscription_id, lock=True)), None)
     if subscription is None:
         raise NotFound("This subscription does not exist.", "subscription")
     if version is not None and version != subscription.version:
@@ -347,7 +347,7 @@ def _save_versions(loaded: Loaded, item: Item) -> None:
         for one in item.versions
         if one.end is None or one.start < one.end
     }
-    present = list(ItemVersion.objects.filter(item=row))
+    present = read_where(ItemVersion, "item_id = %s", row.pk)
     kept = {(one.starts_at, one.ends_at, one.quantity) for one in present}
     for one in present:
         if (one.starts_at, one.ends_at, one.quantity) not in wanted:

@@ -21,6 +21,7 @@ from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, NotFound, Refusal
 from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.outbox import emit
+from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, write
@@ -98,7 +99,7 @@ def bill_due(
             continue
         charges.append(Charged(loaded, found, due))
     allowed = _within_bounds(charges, on, at, done)
-    reviewed = set(BillingPolicy.objects.filter(is_reviewed=True).values_list("entity_id", flat=True))
+    reviewed = {entity_id for entity_id, policy in _policies().items() if policy.is_reviewed}
     for is_reviewed in (False, True):
         part = [one for one in allowed if _is_reviewed(one.loaded, reviewed) is is_reviewed]
         if part:
@@ -138,7 +139,7 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
     by_account: dict[UUID, list[Charged]] = defaultdict(list)
     for one in charges:
         by_account[one.loaded.subscription.account_id].append(one)
-    policies = {policy.entity_id: policy for policy in BillingPolicy.objects.all()}
+    policies = _policies()
     if not policies:
         return list(charges)
     written = _written_today(list(by_account), at)
@@ -158,6 +159,11 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
             _park(one.loaded, reason, on, at)
             done.parked += 1
     return allowed
+
+
+@read_once(lambda: "billing policies")
+def _policies() -> dict[UUID, BillingPolicy]:
+    return {policy.entity_id: policy for policy in read_where(BillingPolicy, "TRUE")}
 
 
 def _written_today(account_ids: Sequence[UUID], at: datetime) -> dict[UUID, tuple[int, Decimal]]:
