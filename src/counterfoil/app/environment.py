@@ -40,11 +40,6 @@ def present() -> Environment:
     return read_environment(os.environ)
 
 
-def use_database(url: str) -> None:
-    """Let this process, and those that it starts, use another database; before Django is set up."""
-    os.environ["DATABASE_URL"] = url
-
-
 def use_settings() -> None:
     """Tell Django which settings to use, for programs that Django does not start itself."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "counterfoil.app.settings")
