@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -405,6 +406,15 @@ class Life:
             self.agreement = replace(self.agreement, pauses=(*pauses[:-1], Span(pauses[-1].start, at)))
             self.enter(on)
 
+    def credit_by_hand(self, place: int, percent: int) -> None:
+        """A credit note of a clerk, of a part of what is left of some line."""
+        open_lines = [line for line, left in self.lines.items() if left > 0]
+        if open_lines:
+            line = open_lines[place % len(open_lines)]
+            amount = max(rounded(self.lines[line] * percent / 100, "EUR").amount, Decimal("0.01"))
+            self.lines[line] -= amount
+            self.rows = [replace(row, given=row.given + amount) if row.line_id == line else row for row in self.rows]
+
     def cancel(self, when: date, on: date) -> None:
         self.agreement = replace(self.agreement, end=self.moment(when))
         self.enter(on)
@@ -429,11 +439,16 @@ ACTS = st.lists(
     ),
     max_size=7,
 )  # fmt: skip
+CREDITS = st.lists(
+    st.tuples(st.just("credit"), DAYS, st.integers(0, 9), st.sampled_from([1, 50, 99, 100])), min_size=1, max_size=3
+)
 
 
 @st.composite
-def lives(draw: st.DrawFn) -> Life:
-    """A subscription that was started, changed, paused, resumed and ended in any order, all of it billed."""
+def lives(draw: st.DrawFn, *, by_hand: bool = False) -> Life:
+    """A subscription that was started, changed, paused, resumed and ended in any order, all of it billed; ``by_hand``
+    clerks credited some of it besides.
+    """
     policy, zone = draw(POLICIES), draw(st.sampled_from(ZONES))
     anchor = draw(st.one_of(st.none(), st.integers(1, 31)))
     off = draw(st.sampled_from([None, Decimal(10), Decimal("33.3333"), Decimal(100)]))
@@ -447,7 +462,8 @@ def lives(draw: st.DrawFn) -> Life:
     discounts = (Discount(percent=off),) if off is not None else ()
     life = Life(Agreement(uuid4(), "EUR", start, (item,), policy, discounts=discounts, zone=zone), Anchors(anchor))
     life.run(START)
-    for act, offset, back, asked in sorted(draw(ACTS), key=lambda one: one[1]):
+    acts: list[Any] = [*draw(ACTS), *(draw(CREDITS) if by_hand else [])]
+    for act, offset, back, asked in sorted(acts, key=lambda one: one[1]):
         on = START + timedelta(days=offset)
         if act == "change":
             when = max(START, on - timedelta(days=back))
@@ -456,6 +472,8 @@ def lives(draw: st.DrawFn) -> Life:
             life.pause(on)
         elif act == "resume":
             life.resume(on)
+        elif act == "credit":
+            life.credit_by_hand(back, asked)
         life.run(on)
     end = draw(st.one_of(st.none(), DAYS))
     if end is not None:
@@ -496,6 +514,20 @@ def test_any_life_is_price_times_time(life: Life) -> None:
         assert all(one.end <= other.start for one, other in pairwise(ordered))
         if written_to(agreement, item, last) is None:
             assert not any(row.net > 0 for row in rows if row.start >= last.before)
+
+
+@settings(STEADY, max_examples=EXAMPLES)
+@given(lives(by_hand=True))
+def test_what_a_clerk_credited_is_not_given_back_again(life: Life) -> None:
+    """Credit notes by hand between changes, pauses and ends: of no line and of no period more is given back than was
+    billed, and when the subscription never ran in the end, all of it is.
+    """
+    assert min(life.lines.values(), default=Decimal(0)) >= 0
+    for cell in {(row.item_id, row.cell) for row in life.rows}:
+        rows = [row for row in life.rows if (row.item_id, row.cell) == cell]
+        assert sum((row.net - row.given for row in rows), Decimal(0)) >= 0
+    life.cancel(START, START + timedelta(days=430))
+    assert sum(life.lines.values(), Decimal(0)) == 0
 
 
 @settings(STEADY, max_examples=EXAMPLES)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from django.db.models import Q, Sum
 
 from counterfoil.access.actors import Actor
 from counterfoil.core.money import Money
 from counterfoil.invoicing.crediting import credited_invoices
-from counterfoil.invoicing.models import Credit, InvoiceLine
+from counterfoil.invoicing.models import Credit, DocumentKind, InvoiceLine, InvoiceStatus, Origin
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,21 @@ def creditable_lines(actor: Actor, invoice_id: UUID) -> list[CreditableLine]:
 def line_ids_of(invoice_id: UUID) -> frozenset[UUID]:
     """The ids of a document's lines. For commands, never for output."""
     return frozenset(InvoiceLine.objects.filter(invoice=invoice_id).values_list("id", flat=True))
+
+
+def any_unissued(line_ids: Collection[UUID]) -> bool:
+    """Whether one of the lines stands on a document that is not issued. For commands, never for output."""
+    return InvoiceLine.objects.filter(id__in=line_ids).exclude(invoice__status=InvoiceStatus.ISSUED).exists()
+
+
+def credited_by_hand(line_ids: Collection[UUID]) -> dict[UUID, Decimal]:
+    """How much credit notes that a person or a program asked for took back of issued lines. For commands, never for
+    output.
+    """
+    notes = Q(invoice__kind=DocumentKind.CREDIT_NOTE, invoice__status=InvoiceStatus.ISSUED)
+    found = InvoiceLine.objects.filter(notes, credits_line__in=line_ids).exclude(invoice__origin=Origin.SUBSCRIPTION)
+    sums = found.values_list("credits_line").annotate(taken=Sum("net")).order_by()
+    return {line_id: taken for line_id, taken in sums if line_id is not None}
 
 
 def credits_of(actor: Actor, invoice_id: UUID) -> list[dict[str, Any]]:
