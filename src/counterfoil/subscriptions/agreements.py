@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from counterfoil.catalog.rules.pricing import Pricing, tiers_from
+from counterfoil.invoicing.queries import credited_by_hand
 from counterfoil.plumbing.bulk import read_where
 from counterfoil.subscriptions.models import (
     BilledPeriod,
@@ -57,7 +58,7 @@ class Loaded:
 
 
 def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[Loaded]:
-    """The subscriptions with everything that billing asks of them, in six statements, in the order given.
+    """The subscriptions with everything that billing asks of them, in seven statements, in the order given.
 
     Of what was billed, only what ends after ``settled_to`` is read unless ``whole``.
     """
@@ -77,12 +78,15 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
         discounts[discount.subscription_id].append(discount)
     usage = _usage(rows)
     billed = _billed(subscriptions, whole)
+    given = _given(billed)
     return [
         Loaded(
             one,
             {item.pk: item for item in rows[one.pk]},
-            _agreement(one, rows[one.pk], versions, usage, pauses[one.pk], discounts[one.pk]),
-            [billed_of(row, one.basis) for row in billed[one.pk]],
+            _agreement(
+                one, _seen(rows[one.pk], versions, billed[one.pk]), versions, usage, pauses[one.pk], discounts[one.pk]
+            ),
+            [billed_of(row, one.basis, given) for row in billed[one.pk]],
         )
         for one in subscriptions
     ]
@@ -110,6 +114,24 @@ def _billed(subscriptions: Sequence[Subscription], whole: bool) -> dict[UUID, li
     return found
 
 
+def _seen(
+    items: Iterable[SubscriptionItem],
+    versions: Mapping[UUID, Sequence[ItemVersion]],
+    billed: Iterable[BilledPeriod],
+) -> list[SubscriptionItem]:
+    """The items that were ever agreed, or billed. One that ended at its very start has no quantity at any time, and
+    what was billed of it is to be given back.
+    """
+    of_rows = {row.item_id for row in billed}
+    return [item for item in items if versions.get(item.pk) or item.pk in of_rows]
+
+
+def _given(billed: Mapping[UUID, Iterable[BilledPeriod]]) -> dict[UUID, Decimal]:
+    """What credit notes by hand took back of the lines that charged these rows."""
+    lines = [row.line_id for rows in billed.values() for row in rows if row.line_id is not None and row.net > 0]
+    return credited_by_hand(lines)
+
+
 def _agreement(
     one: Subscription,
     items: Sequence[SubscriptionItem],
@@ -123,9 +145,7 @@ def _agreement(
         id=one.pk,
         currency=one.currency,
         start=start,
-        items=tuple(
-            item_of(item, one, versions[item.pk], usage.get(item.pk, ())) for item in items if versions.get(item.pk)
-        ),
+        items=tuple(item_of(item, one, versions.get(item.pk, ()), usage.get(item.pk, ())) for item in items),
         policy=policy_of(one),
         end=end_of(one),
         is_credited_at_end=one.is_credited_at_end,
@@ -155,6 +175,7 @@ def policy_of(row: PolicyFields) -> Policy:
 def item_of(
     row: SubscriptionItem, one: Subscription, versions: Sequence[ItemVersion], usage: Sequence[UsageRecord] = ()
 ) -> Item:
+    begins = restored(one.trial_ends_at or one.starts_at, one.basis)
     return Item(
         id=row.pk,
         price=row.price_key,
@@ -164,7 +185,8 @@ def item_of(
         versions=tuple(
             Version(restored(each.starts_at, one.basis), _maybe(each.ends_at, one.basis), each.quantity)
             for each in versions
-        ),
+        )
+        or (Version(begins, begins, Decimal(0)),),
         is_metered=row.is_metered,
         cut_at=_maybe(row.cut_at, one.basis),
         usage=tuple(Usage(restored(each.used_at, one.basis), each.quantity) for each in usage),
@@ -175,7 +197,7 @@ def pricing_of(row: SubscriptionItem) -> Pricing:
     return Pricing(row.model, row.amount, row.per, tiers_from(row.tiers))
 
 
-def billed_of(row: BilledPeriod, basis: str) -> Billed:
+def billed_of(row: BilledPeriod, basis: str, given: Mapping[UUID, Decimal]) -> Billed:
     return Billed(
         item_id=row.item_id,
         start=restored(row.starts_at, basis),
@@ -187,6 +209,7 @@ def billed_of(row: BilledPeriod, basis: str) -> Billed:
         net=row.net,
         line_id=row.line_id,
         credits=tuple((UUID(line_id), Decimal(part)) for line_id, part in row.credits),
+        given=given.get(row.line_id, Decimal(0)) if row.line_id is not None else Decimal(0),
     )
 
 

@@ -87,6 +87,7 @@ def credits_are_covered() -> str:
 
 @invariant("S5", "no run ends while a subscription that was due before it is neither billed nor parked")
 def nothing_is_passed_over() -> str:
+    # What a won deal started waits until the drafts that bill it are issued.
     return """
         SELECT s.id, s.number, s.due_at, r.on FROM subscriptions_subscription s
         JOIN subscriptions_billingrun r ON r.state = 'done'
@@ -99,6 +100,12 @@ def nothing_is_passed_over() -> str:
           AND NOT EXISTS (SELECT 1 FROM subscriptions_usagerecord u
                           JOIN subscriptions_subscriptionitem i ON i.id = u.item_id
                           WHERE i.subscription_id = s.id AND u.recorded_at >= r.created_at)
+          AND (s.deal_id IS NULL OR NOT EXISTS (
+              SELECT 1 FROM invoicing_invoice i WHERE i.deal_id = s.deal_id AND i.quote_version = s.quote_version
+              AND (i.status IN ('draft', 'returned') OR i.issued_at >= r.created_at)
+          ) AND NOT EXISTS (
+              SELECT 1 FROM subscriptions_billedperiod b JOIN invoicing_invoice i ON i.id = b.invoice_id
+              WHERE b.subscription_id = s.id AND (i.status = 'draft' OR i.issued_at >= r.created_at)))
     """
 
 

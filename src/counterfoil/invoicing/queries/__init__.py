@@ -1,7 +1,14 @@
 """Drafts and invoices as an actor may see them, and what jobs need to know of them."""
 
 from counterfoil.invoicing.plans import due_plans
-from counterfoil.invoicing.queries.crediting import CreditableLine, creditable_lines, credits_of, line_ids_of
+from counterfoil.invoicing.queries.crediting import (
+    CreditableLine,
+    any_unissued,
+    creditable_lines,
+    credited_by_hand,
+    credits_of,
+    line_ids_of,
+)
 from counterfoil.invoicing.queries.delivery import (
     undelivered,
     unprinted,
@@ -49,9 +56,11 @@ __all__ = [
     "MailPreview",
     "Preview",
     "account_balances",
+    "any_unissued",
     "clean_drafts",
     "count_drafts_to_review",
     "creditable_lines",
+    "credited_by_hand",
     "credits_of",
     "day_of",
     "document_file",

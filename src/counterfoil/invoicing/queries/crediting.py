@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from django.db import connection
 
 from counterfoil.access.actors import Actor
 from counterfoil.core.money import Money
 from counterfoil.invoicing.crediting import credited_invoices
-from counterfoil.invoicing.models import Credit, InvoiceLine
+from counterfoil.invoicing.models import Credit, InvoiceLine, InvoiceStatus
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,33 @@ def creditable_lines(actor: Actor, invoice_id: UUID) -> list[CreditableLine]:
     ]
 
 
+_BY_HAND = """
+SELECT l.credits_line_id, SUM(l.net)
+FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
+WHERE l.credits_line_id = ANY(%s) AND i.kind = 'credit_note' AND i.status = 'issued' AND i.origin <> 'subscription'
+GROUP BY l.credits_line_id
+"""
+
+
 def line_ids_of(invoice_id: UUID) -> frozenset[UUID]:
     """The ids of a document's lines. For commands, never for output."""
     return frozenset(InvoiceLine.objects.filter(invoice=invoice_id).values_list("id", flat=True))
+
+
+def any_unissued(line_ids: Collection[UUID]) -> bool:
+    """Whether one of the lines stands on a document that is not issued. For commands, never for output."""
+    return InvoiceLine.objects.filter(id__in=line_ids).exclude(invoice__status=InvoiceStatus.ISSUED).exists()
+
+
+def credited_by_hand(line_ids: Collection[UUID]) -> dict[UUID, Decimal]:
+    """How much credit notes that a person or a program asked for took back of issued lines. For commands, never for
+    output.
+    """
+    if not line_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_HAND, [list(line_ids)])
+        return dict(cursor.fetchall())
 
 
 def credits_of(actor: Actor, invoice_id: UUID) -> list[dict[str, Any]]:

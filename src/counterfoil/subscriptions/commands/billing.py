@@ -17,8 +17,10 @@ from counterfoil.accounts.queries import billing_facts
 from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.catalog.rules.pricing import unit_price_shown
+from counterfoil.core.errors import Conflict
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
+from counterfoil.invoicing.queries import any_unissued
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, new_row, update_rows
 from counterfoil.subscriptions.agreements import Loaded
@@ -99,6 +101,7 @@ def write(
             order = CreditOrder(tuple(_credit_lines(parts.credit_note)), reason="", origin="subscription")
             notes.append(order)
             noted.append(list(parts.credit_note))
+    _refuse_unissued([*noted, *([] if is_reviewed else drafted)])
     if drafts:
         if is_reviewed:
             written.invoice_ids = draft_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
@@ -117,6 +120,14 @@ def write(
     insert_rows(_row(line, run_id, at) for line in lines)
     settle(charges)
     return written
+
+
+def _refuse_unissued(documents: Iterable[Iterable[_Line]]) -> None:
+    """What waits for review cannot be given back yet."""
+    credited = {line_id for lines in documents for line in lines for line_id, _ in line.difference.credits}
+    if credited and any_unissued(credited):
+        text = "A draft that bills this subscription waits for review. Issue it first: then this gives back its part."
+        raise Conflict("waits_for_review", text, "when")
 
 
 def settle(charges: Iterable[Charged]) -> None:

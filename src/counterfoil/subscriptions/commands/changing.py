@@ -33,7 +33,7 @@ from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, Item
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, renewal_of, with_quantity
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, next_day, stored
-from counterfoil.subscriptions.rules.orders import ItemOrder
+from counterfoil.subscriptions.rules.orders import ItemOrder, item_problems
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ def change_subscription(
     loaded = _locked(subscription_id, version)
     moment = _moment(loaded, when)
     _refuse_outside(loaded, moment)
-    _refuse_bad(items)
+    problems = item_problems(items)
+    if problems:
+        raise Refusal.of(problems)
     anchors = Anchors(loaded.subscription.anchor_day, loaded.subscription.anchor_on)
     steps = plan_change(loaded.agreement, [_wanted(order) for order in items], moment, anchors)
     if not steps:
@@ -95,12 +97,12 @@ def pause_subscription(
     moment = _moment(loaded, when)
     _refuse_outside(loaded, moment)
     subscription = loaded.subscription
-    if Pause.objects.filter(subscription=subscription, ends_at=None).exists():
-        raise Conflict("paused", "This subscription is paused already.")
     start = moment
     if subscription.decrease == AT_RENEWAL:
         running = [item for item in loaded.agreement.items if item.version_at(moment) is not None]
         start = max((renewal_of(item.grid, moment) for item in running), default=moment)
+    if any(pause.end is None or pause.end > start for pause in loaded.agreement.pauses):
+        raise Conflict("paused", "This subscription is paused already.", "when")
     Pause.objects.create(
         id=new_id(), created_at=at, subscription=subscription, starts_at=stored(start), reason=reason[:300]
     )
@@ -150,7 +152,7 @@ def cancel_subscription(
     if stored(moment) < subscription.starts_at:
         raise Refusal("before_start", "It cannot end before it starts.", "when")
     if subscription.ends_at is not None and subscription.ends_at <= stored(moment):
-        raise Conflict("ended", "This subscription has ended already.")
+        raise Conflict("ended", "This subscription has ended already.", "when")
     end = _period_end(loaded, moment) if is_at_period_end else moment
     subscription.ends_at = stored(end)
     subscription.is_credited_at_end = is_credited
@@ -282,19 +284,7 @@ def _refuse_outside(loaded: Loaded, moment: Moment) -> None:
     if stored(moment) < subscription.starts_at:
         raise Refusal("before_start", "This is before the subscription starts.", "when")
     if subscription.ends_at is not None and stored(moment) >= subscription.ends_at:
-        raise Conflict("ended", "This subscription has ended by then.")
-
-
-def _refuse_bad(items: Sequence[ItemOrder]) -> None:
-    keys = [item.price_key for item in items]
-    problems = []
-    for place, item in enumerate(items):
-        if not item.quantity.is_finite() or item.quantity < 0:
-            problems.append(Problem(f"items.{place}.quantity", "negative", "A quantity is zero or more."))
-        if item.price_key in keys[:place]:
-            problems.append(Problem(f"items.{place}.price", "twice", "Name each price once."))
-    if problems:
-        raise Refusal.of(problems)
+        raise Conflict("ended", "This subscription has ended by then.", "when")
 
 
 def _wanted(order: ItemOrder) -> Wanted:

@@ -11,9 +11,10 @@ from django.db import connection
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.accounts.queries import billing_facts
-from counterfoil.catalog.rules.pricing import problems_of, tiers_as_rows
+from counterfoil.catalog.rules.pricing import tiers_as_rows
 from counterfoil.core.errors import NotFound, Problem, Refusal
 from counterfoil.core.ids import new_id
+from counterfoil.core.money import is_currency
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import default_of, entities
 from counterfoil.plumbing.bulk import insert_rows
@@ -31,7 +32,7 @@ from counterfoil.subscriptions.models import (
 from counterfoil.subscriptions.rules.agreement import Policy
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.grid import Moment, day_of, grid_from, moment_of, next_day, stored
-from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
+from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder, item_problems
 
 _NUMBERS = "SELECT nextval('subscriptions_number') FROM generate_series(1, %s)"
 
@@ -147,18 +148,12 @@ class _Making:
             raise NotFound("This account does not exist.", "account")
         if not order.items:
             found.append(Problem("items", "missing", "A subscription needs at least one item."))
-        keys = [item.price_key for item in order.items]
-        for place, item in enumerate(order.items):
-            at = f"items.{place}"
-            found += [Problem(f"{at}.{one.field}", one.code, one.message) for one in problems_of(item.pricing)]
-            found += _quantity_problems(item, at)
-            if item.price_key in keys[:place]:
-                found.append(Problem(f"{at}.price", "twice", "Name each price once; give it the whole quantity."))
-            if item.is_metered and item.is_in_advance:
-                found.append(Problem(f"{at}.billed", "usage_in_advance", "Usage is billed in arrears."))
-            if order.anchor_day is not None and not item.interval.months:
-                text = "Only months and years are anchored to a day of the month."
-                found.append(Problem("anchor_day", "not_for_interval", text))
+        found += item_problems(order.items)
+        if order.currency is not None and not is_currency(order.currency):
+            found.append(Problem("currency", "unknown_currency", f"“{order.currency[:20]}” is not a currency."))
+        if order.anchor_day is not None and not all(item.interval.months for item in order.items):
+            text = "Only months and years are anchored to a day of the month."
+            found.append(Problem("anchor_day", "not_for_interval", text))
         if order.anchor_day is not None and not 1 <= order.anchor_day <= 31:
             found.append(Problem("anchor_day", "no_such_day", "An anchor is a day from 1 to 31."))
         if order.anchor_day is not None and order.anchor_on is not None:
@@ -265,14 +260,6 @@ def policy_columns(policy: Policy) -> dict[str, str]:
         "interval_change": policy.interval_change,
         "rounding": policy.rounding,
     }
-
-
-def _quantity_problems(item: ItemOrder, at: str) -> list[Problem]:
-    if not item.quantity.is_finite() or item.quantity < 0:
-        return [Problem(f"{at}.quantity", "negative", "A quantity is zero or more.")]
-    if item.quantity >= 10**12:
-        return [Problem(f"{at}.quantity", "too_large", "A quantity has at most 12 digits.")]
-    return []
 
 
 def _kept(moment: Moment | None, basis: str, zone: str) -> datetime | None:

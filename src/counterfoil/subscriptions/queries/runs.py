@@ -7,13 +7,14 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project
 from counterfoil.core.errors import NotFound
+from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.ledger.queries import entities
-from counterfoil.subscriptions.models import BillingRun, RunParking, RunState, Subscription
+from counterfoil.subscriptions.models import BilledPeriod, BillingRun, RunParking, RunState, Subscription
 from counterfoil.subscriptions.rules.grid import SECONDS, stored
 
 KEY = "subscriptions.run"
@@ -65,7 +66,9 @@ def local_days(at: datetime) -> dict[UUID, date]:
 
 
 def due_at(at: datetime, entity_ids: Sequence[UUID] = ()) -> QuerySet[Subscription]:
-    """What is due in this moment and not parked, each by the day of its company."""
+    """What is due in this moment and not parked, each by the day of its company. What a won deal started waits until
+    the drafts that bill it are issued.
+    """
     due = Q(pk__in=[])
     for entity_id, entity in entities().items():
         if entity_ids and entity_id not in entity_ids:
@@ -75,7 +78,12 @@ def due_at(at: datetime, entity_ids: Sequence[UUID] = ()) -> QuerySet[Subscripti
         midnight = datetime.combine(today + timedelta(days=1), time(), zone)
         of_days = ~Q(basis=SECONDS) & Q(due_at__lte=stored(today))
         due |= Q(entity=entity_id) & (of_days | Q(basis=SECONDS, due_at__lt=midnight))
-    return Subscription.objects.filter(due, parked_at=None)
+    drafts = Invoice.objects.filter(status__in=(InvoiceStatus.DRAFT, InvoiceStatus.RETURNED))
+    of_deal = drafts.filter(deal_id=OuterRef("deal_id"), quote_version=OuterRef("quote_version"))
+    own = drafts.filter(status=InvoiceStatus.DRAFT, pk=OuterRef("invoice_id"))
+    first = BilledPeriod.objects.filter(Exists(own), subscription=OuterRef("pk"))
+    reviewed = Q(deal_id=None) | ~(Exists(of_deal) | Exists(first))
+    return Subscription.objects.filter(due & reviewed, parked_at=None)
 
 
 def has_due(at: datetime) -> bool:

@@ -140,7 +140,8 @@ class Billed:
     """A row of the ledger of billed periods: so much of an item was charged, or given back, for part of a period.
 
     ``quantity`` and ``gross`` (the price of the whole period after percentages) are signed like ``net``. ``credits``
-    are the lines that a negative row takes back, each with its part.
+    are the lines that a negative row takes back, each with its part; ``given`` is what other documents took back of the
+    line of a charge.
     """
 
     item_id: UUID
@@ -153,6 +154,7 @@ class Billed:
     net: Decimal
     line_id: UUID | None = None
     credits: tuple[tuple[UUID, Decimal], ...] = ()
+    given: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ worked tables stand in ``docs/concepts/periods.md`` and ``docs/concepts/proratio
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -65,12 +65,12 @@ class _Left:
     """What may still be given back of a period: in all, and of each line that billed it."""
 
     def __init__(self, rows: Sequence[Billed]) -> None:
-        self.total = sum((row.net for row in rows), ZERO)
+        self.total = sum((row.net - row.given for row in rows), ZERO)
         self.span = (min((row.start for row in rows), default=None), max((row.end for row in rows), default=None))
         self._lines: dict[UUID, Decimal] = {}
         for row in rows:
             if row.line_id is not None and row.net > 0:
-                self._lines[row.line_id] = self._lines.get(row.line_id, ZERO) + row.net
+                self._lines[row.line_id] = self._lines.get(row.line_id, ZERO) + row.net - row.given
         for row in rows:
             for line_id, part in row.credits:
                 self._lines[line_id] -= part
@@ -213,10 +213,21 @@ def _of_cell(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed
             yield _charge(agreement, item, whole, _Piece(*whole, agreed[0].quantity, ()), ordinal)
         return
     left = _Left(rows)
-    for piece in _pieces(agreed, rows, whole):
-        difference = _of_piece(agreement, item, whole, piece, left, ordinal)
-        if difference is not None and (difference.net or difference.quantity):
-            yield difference
+    pieces = _pieces(agreed, rows, whole)
+    found = [one for piece in pieces if (one := _of_piece(agreement, item, whole, piece, left, ordinal)) is not None]
+    is_over = not any(version.quantity for version in agreed)
+    if is_over and found and left.total > 0 and (agreement.end is None or agreement.is_credited_at_end):
+        found[-1] = _with_rest(found[-1], left)
+    yield from (one for one in found if one.net or one.quantity)
+
+
+def _with_rest(last: Difference, left: _Left) -> Difference:
+    """The last credit of a period of which nothing stands any more: with the cents that its roundings left over."""
+    parts = dict(last.credits)
+    net = last.net - left.total
+    for line_id, part in left.take(left.total, ()):
+        parts[line_id] = parts.get(line_id, ZERO) + part
+    return replace(last, kind=PRORATION_CREDIT, net=net, before_discount=net, credits=tuple(parts.items()))
 
 
 def _whole(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Cell | None:
@@ -341,10 +352,11 @@ def _usage(agreement: Agreement, item: Item, whole: Cell, rows: Sequence[Billed]
     if agreement.end is not None:
         end = min(end, agreement.end)
     counted = gross if rows else price
-    amount = rounded(counted, agreement.currency).amount
+    left = _Left(rows)
+    amount = max(rounded(counted, agreement.currency).amount, -left.total)
     yield Difference(
         item.id, USAGE, start, end, whole, used - before, gross, share, amount, amount, ordinal,
-        _Left(rows).take(-amount, ()) if amount < 0 else (),
+        left.take(-amount, ()) if amount < 0 else (),
     )  # fmt: skip
 
 
@@ -363,11 +375,13 @@ def _rounded(agreement: Agreement, exact: Fraction) -> Decimal:
 
 
 def _value(agreement: Agreement, row: Billed) -> Fraction:
-    """What the whole period costs at what was really invoiced: after discounts, never from the list."""
+    """What the whole period costs at what was really invoiced: after discounts and earlier credits, never from the
+    list.
+    """
     gross = Fraction(row.gross)
-    if _rounded(agreement, gross * row.share.fraction) == row.net:
+    if not row.given and _rounded(agreement, gross * row.share.fraction) == row.net:
         return gross
-    return Fraction(row.net) / row.share.fraction
+    return Fraction(row.net - row.given) / row.share.fraction
 
 
 def _times(price: Decimal, by: Decimal) -> Decimal:

@@ -146,7 +146,8 @@ def _like(moment: Moment, day: date, zone: str) -> Moment:
 def moment_of(day: date, basis: str, zone: str) -> Moment:
     """A day or an instant as the basis counts it: an instant stands for its local date unless seconds are counted."""
     if basis == SECONDS:
-        return day.astimezone(UTC) if isinstance(day, datetime) else _midnight(day, zone)
+        # A whole second: parts of one would be lost where a period is cut.
+        return day.astimezone(UTC).replace(microsecond=0) if isinstance(day, datetime) else _midnight(day, zone)
     return day.astimezone(ZoneInfo(zone)).date() if isinstance(day, datetime) else day
 
 
@@ -184,12 +185,19 @@ class Share(NamedTuple):
 
 
 def share_of(start: Moment, end: Moment, cell: Cell, interval: Interval, basis: str) -> Share:
-    """How much of the whole period lies from start to end. A whole period is a whole one on every basis."""
+    """How much of the whole period lies from start to end. However a period is cut, its parts sum to the whole."""
     if basis == FIXED_30 and interval.months:
         whole = 30 * interval.months
-        return Share(whole if (start, end) == cell else min(units(start, end, basis), whole), whole)
+        return Share(_left_of_30(start, cell, whole) - _left_of_30(end, cell, whole), whole)
     counted = ACTUAL_DAYS if basis == FIXED_30 else basis
     return Share(units(start, end, counted), units(cell.start, cell.end, counted))
+
+
+def _left_of_30(moment: Moment, cell: Cell, whole: int) -> int:
+    """The days of a 30/360 period that are left at a moment, counted to its end: where February cuts an anchor short,
+    those from its start would come to 28 or 32.
+    """
+    return whole if moment == cell.start else min(max(units(moment, cell.end, FIXED_30), 0), whole)
 
 
 def stored(moment: Moment) -> datetime:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from counterfoil.catalog.rules.pricing import Pricing
+from counterfoil.catalog.rules.pricing import Pricing, price_of, problems_of
+from counterfoil.core.errors import Problem
+from counterfoil.invoicing.rules.totals import LARGEST
 from counterfoil.subscriptions.rules.agreement import Discount, Policy
 from counterfoil.subscriptions.rules.grid import Interval, Moment
+
+QUANTITY_LIMIT = Decimal(10) ** 12
+QUANTITY_DECIMALS = 6
+COUNT_MAX = 1_000
 
 
 @dataclass(frozen=True)
@@ -56,3 +63,32 @@ class SubscriptionOrder:
     committed_to: date | None = None
     notice_days: int = 0
     is_renewed: bool = True
+
+
+def item_problems(items: Sequence[ItemOrder]) -> list[Problem]:
+    """All that is wrong with the items that a subscription is to have, each at its place: ``items.1.quantity``."""
+    keys = [item.price_key for item in items]
+    found: list[Problem] = []
+    for place, item in enumerate(items):
+        at = f"items.{place}"
+        wrong = [Problem(f"{at}.{one.field}", one.code, one.message) for one in problems_of(item.pricing)]
+        wrong += _quantity_problems(item.quantity, f"{at}.quantity")
+        if not wrong and price_of(item.pricing, item.quantity) >= LARGEST:
+            wrong.append(Problem(f"{at}.quantity", "too_large", "So much costs more than any document can be."))
+        if item.price_key in keys[:place]:
+            wrong.append(Problem(f"{at}.price", "twice", "Name each price once; give it the whole quantity."))
+        if item.is_metered and item.is_in_advance:
+            wrong.append(Problem(f"{at}.billed", "usage_in_advance", "Usage is billed in arrears."))
+        if item.interval.count > COUNT_MAX:
+            wrong.append(Problem(f"{at}.count", "too_large", f"A period has at most {COUNT_MAX:,} intervals."))
+        found += wrong
+    return found
+
+
+def _quantity_problems(quantity: Decimal, at: str) -> Iterator[Problem]:
+    if not quantity.is_finite() or quantity < 0:
+        yield Problem(at, "negative", "A quantity is zero or more.")
+    elif quantity >= QUANTITY_LIMIT:
+        yield Problem(at, "too_large", "A quantity has at most 12 digits.")
+    elif quantity != round(quantity, QUANTITY_DECIMALS):
+        yield Problem(at, "too_many_decimals", f"A quantity has at most {QUANTITY_DECIMALS} decimals.")
