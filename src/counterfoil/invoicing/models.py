@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from counterfoil.catalog.models import TaxClass
+from counterfoil.invoicing.rules.tax import MOST_TAXES
 from counterfoil.plumbing.audit import append_only, audit_all, audit_changes
 from counterfoil.plumbing.fields import (
     AmountField,
@@ -29,10 +30,6 @@ from counterfoil.plumbing.models import Record
 class DocumentKind(models.TextChoices):
     INVOICE = "invoice", "Invoice"
     CREDIT_NOTE = "credit_note", "Credit note"
-
-
-MOST_TAXES = 9
-"""More taxes than this no line bears."""
 
 
 class TaxRate(Record):

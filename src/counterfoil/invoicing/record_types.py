@@ -9,7 +9,6 @@ from counterfoil.accounts.models import DeliveryChannel, TaxProfile
 from counterfoil.catalog.models import TaxClass
 from counterfoil.invoicing.borne import shown_taxes
 from counterfoil.invoicing.models import (
-    MOST_TAXES,
     DocumentKind,
     Invoice,
     InvoiceStatus,
@@ -19,6 +18,7 @@ from counterfoil.invoicing.models import (
     TaxRate,
 )
 from counterfoil.invoicing.rules.status import WORDS, status_of
+from counterfoil.invoicing.rules.tax import MOST_TAXES
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 from counterfoil.surface.states import register_state

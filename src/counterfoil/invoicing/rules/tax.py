@@ -19,6 +19,8 @@ REVERSE_CHARGE_NOTE = "Reverse charge: the recipient owes the tax (Art. 196 of D
 OUTSIDE_NOTE = "Not subject to tax in the country of supply"
 NEEDS_A_REASON = frozenset({"E", "AE", "O"})
 """Categories of which EN 16931 wants to know why there is no tax (BR-E-10, BR-AE-10, BR-O-10)."""
+MOST_TAXES = 9
+"""More taxes than this no line bears."""
 ZERO = Decimal(0)
 
 
