@@ -9,10 +9,11 @@ from counterfoil.plumbing.invariants import invariant
 _BORNE = f"""(
     SELECT id, invoice_id, credits_line_id, net, tax_category AS category, tax_percent AS percent,
            tax_included AS included, 0 AS again, tax AS amount,
-           CASE WHEN tax_included THEN tax_percent ELSE 0 END AS in_price, false AS is_one_of_several
+           CASE WHEN tax_included THEN tax_percent ELSE 0 END AS in_price,
+           CASE WHEN tax_included THEN tax ELSE 0 END AS tax_in_price
     FROM invoicing_invoiceline WHERE more_taxes IS NULL
     UNION ALL
-    SELECT m.id, m.invoice_id, m.credits_line_id, m.net, x.*, true
+    SELECT m.id, m.invoice_id, m.credits_line_id, m.net, x.*
     FROM invoicing_invoiceline m JOIN LATERAL {taxes_sql("m")} x ON true WHERE m.more_taxes IS NOT NULL
 )"""  # noqa: S608 - the alias of a table
 _SAME = "({0}.category, {0}.percent, {0}.included, {0}.again) = ({1}.category, {1}.percent, {1}.included, {1}.again)"
@@ -178,17 +179,15 @@ def bases_are_the_lines() -> str:
     # Where lines do not say their own tax and bear one in the price beside others, the parts that they have of its one
     # rounding are not kept: their base is looked at to a unit for each such part.
     return f"""
-        WITH borne AS (
-            SELECT b.*, SUM(CASE WHEN included THEN amount ELSE 0 END) OVER (PARTITION BY id) AS own_in_price
-            FROM {_BORNE} b
-        ), lines AS (
+        WITH lines AS (
             SELECT invoice_id, category, percent, included, again, SUM(net) AS said, SUM(amount) AS tax,
-                   bool_and(amount IS NOT NULL) AS is_known, SUM(net - own_in_price) AS known,
+                   bool_and(amount IS NOT NULL) AS is_known, SUM(net - tax_in_price) AS known,
                    SUM(net * 100 / (100 + in_price)) AS about
-            FROM borne GROUP BY 1, 2, 3, 4, 5
+            FROM {_BORNE} b GROUP BY 1, 2, 3, 4, 5
         ), mixed AS (
-            SELECT invoice_id, COUNT(*) AS parts FROM borne WHERE included
-            GROUP BY invoice_id HAVING bool_or(is_one_of_several)
+            SELECT invoice_id, COUNT(*) AS parts FROM {_BORNE} b WHERE included AND invoice_id IN (
+                SELECT invoice_id FROM invoicing_invoiceline WHERE more_taxes IS NOT NULL
+            ) GROUP BY invoice_id
         )
         SELECT COALESCE(l.invoice_id, t.invoice_id), COALESCE(l.category, t.category), l.said, t.base
         FROM lines l FULL JOIN invoicing_invoicetax t ON t.invoice_id = l.invoice_id AND {_SAME.format("t", "l")}

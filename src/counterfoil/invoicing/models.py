@@ -200,11 +200,13 @@ RETURN NULL;
 
 
 def taxes_sql(line: str) -> str:
-    """SQL that lists the taxes of a line, as ``LATERAL`` takes it: one row each, as its columns say, and ``in_price``,
-    the sum of those rates that the line's price includes.
+    """SQL that lists the taxes of a line, as ``LATERAL`` takes it: one row each, as its columns say, with ``in_price``
+    and ``tax_in_price``, the sums of the rates and the amounts of those that the line's price includes.
     """
     return f"""(
-        SELECT x.*, SUM(CASE WHEN x.included THEN x.percent ELSE 0 END) OVER () AS in_price FROM (
+        SELECT x.*, SUM(CASE WHEN x.included THEN x.percent ELSE 0 END) OVER () AS in_price,
+               SUM(CASE WHEN x.included THEN x.amount ELSE 0 END) OVER () AS tax_in_price
+        FROM (
             SELECT {line}.tax_category AS category, {line}.tax_percent AS percent, {line}.tax_included AS included,
                    0 AS again, {line}.tax AS amount
             UNION ALL

@@ -171,7 +171,7 @@ def _line(line: InvoiceLine, currency: str, base: Money | None) -> PrintedLine:
         unit_price=line.unit_price,
         discount_percent=line.discount_percent,
         net=Money.exact(line.net, currency),
-        tax_label=" + ".join(labels_of(line)),
+        tax_label="\n".join(labels_of(line)),
         tax_percent=line.tax_percent,
         tax_category=line.tax_category,
         service=_period(line.service_from, line.service_to),
