@@ -8,7 +8,7 @@ The decision table stands in ``docs/concepts/totals-and-tax.md``; the tests read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -59,16 +59,17 @@ class LineTax:
     included: bool = False
 
 
-Rates = Mapping[tuple[UUID, str], Sequence[Rate]]
-"""The rates that hold on one day, by entity and tax class, in the order of their parts."""
+Rates = Mapping[tuple[UUID, str], tuple[LineTax, ...]]
+"""What is borne on one day, by entity and tax class, in the order of the parts."""
 
 
 def rates_on(rates: Iterable[Rate], day: date) -> Rates:
     """The rates that hold on the day. The database lets no two of one entity, class and part overlap."""
-    found: dict[tuple[UUID, str], list[Rate]] = {}
+    found: dict[tuple[UUID, str], tuple[LineTax, ...]] = {}
     for rate in sorted(rates, key=lambda rate: rate.part):
         if rate.holds_on(day):
-            found.setdefault((rate.entity_id, rate.tax_class), []).append(rate)
+            key = (rate.entity_id, rate.tax_class)
+            found[key] = (*found.get(key, ()), _of_rate(rate))
     return found
 
 
@@ -89,9 +90,9 @@ def line_taxes(
             LineTax("O", ZERO, "Outside scope", OUTSIDE_NOTE, "The customer's profile is outside the scope of tax"),
         )
     holding = rates.get((entity_id, tax_class))
-    if not holding:
+    if holding is None:
         return (LineTax("S", ZERO, "", "", f"No {tax_class} rate holds on {on.isoformat()}", found=False),)
-    return tuple([_of_rate(rate) for rate in holding])
+    return holding
 
 
 def _of_rate(rate: Rate) -> LineTax:

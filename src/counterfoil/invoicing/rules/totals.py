@@ -166,16 +166,18 @@ def invoice_totals(
         without, amounts = _per_line(lines, line_taxes, said)
     else:
         without, amounts = _per_rate(said, currency)
-    bases = dict.fromkeys(amounts, zero)
+    bases: dict[TaxKey, Money] = {}
     for kind, net in without.items():
         for key in kind:
-            bases[key] += net
-    taxes = tuple(
-        TaxSubtotal(key, bases[key], amounts[key])
-        for key in sorted(amounts, key=lambda key: (-key.percent, key.category, key.included, key.again))
-    )
+            bases[key] = bases[key] + net if key in bases else net
+    keys = sorted(amounts, key=_by_rate) if len(amounts) > 1 else amounts
+    taxes = tuple([TaxSubtotal(key, bases[key], amounts[key]) for key in keys])
     net, tax = sum(without.values(), zero), sum(amounts.values(), zero)
     return Totals(nets, full_nets, line_taxes, taxes, net, tax, net + tax)
+
+
+def _by_rate(key: TaxKey) -> tuple[Decimal, str, bool, int]:
+    return -key.percent, key.category, key.included, key.again
 
 
 def _in_order(taxes: Borne) -> Borne:
@@ -219,7 +221,10 @@ def _per_rate(said: Mapping[Borne, Money], currency: str) -> tuple[dict[Borne, M
             without[bearing[-1]] -= left
     for key, bearing in kinds.items():
         if not key.included:
-            amounts[key] = tax_on(sum((without[kind] for kind in bearing), Money.zero(currency)), key.percent)
+            base = without[bearing[0]]
+            for kind in bearing[1:]:
+                base += without[kind]
+            amounts[key] = tax_on(base, key.percent)
     return without, amounts
 
 
