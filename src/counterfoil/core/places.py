@@ -1,9 +1,10 @@
-"""Countries and languages: their codes, their names, and what people write for them."""
+"""Countries, languages and time zones: their codes, their names, and what people write for them."""
 
 from __future__ import annotations
 
 import unicodedata
 from functools import cache, lru_cache
+from zoneinfo import available_timezones
 
 from babel.core import Locale, UnknownLocaleError, get_global
 from rapidfuzz import fuzz, process
@@ -17,6 +18,7 @@ __all__ = [
     "language_name",
     "locale_of",
     "similar_countries",
+    "time_zones",
 ]
 
 # What babel lists beside the countries: reserved codes, unions, islands without a code of their own, test data.
@@ -52,6 +54,12 @@ _UNDERSTOOD = (
     "el", "tr", "ru", "uk", "lt", "lv", "et", "ja", "ko", "zh", "zh-Hant", "ar", "he", "vi", "th",
 )  # fmt: skip
 _SIMILAR = 78
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """The names of the time zones that this machine knows."""
+    return frozenset(available_timezones())
 
 
 def _countries() -> tuple[str, ...]:

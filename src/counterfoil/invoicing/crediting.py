@@ -14,6 +14,7 @@ from counterfoil.invoicing.borne import amounts_of, keys_of
 from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceLine, InvoiceStatus, InvoiceTax
 from counterfoil.invoicing.rules.crediting import Creditable, Rate, creditable_tax
 from counterfoil.invoicing.rules.totals import TaxKey, exact_tax
+from counterfoil.plumbing.bulk import read_where
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ def credited_invoices(invoice_ids: Collection[UUID], *, lock: bool) -> Credited:
     """The invoices among these ids, in four statements; locked in the order of their ids, if at all."""
     found = Invoice.objects.filter(id__in=invoice_ids, kind=DocumentKind.INVOICE, status=InvoiceStatus.ISSUED)
     invoices = {one.pk: one for one in (found.select_for_update() if lock else found).order_by("id")}
-    rows = {line.pk: line for line in InvoiceLine.objects.filter(invoice__in=invoices).order_by("invoice", "position")}
+    of_them = read_where(InvoiceLine, "invoice_id = ANY(%s)", list(invoices), order="invoice_id, position")
+    rows = {line.pk: line for line in of_them}
     taken, taxes_taken = _taken(rows)
     lines = {}
     for row in rows.values():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
+from counterfoil.core.places import time_zones
 from counterfoil.ledger.models import LegalEntity, TaxRounding
 from counterfoil.plumbing.record_types import Choices, Field, Group, Kind, RecordType, register
 
@@ -11,7 +10,7 @@ IDENTITY, TAX, BANK = Group.IDENTITY, Group.TAX, Group.BANK
 
 
 def _zones() -> Choices:
-    return [(name, name) for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
+    return [(name, name) for name in sorted(time_zones()) if "/" in name or name == "UTC"]
 
 
 register(

@@ -49,18 +49,37 @@ def _blank(
     return frozenset(field.attname for field in fields), plain, made
 
 
-def read_rows(query: models.QuerySet[M]) -> list[M]:
-    """The rows of a query, made as ``new_row`` makes them."""
-    model = query.model
-    names = [field.attname for field in model._meta.concrete_fields]
-    found = []
-    for values in query.values_list(*names):
+def read_where(model: type[M], condition: str, *values: Any, order: str = "") -> list[M]:
+    """The rows of a model where a condition in SQL holds, made as ``new_row`` makes them.
+
+    For reads that happen thousands of times: composing a query costs Django several times what running it costs.
+    ``condition`` and ``order`` are written by us and never hold an input; inputs are ``values``, lists as arrays.
+    """
+    names, select, json_places = _selecting(model)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{select} WHERE {condition}{' ORDER BY ' if order else ''}{order}", values)
+        found = cursor.fetchall()
+    rows = []
+    for read in found:
         row = model.__new__(model)
-        row.__dict__.update(zip(names, values, strict=True))
+        row.__dict__.update(zip(names, read, strict=True))
+        for name in json_places:
+            kept = row.__dict__[name]
+            row.__dict__[name] = None if kept is None else json.loads(kept)
         row._state = ModelState()
-        row._state.adding, row._state.db = False, query.db
-        found.append(row)
-    return found
+        row._state.adding, row._state.db = False, "default"
+        rows.append(row)
+    return rows
+
+
+@cache
+def _selecting(model: type[models.Model]) -> tuple[list[str], str, list[str]]:
+    """The names of a model's columns, the statement that reads them all, and those that hold JSON."""
+    fields = model._meta.concrete_fields
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    select = f"SELECT {columns} FROM {connection.ops.quote_name(model._meta.db_table)}"  # noqa: S608 - the model's names
+    names = [field.attname for field in fields]
+    return names, select, [field.attname for field in fields if isinstance(field, models.JSONField)]
 
 
 def insert_rows(rows: Iterable[models.Model]) -> None:

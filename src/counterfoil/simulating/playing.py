@@ -13,12 +13,13 @@ from uuid import UUID
 
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import IS_OPEN, DocumentKind, Invoice, InvoiceLine
+from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceLine
 from counterfoil.invoicing.rules import discounts as document
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.payments import commands as payments
 from counterfoil.payments.rules.orders import PaymentOrder
 from counterfoil.plumbing import clock
+from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.scratch import scratch, settings_stay
 from counterfoil.simulating.rules import scenario as said
 from counterfoil.simulating.rules.collecting import next_attempt, reminder_days
@@ -78,6 +79,7 @@ class Play:
         self.watched: dict[UUID, list[date]] = {}
         self.uncharged: list[UUID] = []
         self.known: set[UUID] = set()
+        self.open_now: list[Invoice] | None = None
         self.has_credit = False
         self.due_on: date | None = None
         self.is_changed = False
@@ -115,15 +117,17 @@ class Play:
         """When the next subscription is due."""
         self.is_changed = False
         if self.stage.subscriptions:
-            due = Subscription.objects.filter(pk__in=self.stage.subscriptions.values(), due_at__isnull=False)
-            first = due.order_by("due_at").values_list("due_at", "basis").first()
-            self.due_on = None
-            if first is not None and first[0] is not None:
-                self.due_on = self.stage.day(restored(first[0], first[1]))
+            mine = list(self.stage.subscriptions.values())
+            found = read_where(Subscription, "id = ANY(%s) AND due_at IS NOT NULL", mine)
+            self.due_on = min(
+                (self.stage.day(restored(one.due_at, one.basis)) for one in found if one.due_at is not None),
+                default=None,
+            )
 
     # Entries ----------------------------------------------------------------------------------------------------------
 
     def _enter(self, place: int, entry: Any, day: date) -> None:
+        self.open_now = None
         try:
             self._do(entry, day)
         except Refusal as refusal:
@@ -270,8 +274,9 @@ class Play:
 
     def _after_documents(self) -> None:
         """What follows the issue of documents in production as news follows here at once."""
-        mine = Invoice.objects.filter(entity=self.stage.entity, status="issued").exclude(id__in=self.known)
-        fresh = list(mine.order_by("sequence"))
+        self.open_now = None
+        new = "entity_id = %s AND status = 'issued' AND NOT id = ANY(%s)"
+        fresh = read_where(Invoice, new, self.stage.entity, list(self.known), order="sequence")
         self.known.update(one.pk for one in fresh)
         invoices = [one for one in fresh if one.kind == DocumentKind.INVOICE]
         over = [one.pk for one in fresh if one.kind == DocumentKind.CREDIT_NOTE and one.open]
@@ -290,7 +295,12 @@ class Play:
                 self.uncharged.append(one.pk)
 
     def _open(self, invoice_ids: Iterable[UUID]) -> list[Invoice]:
-        return list(Invoice.objects.filter(IS_OPEN, pk__in=list(invoice_ids), kind="invoice").order_by("sequence"))
+        """Those of the invoices that are open. What is open is read again only after something happened."""
+        if self.open_now is None:
+            still = "entity_id = %s AND kind = 'invoice' AND status = 'issued' AND total > settled + credited"
+            self.open_now = read_where(Invoice, still, self.stage.entity, order="sequence")
+        wanted = set(invoice_ids)
+        return [one for one in self.open_now if one.pk in wanted]
 
     def _charge(self, day: date, at: datetime) -> None:
         due = [invoice_id for invoice_id, retry in self.retries.items() if retry == day]
@@ -313,6 +323,7 @@ class Play:
         self.uncharged.clear()
 
     def _collect(self, invoice: Invoice, day: date, at: datetime) -> None:
+        self.open_now = None
         order = PaymentOrder(
             payer_id=invoice.payer_id,
             method="card_terminal",

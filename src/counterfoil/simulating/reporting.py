@@ -17,6 +17,7 @@ from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.queries import due_plans
 from counterfoil.ledger.models import Posting
 from counterfoil.payments.models import Allowance, Payment
+from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.events import event_class
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.simulating.playing import Played
@@ -25,6 +26,7 @@ from counterfoil.simulating.stage import UNTAXED
 from counterfoil.subscriptions.models import BilledPeriod, SubscriptionItem
 from counterfoil.subscriptions.rules.grid import SECONDS, restored
 
+_ON_THEM = "invoice_id = ANY(%s)"
 _TOLD = ("subscriptions.", "invoicing.", "payments.")
 _UNTOLD = {"invoicing.draft_made", "invoicing.invoice_sent"}
 
@@ -38,12 +40,18 @@ class Report:
         self.decimals = currency_decimals(self.stage.currency)
         self.account_keys = {account_id: key for key, account_id in self.stage.accounts.items()}
         self.subscription_keys = {made: key for key, made in self.stage.subscriptions.items()}
-        found = Invoice.objects.filter(entity=self.stage.entity, status="issued")
-        self.documents = list(found.order_by("issued_at", "created_at", "id"))
+        issued = "entity_id = %s AND status = 'issued'"
+        self.documents = read_where(Invoice, issued, self.stage.entity, order="issued_at, created_at, id")
         self.keys = {one.pk: key for one, key in zip(self.documents, _keys(self.documents), strict=True)}
         self.plans = due_plans(self.documents)
         spared = Allowance.objects.filter(invoice__in=list(self.keys)).values_list("invoice_id")
+        self.posted = self._posted()
         self.allowed: dict[UUID, Decimal] = dict(spared.annotate(sum=Sum("amount")).values_list("invoice_id", "sum"))
+
+    def _posted(self) -> dict[tuple[str, UUID | None], Decimal]:
+        """What the books say by role of the ledger account and by customer."""
+        found = Posting.objects.filter(entry__entity=self.stage.entity).values_list("ledger_account__role", "account")
+        return {(role, account): amount for role, account, amount in found.annotate(sum=Sum("amount"))}
 
     def whole(self) -> dict[str, Any]:
         return {
@@ -80,20 +88,15 @@ class Report:
     def _documents(self) -> list[dict[str, Any]]:
         ids = [one.pk for one in self.documents]
         lines: dict[UUID, list[InvoiceLine]] = defaultdict(list)
-        for line in InvoiceLine.objects.filter(invoice__in=ids).order_by("invoice", "position"):
+        for line in read_where(InvoiceLine, _ON_THEM, ids, order="invoice_id, position"):
             lines[line.invoice_id].append(line)
         taxes: dict[UUID, list[InvoiceTax]] = defaultdict(list)
-        for tax in (
-            InvoiceTax.objects.filter(invoice__in=ids)
-            .exclude(label=UNTAXED)
-            .order_by("-percent", "category", "included", "again")
-        ):
-            taxes[tax.invoice_id].append(tax)
+        for tax in read_where(InvoiceTax, _ON_THEM, ids, order="percent DESC, category, included, again"):
+            if tax.label != UNTAXED:
+                taxes[tax.invoice_id].append(tax)
         periods = self._periods()
-        items = {
-            item.pk: item.price_key
-            for item in SubscriptionItem.objects.filter(subscription__in=list(self.subscription_keys))
-        }
+        found = read_where(SubscriptionItem, "subscription_id = ANY(%s)", list(self.subscription_keys))
+        items = {item.pk: item.price_key for item in found}
         return [self._document(one, lines[one.pk], taxes[one.pk], periods, items) for one in self.documents]
 
     def _document(
@@ -165,20 +168,21 @@ class Report:
     def _periods(self) -> dict[UUID, list[str]]:
         """The periods of lines in the words of the basis: days, or on seconds instants in UTC."""
         basis = self.stage.policy.basis
+        if basis != SECONDS:
+            return {}
         rows = BilledPeriod.objects.filter(subscription__in=list(self.subscription_keys)).exclude(line_id=None)
         return {
             line_id: [_written(restored(start, basis)), _written(restored(end, basis))]
             for line_id, start, end in rows.values_list("line_id", "starts_at", "ends_at")
-            if basis == SECONDS and line_id is not None
+            if line_id is not None
         }
 
     # What is owed -----------------------------------------------------------------------------------------------------
 
     def _events(self) -> list[list[str]]:
         about = {one.pk for one in self.documents} | set(self.subscription_keys)
-        payments = set(Payment.objects.filter(entity=self.stage.entity).values_list("id", flat=True))
-        ids = list(about | payments)
-        found = OutboxEvent.objects.filter(about__overlap=ids).order_by("id") if ids else []
+        about |= {one.pk for one in read_where(Payment, "entity_id = %s", self.stage.entity)}
+        found = read_where(OutboxEvent, "about && %s::uuid[]", list(about), order="id")
         return [
             [self.stage.day(one.happened_at).isoformat(), event_class(one.name).__name__]
             for one in found
@@ -188,14 +192,9 @@ class Report:
     def _owed(self) -> dict[UUID, Decimal]:
         """What each account owes, less what of its money is left over."""
         owed: dict[UUID, Decimal] = dict.fromkeys(self.account_keys, Decimal(0))
-        postings = Posting.objects.filter(
-            entry__entity=self.stage.entity,
-            ledger_account__role__in=("receivable", "customer_credit"),
-            account__in=list(owed),
-        )
-        for account_id, amount in postings.values_list("account_id").annotate(sum=Sum("amount")):
-            assert account_id is not None
-            owed[account_id] += amount
+        for (role, account_id), amount in self.posted.items():
+            if role in ("receivable", "customer_credit") and account_id in owed:
+                owed[account_id] += amount
         return owed
 
     def _balances(self) -> dict[str, dict[str, str]]:
@@ -226,11 +225,10 @@ class Report:
         }
 
     def _ledger(self) -> dict[str, str]:
-        found = Posting.objects.filter(entry__entity=self.stage.entity).values_list("ledger_account__role")
-        return {
-            role: self._amount(amount)
-            for role, amount in sorted(found.annotate(sum=Sum("amount")).values_list("ledger_account__role", "sum"))
-        }
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for (role, _), amount in self.posted.items():
+            sums[role] += amount
+        return {role: self._amount(amount) for role, amount in sorted(sums.items())}
 
     def _amount(self, value: Decimal) -> str:
         return f"{value:.{self.decimals}f}" if value else f"{0:.{self.decimals}f}"

@@ -85,7 +85,7 @@ class Stage:
 def set_up(scenario: Scenario) -> Stage:
     """Make everything that the scenario names. Only within a scratch copy."""
     entity = ledger.add_entity(actor=ACTOR, values=_entity(scenario))
-    invoicing.install_defaults(actor=ACTOR)
+    invoicing.install_defaults(actor=ACTOR, entity_id=entity)
     stage = Stage(
         scenario=scenario,
         entity=entity,

@@ -10,10 +10,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-
 from counterfoil.catalog.rules.pricing import Pricing, tiers_from
-from counterfoil.plumbing.bulk import read_rows
+from counterfoil.plumbing.bulk import read_where
 from counterfoil.subscriptions.models import (
     BilledPeriod,
     ItemVersion,
@@ -36,6 +34,8 @@ from counterfoil.subscriptions.rules.agreement import (
     Version,
 )
 from counterfoil.subscriptions.rules.grid import Cell, Grid, Interval, Moment, Share, next_day, restored
+
+_THEIRS = "subscription_id = ANY(%s)"
 
 
 @dataclass
@@ -63,20 +63,17 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
     """
     ids = [one.pk for one in subscriptions]
     rows: dict[UUID, list[SubscriptionItem]] = defaultdict(list)
-    for item in read_rows(
-        SubscriptionItem.objects.filter(subscription__in=ids).order_by("subscription_id", "position")
-    ):
+    for item in read_where(SubscriptionItem, _THEIRS, ids, order="subscription_id, position"):
         rows[item.subscription_id].append(item)
     versions: dict[UUID, list[ItemVersion]] = defaultdict(list)
-    for version in read_rows(ItemVersion.objects.filter(item__subscription__in=ids).order_by("item_id", "starts_at")):
+    item_ids = [item.pk for items in rows.values() for item in items]
+    for version in read_where(ItemVersion, "item_id = ANY(%s)", item_ids, order="item_id, starts_at"):
         versions[version.item_id].append(version)
     pauses: dict[UUID, list[Pause]] = defaultdict(list)
-    for pause in read_rows(Pause.objects.filter(subscription__in=ids).order_by("subscription_id", "starts_at")):
+    for pause in read_where(Pause, _THEIRS, ids, order="subscription_id, starts_at"):
         pauses[pause.subscription_id].append(pause)
     discounts: dict[UUID, list[SubscriptionDiscount]] = defaultdict(list)
-    for discount in read_rows(
-        SubscriptionDiscount.objects.filter(subscription__in=ids).order_by("subscription_id", "position")
-    ):
+    for discount in read_where(SubscriptionDiscount, _THEIRS, ids, order="subscription_id, position"):
         discounts[discount.subscription_id].append(discount)
     usage = _usage(rows)
     billed = _billed(subscriptions, whole)
@@ -95,18 +92,20 @@ def _usage(rows: Mapping[UUID, Iterable[SubscriptionItem]]) -> dict[UUID, list[U
     metered = [item.pk for items in rows.values() for item in items if item.is_metered]
     found: dict[UUID, list[UsageRecord]] = defaultdict(list)
     if metered:
-        for record in read_rows(UsageRecord.objects.filter(item__in=metered).order_by("item_id", "used_at")):
+        for record in read_where(UsageRecord, "item_id = ANY(%s)", metered, order="item_id, used_at"):
             found[record.item_id].append(record)
     return found
 
 
 def _billed(subscriptions: Sequence[Subscription], whole: bool) -> dict[UUID, list[BilledPeriod]]:
-    wanted = Q(subscription__in=[one.pk for one in subscriptions])
+    condition = _THEIRS
+    values: list[Any] = [[one.pk for one in subscriptions]]
     settled = [one.settled_to for one in subscriptions]
     if not whole and settled and None not in settled:
-        wanted &= Q(cell_ends_at__gt=min(moment for moment in settled if moment is not None))
+        condition += " AND cell_ends_at > %s"
+        values.append(min(moment for moment in settled if moment is not None))
     found: dict[UUID, list[BilledPeriod]] = defaultdict(list)
-    for row in read_rows(BilledPeriod.objects.filter(wanted).order_by("id")):
+    for row in read_where(BilledPeriod, condition, *values, order="id"):
         found[row.subscription_id].append(row)
     return found
 

@@ -21,7 +21,7 @@ from counterfoil.accounts.queries.hierarchy import ancestors
 from counterfoil.accounts.queries.terms import terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient
 from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, resolve
-from counterfoil.plumbing.bulk import read_rows
+from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.scratch import read_once
 
 _SUBJECTS = {
@@ -67,7 +67,7 @@ def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFa
 def _accounts(account_ids: set[UUID]) -> dict[UUID, Account]:
     if not account_ids:
         return {}
-    return {account.pk: account for account in read_rows(Account.objects.filter(id__in=account_ids))}
+    return {account.pk: account for account in read_where(Account, "id = ANY(%s)", list(account_ids))}
 
 
 Arrangement = tuple[Sourced[UUID], Sourced[UUID], Sourced[UUID]]
@@ -152,7 +152,7 @@ def _parties(account_ids: set[UUID], accounts: dict[UUID, Account]) -> dict[UUID
     """Legal identities with their invoice address, else their registered office."""
     addresses: dict[UUID, Address] = {}
     kinds = {"registered": 0, "invoice": 1}
-    for address in read_rows(Address.objects.filter(account__in=account_ids, kind__in=kinds)):
+    for address in read_where(Address, "account_id = ANY(%s) AND kind = ANY(%s)", list(account_ids), list(kinds)):
         known = addresses.get(address.account_id)
         if known is None or kinds[address.kind] > kinds[known.kind]:
             addresses[address.account_id] = address

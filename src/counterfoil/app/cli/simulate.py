@@ -71,10 +71,21 @@ def _scratch_copy() -> Iterator[None]:
             from django.db import connection
 
             call_command("migrate", interactive=False, verbosity=0)
+            _found_a_company()
             yield
             connection.close()
         finally:
             server.stop()
+
+
+def _found_a_company() -> None:
+    """The first company of a database is its default one, and there is only one of those: without another that is
+    there for good, processes that play side by side would wait for each other's.
+    """
+    from counterfoil.ledger.commands import add_entity
+    from counterfoil.simulating.stage import ACTOR
+
+    add_entity(actor=ACTOR, values={"name": "Simulation", "legal_name": "Simulation", "country": "DE"})
 
 
 def _one(text: str, *, as_json: bool) -> int:
@@ -107,7 +118,7 @@ def _results(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
     from django.db import connections
 
-    workers = min(os.cpu_count() or 1, AT_ONCE)
+    workers = min(os.cpu_count() or 1, AT_ONCE) if _has_companies() else 1
     if workers == 1:
         with _theatre() as simulated:
             yield from map(simulated, lines)
@@ -115,6 +126,12 @@ def _results(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     connections.close_all()  # a connection is not shared with a process that is forked
     with get_context("fork").Pool(workers, initializer=_begin) as pool:
         yield from pool.imap(_in_process, lines, chunksize=2)
+
+
+def _has_companies() -> bool:
+    from counterfoil.ledger.queries import entities
+
+    return bool(entities())
 
 
 _of_process: Callable[[str], dict[str, Any]] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -117,15 +117,17 @@ def change_series(*, actor: Actor, series_id: UUID, values: Mapping[str, Any], v
 
 
 @command("invoicing.install_defaults", needs="settings.change")
-def install_defaults(*, actor: Actor) -> None:
-    """Give every company that has none its series and the usual tax rates of its country.
+def install_defaults(*, actor: Actor, entity_id: UUID | None = None) -> None:
+    """Give every company, or this one, its series and the usual tax rates of its country, unless it has them.
 
     Rates that stand in for an unknown country are replaced once the country is known, unless somebody changed them.
     """
     at = clock.now()
-    entities = list(LegalEntity.objects.select_for_update().order_by("created_at", "id"))
+    everyone = LegalEntity.objects.order_by("created_at", "id")
+    wanted = everyone if entity_id is None else everyone.filter(id=entity_id)
+    entities = list(wanted.select_for_update())
     known: dict[UUID, list[TaxRate]] = {entity.pk: [] for entity in entities}
-    for rate in TaxRate.objects.all():
+    for rate in TaxRate.objects.filter(entity__in=entities):
         known[rate.entity_id].append(rate)
     for entity in entities:
         held = known[entity.pk]
@@ -136,7 +138,7 @@ def install_defaults(*, actor: Actor) -> None:
                 held = []
         if not held:
             TaxRate.objects.bulk_create(_rate(entity, rate, at) for rate in usual_rates(entity.country))
-    _install_series(entities)
+    _install_series(entities, list(everyone.values_list("id", flat=True)))
 
 
 def _usual(rate: TaxRate) -> UsualRate:
@@ -156,11 +158,11 @@ def _rate(entity: LegalEntity, rate: UsualRate, at: Any) -> TaxRate:
     )
 
 
-def _install_series(entities: Iterable[LegalEntity]) -> None:
-    there = set(Series.objects.values_list("entity_id", "kind"))
+def _install_series(entities: Sequence[LegalEntity], everyone: Sequence[UUID]) -> None:
+    there = set(Series.objects.filter(entity__in=entities).values_list("entity_id", "kind"))
     Series.objects.bulk_create(
-        Series(created_at=clock.now(), entity=entity, kind=kind, pattern=_pattern(prefix, place))
-        for place, entity in enumerate(entities)
+        Series(created_at=clock.now(), entity=entity, kind=kind, pattern=_pattern(prefix, everyone.index(entity.pk)))
+        for entity in entities
         for kind, prefix in _PREFIXES.items()
         if (entity.pk, kind.value) not in there
     )

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -19,7 +19,7 @@ from counterfoil.accounts.rules.terms import Terms, terms_from
 from counterfoil.catalog.rules.pricing import Pricing, Tier, problems_of
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import is_currency
-from counterfoil.core.places import is_country
+from counterfoil.core.places import is_country, time_zones
 from counterfoil.invoicing.rules.tax import MOST_TAXES
 
 KEY_MAX = 80
@@ -114,7 +114,7 @@ class Entity(_Part):
             raise PydanticCustomError("currency", "not a currency in use", {"at": "currency"})
         if not is_country(self.country):
             raise PydanticCustomError("country", "not a country", {"at": "country"})
-        if self.timezone not in available_timezones():
+        if self.timezone not in time_zones():
             raise PydanticCustomError("timezone", "not a time zone", {"at": "timezone"})
         return self
 

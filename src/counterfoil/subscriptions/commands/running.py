@@ -19,7 +19,7 @@ from django.db import connection
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, NotFound, Refusal
-from counterfoil.plumbing.bulk import read_rows
+from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
@@ -118,7 +118,7 @@ def _claim(on: date, chunk: int, entity_id: UUID | None) -> list[Subscription]:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, {"before": before, "chunk": chunk, "entity": entity_id})
         ids = [subscription_id for (subscription_id,) in cursor.fetchall()]
-    rows = {one.pk: one for one in read_rows(Subscription.objects.filter(id__in=ids))}
+    rows = {one.pk: one for one in read_where(Subscription, "id = ANY(%s)", ids)}
     return [rows[subscription_id] for subscription_id in ids if _is_due(rows[subscription_id], on)]
 
 
