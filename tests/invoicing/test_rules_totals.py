@@ -20,8 +20,16 @@ from counterfoil.invoicing.rules.discounts import Discount, discount_total, disc
 from counterfoil.invoicing.rules.due import due_date
 from counterfoil.invoicing.rules.numbering import bad_pattern, document_number
 from counterfoil.invoicing.rules.status import status_of
-from counterfoil.invoicing.rules.tax import Rate, line_tax, rates_on
-from counterfoil.invoicing.rules.totals import TaxKey, TotalsLine, effective_discount, invoice_totals
+from counterfoil.invoicing.rules.tax import Rate, line_taxes, rates_on
+from counterfoil.invoicing.rules.totals import (
+    Borne,
+    TaxKey,
+    TotalsLine,
+    borne,
+    effective_discount,
+    included_percent,
+    invoice_totals,
+)
 
 CONCEPTS = Path(__file__).parents[2] / "docs" / "concepts"
 ENTITY = UUID(int=1)
@@ -46,7 +54,7 @@ def lines_of(text: str) -> list[TotalsLine]:
         match = re.fullmatch(r"\s*(\S+) × (\S+) − (\S+) @ (\S+)\s*", part)
         assert match, part
         quantity, price, discount, percent = map(Decimal, match.groups())
-        found.append(TotalsLine(quantity, price, discount, TaxKey("S", percent)))
+        found.append(TotalsLine(quantity, price, discount, (TaxKey("S", percent),)))
     return found
 
 
@@ -65,7 +73,21 @@ def money(text: str) -> list[Money]:
 def said(text: str, percent: str) -> list[TotalsLine]:
     """Lines whose price includes the tax."""
     key = TaxKey("S", D(percent), included=True)
-    return [TotalsLine(D(1), one.amount, D(0), key) for one in money(text)]
+    return [TotalsLine(D(1), one.amount, D(0), (key,)) for one in money(text)]
+
+
+def taxes_of(text: str) -> Borne:
+    """The taxes of a line: ``5 + 9.975 included``."""
+    return borne([("S", D(one.split()[0]), "included" in one) for one in text.split("+")])
+
+
+def several(text: str) -> list[TotalsLine]:
+    """Lines with several taxes: ``10.10 @ 5 + 9.975; 20.00 @ 5``."""
+    found = []
+    for line in text.split(";"):
+        amount, taxes = line.split("@")
+        found.append(TotalsLine(D(1), D(amount.strip()), D(0), taxes_of(taxes)))
+    return found
 
 
 def discount(text: str) -> Discount:
@@ -86,6 +108,19 @@ def test_included_tax_is_that_of_the_documentation(row: list[str]) -> None:
     totals = invoice_totals(said(amounts, percent), "EUR", rounding)
     assert [str(one.amount) for one in (totals.net, totals.tax, totals.total)] == sums
     assert list(totals.line_nets) == money(amounts)
+
+
+@pytest.mark.parametrize("row", table("totals-and-tax.md", "Lines and their taxes"))
+def test_several_taxes_are_those_of_the_documentation(row: list[str]) -> None:
+    """Each tax with its base and amount, and what they come to, in whichever order the taxes and the lines stand."""
+    text, rounding, taxes, net, total = row
+    lines = several(text)
+    backwards = [TotalsLine(D(1), line.unit_price, D(0), line.taxes[::-1]) for line in lines[::-1]]
+    for way in (lines, backwards):
+        totals = invoice_totals(way, "EUR", rounding)
+        said = [f"{one.tax.percent}: {one.base.amount} → {one.amount.amount}" for one in totals.taxes]
+        assert "; ".join(said) == taxes
+        assert [str(one.amount) for one in (totals.net, totals.total)] == [net, total]
 
 
 CENTS = st.lists(st.integers(-10_000, 1_000_000).map(lambda cents: Money(D(cents).scaleb(-2), "EUR")), max_size=8)
@@ -127,7 +162,9 @@ LINES = st.lists(
         st.decimals("0.001", "9999", places=3),
         st.decimals("-9999", "99999", places=4),
         st.decimals("0", "100", places=2),
-        st.builds(TaxKey, st.just("S"), st.sampled_from([D(0), D(7), D("8.1"), D(19), D("25.5")]), st.booleans()),
+        st.builds(
+            lambda *key: (TaxKey("S", *key),), st.sampled_from([D(0), D(7), D("8.1"), D(19), D("25.5")]), st.booleans()
+        ),
     ),
     max_size=12,
 )
@@ -144,6 +181,53 @@ def test_sums_add_up(lines: list[TotalsLine], currency: str, rounding: str) -> N
     assert totals.total == totals.net + totals.tax
     unit = D(1).scaleb(-currency_decimals(currency))
     assert all(one.amount % unit == 0 for one in (*totals.line_nets, totals.net, totals.tax, totals.total))
+
+
+BORNE = st.lists(
+    st.tuples(st.just("S"), st.sampled_from([D(5), D("9.975"), D(9), D(13)]), st.booleans()), min_size=1, max_size=3
+).map(borne)
+SEVERAL = st.lists(
+    st.builds(
+        TotalsLine, st.integers(1, 9).map(D), st.decimals("-99", "999", places=2), st.sampled_from([D(0), D(10)]), BORNE
+    ),
+    max_size=8,
+)
+
+
+@given(SEVERAL, st.sampled_from(["EUR", "JPY"]), st.sampled_from(["per_rate", "per_line"]))
+def test_several_taxes_add_up(lines: list[TotalsLine], currency: str, rounding: str) -> None:
+    """What the lines say less the taxes in them is the net. A rate's base is the net of the lines that bear it, alone
+    or beside others, and its tax is its rate of that, to half a unit per line and tax.
+    """
+    totals = invoice_totals(lines, currency, rounding)
+    included = sum((one.amount.amount for one in totals.taxes if one.tax.included), D(0))
+    assert totals.net.amount == sum((one.amount for one in totals.line_nets), D(0)) - included
+    assert totals.tax.amount == sum((one.amount.amount for one in totals.taxes), D(0))
+    assert totals.total == totals.net + totals.tax
+    slack = Fraction(len(lines) * 3) * Fraction(D(1).scaleb(-currency_decimals(currency)))
+    for one in totals.taxes:
+        bearing = [
+            Fraction(net.amount) * 100 / (100 + included_percent(line.taxes))
+            for line, net in zip(lines, totals.line_nets, strict=True)
+            if one.tax in line.taxes
+        ]
+        assert abs(sum(bearing) - Fraction(one.base.amount)) <= slack
+        assert abs(sum(bearing) * Fraction(one.tax.percent) / 100 - Fraction(one.amount.amount)) <= slack
+    if totals.line_taxes is not None:
+        for place, own in enumerate(totals.line_taxes):
+            assert len(own) == len(lines[place].taxes)
+        assert sum((tax.amount for own in totals.line_taxes for tax in own), D(0)) == totals.tax.amount
+
+
+@given(SEVERAL)
+def test_the_order_of_taxes_and_lines_changes_no_sum(lines: list[TotalsLine]) -> None:
+    """Lines read backwards, and the first of each line's taxes last, give the same document."""
+    turned = [
+        TotalsLine(one.quantity, one.unit_price, one.discount_percent, one.taxes[1:] + one.taxes[:1])
+        for one in lines[::-1]
+    ]
+    forward, backward = invoice_totals(lines, "EUR", "per_rate"), invoice_totals(turned, "EUR", "per_rate")
+    assert (forward.net, forward.taxes, forward.total) == (backward.net, backward.taxes, backward.total)
 
 
 @given(LINES)
@@ -176,7 +260,7 @@ def test_a_line_bears_the_tax_of_the_documentation(row: list[str]) -> None:
     profile, rate, category, percent, can_be_issued = row
     day = date(2026, 4, 1)
     rates = [] if rate == "none" else [Rate(new_id(), ENTITY, "standard", "VAT 19 %", D(19), "S", "", day, None)]
-    tax = line_tax(rates_on(rates, day), ENTITY, "standard", profile, "a reason", day)
+    (tax,) = line_taxes(rates_on(rates, day), ENTITY, "standard", profile, "a reason", day)
     assert (tax.category, tax.percent, tax.found) == (category, D(percent), can_be_issued == "yes")
 
 
@@ -186,7 +270,31 @@ def test_a_rate_holds_from_its_first_day_until_before_its_last() -> None:
     old = Rate(new_id(), ENTITY, "standard", "VAT 19 %", D(19), "S", "", date(2015, 1, 1), change)
     new = Rate(new_id(), ENTITY, "standard", "VAT 21 %", D(21), "S", "", change, None)
     for day, percent in ((date(2026, 6, 30), D(19)), (change, D(21))):
-        assert line_tax(rates_on([old, new], day), ENTITY, "standard", "standard", "", day).percent == percent
+        (tax,) = line_taxes(rates_on([old, new], day), ENTITY, "standard", "standard", "", day)
+        assert tax.percent == percent
+
+
+@pytest.mark.parametrize(
+    ("profile", "on", "borne"),
+    [
+        ("standard", date(2026, 6, 30), ["GST 5", "QST 9.975"]),
+        ("standard", date(2026, 7, 1), ["GST 5", "QST 10"]),
+        ("standard", date(2026, 12, 1), ["GST 5"]),
+        ("exempt", date(2026, 6, 30), ["Exempt 0"]),
+        ("reverse_charge", date(2026, 6, 30), ["Reverse charge 0"]),
+    ],
+)
+def test_a_class_may_stand_for_several_taxes(profile: str, on: date, borne: list[str]) -> None:
+    """Each part holds from its own day until its own; the profile replaces all of them by one."""
+    gst, qst, later = date(2008, 1, 1), date(2013, 1, 1), date(2026, 7, 1)
+    rates = [
+        Rate(new_id(), ENTITY, "standard", "QST", D("9.975"), "S", "", qst, later, part=2),
+        Rate(new_id(), ENTITY, "standard", "GST", D(5), "S", "", gst, None),
+        Rate(new_id(), ENTITY, "standard", "QST", D(10), "S", "", later, date(2026, 12, 1), part=2),
+        Rate(new_id(), ENTITY, "reduced", "GST", D(5), "S", "", gst, None),
+    ]
+    taxes = line_taxes(rates_on(rates, on), ENTITY, "standard", profile, "a reason", on)
+    assert [f"{tax.label} {tax.percent}" for tax in taxes] == borne
 
 
 @pytest.mark.parametrize("row", table("numbering.md", "Pattern"))

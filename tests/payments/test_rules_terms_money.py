@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from counterfoil.core.money import Money, sum_of
 from counterfoil.payments.rules.aging import bucket_of, labels
 from counterfoil.payments.rules.allocating import OpenInvoice, Settlement, as_ordered, oldest_first, spread
-from counterfoil.payments.rules.allowances import TaxedPart, allowance_by_rate
+from counterfoil.payments.rules.allowances import Taxed, TaxedPart, allowance_by_rate
 from counterfoil.payments.rules.orders import Share
 
 PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "terms.md"
@@ -81,7 +82,24 @@ def taxed(text: str) -> tuple[TaxedPart, ...]:
 def test_allowances_by_rate_are_those_of_the_documentation(row: list[str]) -> None:
     """Net and tax of each rate."""
     parts, allowed, by_rate = row
-    assert allowance_by_rate(Money(D(allowed), "EUR"), taxed(parts)) == taxed(by_rate)
+    assert allowance_by_rate(Money(D(allowed), "EUR"), [alone(one) for one in taxed(parts)]) == taxed(by_rate)
+
+
+def alone(one: TaxedPart) -> Taxed:
+    return Taxed(((one.category, one.percent),), Fraction(one.gross.amount))
+
+
+@pytest.mark.parametrize("row", table("Lines with their taxes"))
+def test_an_allowance_on_several_taxes_is_that_of_the_documentation(row: list[str]) -> None:
+    """What lines come to with their taxes, each on the same net."""
+    lines, allowed, by_rate = row
+    found = []
+    for line in lines.split("; "):
+        gross, percents = line.split(" @ ")
+        found.append(Taxed(tuple(("S", D(one)) for one in percents.split(" + ")), Fraction(D(gross))))
+    made = allowance_by_rate(Money(D(allowed), "EUR"), found)
+    assert made == taxed(by_rate)
+    assert sum_of((one.gross for one in made), "EUR") == Money(D(allowed), "EUR")
 
 
 @pytest.mark.parametrize("row", table("Due on"))
@@ -116,7 +134,7 @@ def test_an_allowance_is_whole(parts: list[tuple[Decimal, Decimal]], amount: Dec
     allowance = Money(min(amount, total.amount), "EUR")
     if allowance.amount <= 0:
         return
-    made = allowance_by_rate(allowance, found)
+    made = allowance_by_rate(allowance, [alone(one) for one in found])
     assert sum_of((one.gross for one in made), "EUR") == allowance
     assert all(one.gross and (one.tax.amount * one.gross.amount >= 0) for one in made)
     if len(made) == 1:

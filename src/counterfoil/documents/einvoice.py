@@ -78,6 +78,9 @@ def einvoice_gaps(printed: PrintedInvoice) -> list[str]:
             tax.category in _WITH_REASON and not tax.reason.strip() for tax in printed.taxes
         ),
         "What is outside the scope of tax stands beside what is not.": "O" in categories and len(categories) > 1,
+        "A line bears several taxes, and an e-invoice of EN 16931 has one on each.": any(
+            line.has_several_taxes for line in printed.lines
+        ),
         "A line's amount is not its quantity times its price.": not all(_line_adds_up(line) for line in printed.lines),
         "The taxes are not those of the lines, rate by rate.": not _taxes_add_up(printed),
         "The totals do not add up.": not _totals_add_up(printed),

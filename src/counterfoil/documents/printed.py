@@ -62,6 +62,8 @@ class PrintedLine:
 
     ``is_net_given`` says that the net is not quantity times price, such as the price of a part of a period. ``before``
     is what it was before discounts on the whole document. ``base`` is the net without tax, where the price includes it.
+    ``has_several_taxes`` marks a line that bears more than the one of its category and percent; its ``tax_label`` has
+    one in each row.
     """
 
     position: int
@@ -79,6 +81,7 @@ class PrintedLine:
     is_net_given: bool = False
     before: Money | None = None
     base: Money | None = None
+    has_several_taxes: bool = False
 
 
 @dataclass(frozen=True)

@@ -238,7 +238,9 @@ def list_tax_rates(request: Request, paging: Query[Paging]) -> Any:
 
 @router.post("/tax-rates", response={201: schema_for(RATE)}, summary="Add a tax rate from a day on")
 def add_tax_rate(request: Request, values: schema_for(RATE, "create")) -> Any:  # type: ignore[valid-type]
-    """The open-ended rate of the same company and class ends before that day."""
+    """The open-ended rate of the same company, class and part ends before that day. A further part of a class is a
+    further tax on its lines.
+    """
     rate_id = commands.add_tax_rate(actor=request.actor, values=values.values())
     return Status(201, row_json(queries.get_tax_rate(request.actor, rate_id)))
 

@@ -20,10 +20,11 @@ from counterfoil.accounts.queries import billing_facts, terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
+from counterfoil.invoicing.borne import bear, frozen_taxes, keys_of, keys_of_taxes
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin, TaxRate
 from counterfoil.invoicing.rules.checks import Checked, checks, is_clean
 from counterfoil.invoicing.rules.discounts import Discount
-from counterfoil.invoicing.rules.tax import NEEDS_A_REASON, LineTax, Rate, Rates, line_tax, rates_on
+from counterfoil.invoicing.rules.tax import NEEDS_A_REASON, LineTax, Rate, Rates, line_taxes, rates_on
 from counterfoil.invoicing.rules.totals import (
     TaxKey,
     Totals,
@@ -72,13 +73,13 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class CreditedLine:
-    """An issued line that another one takes back: whose it is, and the tax that was frozen on it."""
+    """An issued line that another one takes back: whose it is, and the taxes that were frozen on it."""
 
     payer_id: UUID
     entity_id: UUID
     currency: str
     tax_class: str
-    tax: LineTax
+    taxes: tuple[LineTax, ...]
 
 
 @dataclass
@@ -121,14 +122,15 @@ def _credited(line_ids: Sequence[UUID]) -> dict[UUID, CreditedLine]:
     issued = InvoiceLine.objects.filter(id__in=line_ids, invoice__status=InvoiceStatus.ISSUED, invoice__kind="invoice")
     lines = list(issued.select_related("invoice"))
     taxes = InvoiceTax.objects.filter(invoice__in={line.invoice_id for line in lines})
-    reasons = {(tax.invoice_id, tax.category, tax.percent, tax.included): tax.reason for tax in taxes}
+    reasons = {
+        (tax.invoice_id, TaxKey(tax.category, tax.percent, tax.included, tax.again)): tax.reason for tax in taxes
+    }
     found = {}
     for line in lines:
         invoice = line.invoice
-        reason = reasons.get((invoice.pk, line.tax_category, line.tax_percent, line.tax_included), "")
-        rule = f"As on {invoice.number}, which it takes back"
-        tax = LineTax(line.tax_category, line.tax_percent, line.tax_label, reason, rule, included=line.tax_included)
-        found[line.pk] = CreditedLine(invoice.payer_id, invoice.entity_id, invoice.currency, line.tax_class, tax)
+        why = [reasons.get((invoice.pk, key), "") for key in keys_of(line)]
+        borne = frozen_taxes(line, why, f"As on {invoice.number}, which it takes back")
+        found[line.pk] = CreditedLine(invoice.payer_id, invoice.entity_id, invoice.currency, line.tax_class, borne)
     return found
 
 
@@ -156,19 +158,19 @@ def _terms() -> dict[UUID, TermsFact]:
 def _rate(rate: TaxRate) -> Rate:
     return Rate(
         rate.pk, rate.entity_id, rate.tax_class, rate.label, rate.percent, rate.category, rate.legal_note,
-        rate.valid_from, rate.valid_to, rate.included,
+        rate.valid_from, rate.valid_to, rate.included, rate.part,
     )  # fmt: skip
 
 
 def compute(draft: Draft, around: Surroundings) -> Totals:
-    """Set the tax of each line, all sums, the tax rows, the checks and ``is_clean``. Saves nothing."""
+    """Set the taxes of each line, all sums, the tax rows, the checks and ``is_clean``. Saves nothing."""
     invoice = draft.invoice
     entity = around.entities[invoice.entity_id]
     profile, reason = invoice.tax_profile, invoice.tax_exemption_reason
     taxes = [
-        _frozen_tax(line)
+        _frozen_taxes(line)
         if line.credits_line_id
-        else line_tax(around.rates, entity.pk, line.tax_class, profile, reason, around.on)
+        else line_taxes(around.rates, entity.pk, line.tax_class, profile, reason, around.on)
         for line in draft.lines
     ]
     lines = [
@@ -176,26 +178,25 @@ def compute(draft: Draft, around: Surroundings) -> Totals:
             line.quantity,
             line.unit_price,
             line.discount_percent,
-            TaxKey(tax.category, tax.percent, tax.included),
+            keys_of_taxes(borne),
             _given_net(line),
             line.credits_line_id is None,
         )
-        for line, tax in zip(draft.lines, taxes, strict=True)
+        for line, borne in zip(draft.lines, taxes, strict=True)
     ]
     outgrown = too_large(lines)
     if outgrown is not None:
         raise Refusal("too_large", "This amount is larger than any document can be.", f"lines.{outgrown}.unit_price")
     totals = invoice_totals(lines, invoice.currency, entity.tax_rounding, discounts_of(invoice))
-    for place, (line, tax) in enumerate(zip(draft.lines, taxes, strict=True)):
-        line.tax_label, line.tax_percent, line.tax_category = tax.label, tax.percent, tax.category
-        line.tax_included = tax.included
+    for place, (line, borne) in enumerate(zip(draft.lines, taxes, strict=True)):
+        bear(line, borne, totals.line_taxes[place] if totals.line_taxes is not None else None)
         line.net = totals.line_nets[place].amount
         is_less = totals.full_nets[place] != totals.line_nets[place]
         line.before_discount = totals.full_nets[place].amount if is_less else None
-        line.tax = totals.line_taxes[place].amount if totals.line_taxes is not None else None
         if not line.credits_line_id:
-            line.sources = {**line.sources, "tax": {"kind": "rule", "label": tax.rule, "record": None}}
-    draft.taxes = _tax_rows(invoice, totals, taxes)
+            rule = borne[0].rule if len(borne) == 1 else " · ".join(tax.rule for tax in borne)
+            line.sources = {**line.sources, "tax": {"kind": "rule", "label": rule, "record": None}}
+    draft.taxes = _tax_rows(invoice, totals, lines, taxes)
     invoice.net, invoice.tax, invoice.total = totals.net.amount, totals.tax.amount, totals.total.amount
     found = checks(_checked(draft, around, taxes, totals.total))
     invoice.checks = [
@@ -218,27 +219,23 @@ def _given_net(line: InvoiceLine) -> Decimal | None:
     return line.net if line.before_discount is None else line.before_discount
 
 
-def _frozen_tax(line: InvoiceLine) -> LineTax:
-    """The tax of the issued line that this one takes back, as it was put on it when the draft was made."""
+def _frozen_taxes(line: InvoiceLine) -> tuple[LineTax, ...]:
+    """The taxes of the issued line that this one takes back, as they were put on it when the draft was made."""
     source = line.sources.get("tax", {})
-    return LineTax(
-        line.tax_category,
-        line.tax_percent,
-        line.tax_label,
-        source.get("reason", ""),
-        source.get("label", ""),
-        included=line.tax_included,
-    )
+    reasons = [source.get("reason", ""), *(tax["reason"] for tax in line.more_taxes or ())]
+    return frozen_taxes(line, reasons, source.get("label", ""))
 
 
-def _tax_rows(invoice: Invoice, totals: Totals, taxes: Sequence[LineTax]) -> list[InvoiceTax]:
+def _tax_rows(
+    invoice: Invoice, totals: Totals, lines: Sequence[TotalsLine], taxes: Sequence[Sequence[LineTax]]
+) -> list[InvoiceTax]:
     """One row per category and rate. Of several labels the first stands; several reasons stand side by side."""
     labels: dict[TaxKey, str] = {}
     reasons: dict[TaxKey, dict[str, None]] = {}
-    for tax in taxes:
-        key = TaxKey(tax.category, tax.percent, tax.included)
-        labels.setdefault(key, tax.label)
-        reasons.setdefault(key, {}).update({tax.reason: None} if tax.reason else {})
+    for line, borne in zip(lines, taxes, strict=True):
+        for key, tax in zip(line.taxes, borne, strict=True):
+            labels.setdefault(key, tax.label)
+            reasons.setdefault(key, {}).update({tax.reason: None} if tax.reason else {})
     return [
         new_row(
             InvoiceTax,
@@ -247,6 +244,7 @@ def _tax_rows(invoice: Invoice, totals: Totals, taxes: Sequence[LineTax]) -> lis
             category=subtotal.tax.category,
             percent=subtotal.tax.percent,
             included=subtotal.tax.included,
+            again=subtotal.tax.again,
             label=labels[subtotal.tax],
             base=subtotal.base.amount,
             amount=subtotal.amount.amount,
@@ -256,7 +254,7 @@ def _tax_rows(invoice: Invoice, totals: Totals, taxes: Sequence[LineTax]) -> lis
     ]
 
 
-def _checked(draft: Draft, around: Surroundings, taxes: Sequence[LineTax], total: Money) -> Checked:
+def _checked(draft: Draft, around: Surroundings, taxes: Sequence[Sequence[LineTax]], total: Money) -> Checked:
     invoice = draft.invoice
     facts = around.facts[invoice.account_id]
     entity = around.entities[invoice.entity_id]
@@ -269,10 +267,10 @@ def _checked(draft: Draft, around: Surroundings, taxes: Sequence[LineTax], total
         tax_profile=invoice.tax_profile,
         tax_exemption_reason=invoice.tax_exemption_reason,
         classes_without_rate=tuple(
-            sorted({line.tax_class for line, tax in zip(draft.lines, taxes, strict=True) if not tax.found})
+            sorted({line.tax_class for line, borne in zip(draft.lines, taxes, strict=True) if not borne[0].found})
         ),
         rates_without_reason=tuple(
-            sorted({tax.label for tax in taxes if tax.category in NEEDS_A_REASON and not tax.reason})
+            sorted({tax.label for borne in taxes for tax in borne if tax.category in NEEDS_A_REASON and not tax.reason})
         ),
         on=around.on,
         party_name=facts.party.legal_name,

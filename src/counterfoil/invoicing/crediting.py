@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
 
 from counterfoil.core.errors import Problem, Refusal
-from counterfoil.core.money import Money, formatted
+from counterfoil.core.money import Money, formatted, rounded
+from counterfoil.invoicing.borne import amounts_of, keys_of
 from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceLine, InvoiceStatus, InvoiceTax
 from counterfoil.invoicing.rules.crediting import Creditable, Rate, creditable_tax
-from counterfoil.invoicing.rules.totals import TaxKey, tax_amount
+from counterfoil.invoicing.rules.totals import TaxKey, exact_tax
 from counterfoil.plumbing.bulk import read_where
 
 
@@ -32,7 +34,7 @@ def credited_invoices(invoice_ids: Collection[UUID], *, lock: bool) -> Credited:
     invoices = {one.pk: one for one in (found.select_for_update() if lock else found).order_by("id")}
     of_them = read_where(InvoiceLine, "invoice_id = ANY(%s)", list(invoices), order="invoice_id, position")
     rows = {line.pk: line for line in of_them}
-    taken, tax_taken = _taken(rows)
+    taken, taxes_taken = _taken(rows)
     lines = {}
     for row in rows.values():
         currency = invoices[row.invoice_id].currency
@@ -40,52 +42,56 @@ def credited_invoices(invoice_ids: Collection[UUID], *, lock: bool) -> Credited:
             id=row.pk,
             invoice_id=row.invoice_id,
             said=Money.exact(row.net, currency),
-            tax=_key(row),
-            own_tax=Money.exact(row.tax, currency) if row.tax is not None else None,
-            taken=Money.exact(taken.get(row.pk, Decimal(0)), currency),
-            tax_taken=Money.exact(tax_taken.get(row.pk, Decimal(0)), currency),
+            taxes=keys_of(row),
+            own_taxes=_money(amounts_of(row), currency),
+            taken=taken.get(row.pk, Money.zero(currency)),
+            taxes_taken=taxes_taken.get(row.pk) or (Money.zero(currency),) * len(keys_of(row)),
             takes_back=row.credits_line_id is not None,
         )
     rate_taxes, reasons = _rates(invoices, lines)
     return Credited(invoices, rows, lines, rate_taxes, reasons)
 
 
-def _key(row: InvoiceLine | InvoiceTax) -> TaxKey:
-    if isinstance(row, InvoiceTax):
-        return TaxKey(row.category, row.percent.normalize(), row.included)
-    return TaxKey(row.tax_category, row.tax_percent.normalize(), row.tax_included)
+def _money(amounts: Sequence[Decimal] | None, currency: str) -> tuple[Money, ...] | None:
+    return None if amounts is None else tuple(Money.exact(amount, currency) for amount in amounts)
 
 
-def _taken(rows: dict[UUID, InvoiceLine]) -> tuple[dict[UUID, Decimal], dict[UUID, Decimal]]:
-    """What issued documents took back of each line, and with how much tax.
+def _taken(rows: dict[UUID, InvoiceLine]) -> tuple[dict[UUID, Money], dict[UUID, tuple[Money, ...]]]:
+    """What issued documents took back of each line, and with how much of each of its taxes.
 
     The lines of credit notes are positive. Those of invoices are negative, and their tax is rounded with others.
     """
-    taken: dict[UUID, Decimal] = {}
-    tax_taken: dict[UUID, Decimal] = {}
+    taken: dict[UUID, Money] = {}
+    taxes_taken: dict[UUID, tuple[Money, ...]] = {}
     back = InvoiceLine.objects.filter(credits_line__in=rows, invoice__status=InvoiceStatus.ISSUED)
     for line in back.select_related("invoice"):
-        assert line.credits_line_id is not None
-        sign = 1 if line.invoice.kind == DocumentKind.CREDIT_NOTE else -1
-        tax = line.tax
-        if tax is None:
-            tax = tax_amount(Money.exact(line.net, line.invoice.currency), _key(line)).amount
-        taken[line.credits_line_id] = taken.get(line.credits_line_id, Decimal(0)) + sign * line.net
-        tax_taken[line.credits_line_id] = tax_taken.get(line.credits_line_id, Decimal(0)) + sign * tax
-    return taken, tax_taken
+        key, currency = line.credits_line_id, line.invoice.currency
+        assert key is not None
+        net, zero = Money.exact(line.net, currency), Money.zero(currency)
+        taxes = _money(amounts_of(line), currency)
+        if taxes is None:
+            borne = keys_of(line)
+            taxes = tuple(rounded(exact_tax(net, one, borne), currency) for one in borne)
+        if line.invoice.kind != DocumentKind.CREDIT_NOTE:
+            net, taxes = -net, tuple(-one for one in taxes)
+        before = taxes_taken.get(key) or (zero,) * len(taxes)
+        taken[key] = taken.get(key, zero) + net
+        taxes_taken[key] = tuple(old + new for old, new in zip(before, taxes, strict=True))
+    return taken, taxes_taken
 
 
 def _rates(invoices: dict[UUID, Invoice], lines: dict[UUID, Creditable]) -> tuple[dict[Rate, Money], dict[Rate, str]]:
-    taking_back: dict[Rate, Money] = {}
+    taking_back: dict[Rate, Fraction] = {}
     for line in lines.values():
-        rate = (line.invoice_id, line.tax)
-        before = taking_back.get(rate, Money.zero(line.said.currency))
-        taking_back[rate] = before + line.said if line.takes_back else before
+        if line.takes_back:
+            for key in line.taxes:
+                rate = (line.invoice_id, key)
+                taking_back[rate] = taking_back.get(rate, Fraction(0)) + exact_tax(line.said, key, line.taxes)
     taxes, reasons = {}, {}
     for row in InvoiceTax.objects.filter(invoice__in=invoices):
-        rate = (row.invoice_id, _key(row))
+        rate = (row.invoice_id, TaxKey(row.category, row.percent.normalize(), row.included, row.again))
         amount = Money.exact(row.amount, invoices[row.invoice_id].currency)
-        taxes[rate] = creditable_tax(amount, rate[1], taking_back.get(rate, Money.zero(amount.currency)))
+        taxes[rate] = creditable_tax(amount, taking_back.get(rate, Fraction(0)))
         reasons[rate] = row.reason
     return taxes, reasons
 

@@ -17,6 +17,7 @@ from counterfoil.catalog.models import Product
 from counterfoil.core.errors import NotFound, Problem, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
+from counterfoil.invoicing.borne import TAX_COLUMNS, bear
 from counterfoil.invoicing.computing import Draft, Surroundings
 from counterfoil.invoicing.models import Invoice, InvoiceLine, LineKind, Origin
 from counterfoil.invoicing.rules.discounts import Discount
@@ -37,7 +38,7 @@ _LINE_COLUMNS = (
 _FACTORS = ("quantity", "unit_price", "discount_percent")
 _BORN_WITH = ("kind", "subscription_id", "subscription_item_id")
 _GIVEN = ("is_net_given", "net", "before_discount", "share", "why")
-_CREDITED = ("credits_line_id", "tax_label", "tax_percent", "tax_category", "tax_included")
+_CREDITED = ("credits_line_id", *TAX_COLUMNS)
 WHY_MAX, SHARE_MAX = 300, 60
 
 
@@ -152,7 +153,7 @@ def _is_amount(value: Decimal | None, currency: str) -> bool:
 
 
 def _bear_credited_tax(invoice: Invoice, lines: Sequence[InvoiceLine], around: Surroundings) -> None:
-    """Put the frozen tax of the issued line that each line takes back on it.
+    """Put the frozen taxes of the issued line that each line takes back on it.
 
     Refused where that is no issued line of the same payer, company and currency.
     """
@@ -166,10 +167,9 @@ def _bear_credited_tax(invoice: Invoice, lines: Sequence[InvoiceLine], around: S
             text = "This takes back no issued line of the same payer, company and currency."
             problems.append(Problem(f"lines.{place}.credits_line", "no_such_line", text))
             continue
-        line.tax_class, tax = credited.tax_class, credited.tax
-        line.tax_label, line.tax_percent, line.tax_category = tax.label, tax.percent, tax.category
-        line.tax_included = tax.included
-        source = {"kind": "rule", "label": tax.rule, "record": None, "reason": tax.reason}
+        line.tax_class, first = credited.tax_class, credited.taxes[0]
+        bear(line, credited.taxes, None)
+        source = {"kind": "rule", "label": first.rule, "record": None, "reason": first.reason}
         line.sources = {**line.sources, "tax": source}
     if problems:
         raise Refusal.of(problems)

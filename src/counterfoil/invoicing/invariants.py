@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from counterfoil.invoicing.models import taxes_sql
 from counterfoil.plumbing.invariants import invariant
+
+# Every tax of every line, one row each. The usual line bears one, and is read without looking for more.
+_BORNE = f"""(
+    SELECT id, invoice_id, credits_line_id, net, tax_category AS category, tax_percent AS percent,
+           tax_included AS included, 0 AS again, tax AS amount,
+           CASE WHEN tax_included THEN tax_percent ELSE 0 END AS in_price,
+           CASE WHEN tax_included THEN tax ELSE 0 END AS tax_in_price
+    FROM invoicing_invoiceline WHERE more_taxes IS NULL
+    UNION ALL
+    SELECT m.id, m.invoice_id, m.credits_line_id, m.net, x.*
+    FROM invoicing_invoiceline m JOIN LATERAL {taxes_sql("m")} x ON true WHERE m.more_taxes IS NOT NULL
+)"""  # noqa: S608 - the alias of a table
+_SAME = "({0}.category, {0}.percent, {0}.included, {0}.again) = ({1}.category, {1}.percent, {1}.included, {1}.again)"
 
 
 @invariant("L6", "the lines and taxes of every document sum to its totals, and no issued total is negative")
@@ -26,6 +40,9 @@ def parts_are_exact() -> str:
         SELECT i.id, i.number FROM invoicing_invoice i
         JOIN (SELECT invoice_id, net AS amount FROM invoicing_invoiceline
               UNION ALL SELECT invoice_id, tax FROM invoicing_invoiceline WHERE tax IS NOT NULL
+              UNION ALL SELECT invoice_id, (one->>'amount')::numeric
+                        FROM invoicing_invoiceline, jsonb_array_elements(more_taxes) one
+                        WHERE one->>'amount' IS NOT NULL
               UNION ALL SELECT invoice_id, before_discount FROM invoicing_invoiceline WHERE before_discount IS NOT NULL
               UNION ALL SELECT invoice_id, base FROM invoicing_invoicetax
               UNION ALL SELECT invoice_id, amount FROM invoicing_invoicetax
@@ -56,19 +73,39 @@ def credits_fit() -> str:
 
 @invariant("L7b", "what lines take back whole, their tax takes back whole")
 def whole_credits_take_the_whole_tax() -> str:
-    return """
-        SELECT c.invoice_id, c.tax_category, c.tax_percent FROM invoicing_invoiceline c
-        JOIN invoicing_invoicetax t ON t.invoice_id = c.invoice_id AND t.category = c.tax_category
-             AND t.percent = c.tax_percent AND t.included = c.tax_included
+    return f"""
+        SELECT t.invoice_id, t.category, t.percent FROM {_BORNE} c
+        JOIN invoicing_invoicetax t ON t.invoice_id = c.invoice_id AND {_SAME.format("t", "c")}
         LEFT JOIN (
-            SELECT l.credits_line_id, SUM(l.net) AS net, SUM(l.tax) AS tax, bool_and(d.kind = 'credit_note') AS is_noted
-            FROM invoicing_invoiceline l JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
-            WHERE l.credits_line_id IS NOT NULL GROUP BY l.credits_line_id
-        ) b ON b.credits_line_id = c.id
-        GROUP BY c.invoice_id, c.tax_category, c.tax_percent, c.tax_included, t.amount
+            SELECT l.credits_line_id, l.category, l.percent, l.included, l.again, SUM(l.net) AS net,
+                   SUM(l.amount) AS tax, bool_and(d.kind = 'credit_note') AS is_noted
+            FROM {_BORNE} l JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
+            WHERE l.credits_line_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
+        ) b ON b.credits_line_id = c.id AND {_SAME.format("b", "c")}
+        GROUP BY t.id, t.invoice_id, t.category, t.percent, t.amount
         HAVING bool_and(COALESCE(b.net = c.net AND b.is_noted AND c.credits_line_id IS NULL, false))
            AND SUM(b.tax) <> t.amount
-    """
+    """  # noqa: S608 - constants
+
+
+@invariant("L7c", "no rate is given back with more tax than was charged, and a line bears the taxes that it takes back")
+def credits_take_no_more_tax() -> str:
+    return f"""
+        SELECT t.invoice_id, t.category, t.percent FROM {_BORNE} l
+        JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued' AND d.kind = 'credit_note'
+        JOIN invoicing_invoiceline c ON c.id = l.credits_line_id
+        JOIN invoicing_invoicetax t ON t.invoice_id = c.invoice_id AND {_SAME.format("t", "l")}
+        WHERE NOT EXISTS (
+            SELECT 1 FROM invoicing_invoiceline b WHERE b.invoice_id = t.invoice_id AND b.credits_line_id IS NOT NULL
+        )
+        GROUP BY t.id, t.invoice_id, t.category, t.percent, t.amount HAVING SUM(l.amount) > t.amount
+        UNION ALL
+        SELECT l.invoice_id, l.tax_category, l.tax_percent FROM invoicing_invoiceline l
+        JOIN invoicing_invoiceline c ON c.id = l.credits_line_id
+        JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
+        WHERE (SELECT array_agg((x.category, x.percent, x.included, x.again)) FROM {taxes_sql("l")} x)
+              IS DISTINCT FROM (SELECT array_agg((x.category, x.percent, x.included, x.again)) FROM {taxes_sql("c")} x)
+    """  # noqa: S608 - constants
 
 
 @invariant(
@@ -89,7 +126,7 @@ def credits_sum_up() -> str:
 
 @invariant("L15b", "the tax of a credit note is that of its lines, and each of them takes back an issued one")
 def notes_are_their_lines() -> str:
-    return """
+    return f"""
         SELECT i.id, i.number FROM invoicing_invoice i
         JOIN invoicing_invoiceline l ON l.invoice_id = i.id
         LEFT JOIN invoicing_invoiceline c ON c.id = l.credits_line_id
@@ -97,10 +134,9 @@ def notes_are_their_lines() -> str:
         WHERE i.kind = 'credit_note' AND i.status = 'issued' AND (l.tax IS NULL OR k.id IS NULL)
         UNION ALL
         SELECT i.id, i.number FROM invoicing_invoice i
-        JOIN (SELECT invoice_id, SUM(tax) AS tax FROM invoicing_invoiceline GROUP BY invoice_id) l
-          ON l.invoice_id = i.id
+        JOIN (SELECT invoice_id, SUM(amount) AS tax FROM {_BORNE} b GROUP BY invoice_id) l ON l.invoice_id = i.id
         WHERE i.kind = 'credit_note' AND i.status = 'issued' AND l.tax <> i.tax
-    """
+    """  # noqa: S608 - constants
 
 
 @invariant("D3", "numbers are gapless and unique per series and year")
@@ -140,16 +176,29 @@ def numbers_mean_issued() -> str:
 
 @invariant("D7", "the tax bases of every document are the nets of its lines less the tax in them, rate by rate")
 def bases_are_the_lines() -> str:
-    return """
-        SELECT COALESCE(l.invoice_id, t.invoice_id), COALESCE(l.category, t.category), l.net, t.base FROM (
-            SELECT invoice_id, tax_category AS category, tax_percent AS percent, tax_included AS included,
-                   SUM(net) AS net
-            FROM invoicing_invoiceline GROUP BY invoice_id, tax_category, tax_percent, tax_included
-        ) l FULL JOIN invoicing_invoicetax t
-          ON t.invoice_id = l.invoice_id AND t.category = l.category AND t.percent = l.percent
-             AND t.included = l.included
-        WHERE l.net IS DISTINCT FROM t.base + CASE WHEN t.included THEN t.amount ELSE 0 END
-    """
+    # Where lines do not say their own tax and bear one in the price beside others, the parts that they have of its one
+    # rounding are not kept: their base is looked at to a unit for each such part.
+    return f"""
+        WITH lines AS (
+            SELECT invoice_id, category, percent, included, again, SUM(net) AS said, SUM(amount) AS tax,
+                   bool_and(amount IS NOT NULL) AS is_known, SUM(net - tax_in_price) AS known,
+                   SUM(net * 100 / (100 + in_price)) AS about
+            FROM {_BORNE} b GROUP BY 1, 2, 3, 4, 5
+        ), mixed AS (
+            SELECT invoice_id, COUNT(*) AS parts FROM {_BORNE} b WHERE included AND invoice_id IN (
+                SELECT invoice_id FROM invoicing_invoiceline WHERE more_taxes IS NOT NULL
+            ) GROUP BY invoice_id
+        )
+        SELECT COALESCE(l.invoice_id, t.invoice_id), COALESCE(l.category, t.category), l.said, t.base
+        FROM lines l FULL JOIN invoicing_invoicetax t ON t.invoice_id = l.invoice_id AND {_SAME.format("t", "l")}
+        LEFT JOIN mixed m ON m.invoice_id = t.invoice_id
+        LEFT JOIN invoicing_invoice i ON i.id = t.invoice_id
+        WHERE l.invoice_id IS NULL OR t.id IS NULL OR CASE
+            WHEN l.is_known THEN (l.known, l.tax) <> (t.base, t.amount)
+            WHEN m.parts IS NULL THEN l.said <> t.base + CASE WHEN t.included THEN t.amount ELSE 0 END
+            ELSE abs(l.about - t.base) > m.parts * power(0.1, counterfoil_currency_decimals(i.currency))
+        END
+    """  # noqa: S608 - constants
 
 
 @invariant("D12", "an invoice's instalments are two or more, rise by due day, and make its total by its due day")

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from counterfoil.catalog.models import TaxClass
+from counterfoil.invoicing.rules.tax import MOST_TAXES
 from counterfoil.plumbing.audit import append_only, audit_all, audit_changes
 from counterfoil.plumbing.fields import (
     AmountField,
@@ -32,10 +33,14 @@ class DocumentKind(models.TextChoices):
 
 
 class TaxRate(Record):
-    """What an entity charges on a tax class from one day until before another."""
+    """What an entity charges on a tax class from one day until before another.
+
+    ``part`` tells several taxes of a class apart that hold at once, such as GST (1) and QST (2).
+    """
 
     entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
     tax_class = models.CharField(max_length=20, choices=TaxClass.choices)
+    part = models.PositiveSmallIntegerField(default=1)
     label = models.CharField(max_length=60)
     percent = models.DecimalField(max_digits=7, decimal_places=4)
     category = models.CharField(
@@ -56,6 +61,9 @@ class TaxRate(Record):
                 condition=Q(percent__gte=0) & Q(percent__lt=100), name="invoicing_taxrate_percent_in_range"
             ),
             models.CheckConstraint(
+                condition=Q(part__gte=1) & Q(part__lte=MOST_TAXES), name="invoicing_taxrate_part_in_range"
+            ),
+            models.CheckConstraint(
                 condition=Q(valid_to=None) | Q(valid_to__gt=F("valid_from")), name="invoicing_taxrate_runs_forward"
             ),
             ExclusionConstraint(
@@ -64,6 +72,7 @@ class TaxRate(Record):
                     (DateRange("valid_from", "valid_to"), RangeOperators.OVERLAPS),
                     ("entity", RangeOperators.EQUAL),
                     ("tax_class", RangeOperators.EQUAL),
+                    ("part", RangeOperators.EQUAL),
                 ],
             ),
         ]
@@ -190,22 +199,39 @@ RETURN NULL;
 """
 
 
+def taxes_sql(line: str) -> str:
+    """SQL that lists the taxes of a line, as ``LATERAL`` takes it: one row each, as its columns say, with ``in_price``
+    and ``tax_in_price``, the sums of the rates and the amounts of those that the line's price includes.
+    """
+    return f"""(
+        SELECT x.*, SUM(CASE WHEN x.included THEN x.percent ELSE 0 END) OVER () AS in_price,
+               SUM(CASE WHEN x.included THEN x.amount ELSE 0 END) OVER () AS tax_in_price
+        FROM (
+            SELECT {line}.tax_category AS category, {line}.tax_percent AS percent, {line}.tax_included AS included,
+                   0 AS again, {line}.tax AS amount
+            UNION ALL
+            SELECT m.category, m.percent, m.included, m.again, m.amount FROM jsonb_to_recordset({line}.more_taxes)
+                AS m (category text, percent numeric, included boolean, again integer, amount numeric)
+        ) x
+    )"""  # noqa: S608 - the alias of a table
+
+
 # A document that becomes issued takes back no more of any line, nor of the tax of any rate, than it says. The lines are
 # locked first, so that two documents at once are looked at one after the other.
-_CREDITS_FIT = """
+_CREDITS_FIT = f"""
 IF NOT EXISTS (
-    SELECT 1 FROM {became} n JOIN invoicing_invoiceline l ON l.invoice_id = n.id AND l.credits_line_id IS NOT NULL
+    SELECT 1 FROM <became> n JOIN invoicing_invoiceline l ON l.invoice_id = n.id AND l.credits_line_id IS NOT NULL
 ) THEN
     RETURN NULL;
 END IF;
 PERFORM 1 FROM invoicing_invoiceline c WHERE c.id IN (
-    SELECT l.credits_line_id FROM {became} n JOIN invoicing_invoiceline l ON l.invoice_id = n.id
+    SELECT l.credits_line_id FROM <became> n JOIN invoicing_invoiceline l ON l.invoice_id = n.id
 ) ORDER BY c.id FOR UPDATE;
 IF EXISTS (
     SELECT 1 FROM invoicing_invoiceline c
     JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
     JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
-    WHERE c.id IN (SELECT t.credits_line_id FROM {became} n JOIN invoicing_invoiceline t ON t.invoice_id = n.id)
+    WHERE c.id IN (SELECT t.credits_line_id FROM <became> n JOIN invoicing_invoiceline t ON t.invoice_id = n.id)
     GROUP BY c.id, c.net
     HAVING SUM(CASE d.kind WHEN 'credit_note' THEN l.net ELSE -l.net END)
            NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
@@ -213,31 +239,43 @@ IF EXISTS (
     RAISE EXCEPTION 'more is taken back of a line than it comes to' USING ERRCODE = 'CF005';
 END IF;
 IF EXISTS (
+    SELECT 1 FROM <became> n JOIN invoicing_invoiceline l ON l.invoice_id = n.id
+    JOIN invoicing_invoiceline c ON c.id = l.credits_line_id
+    WHERE (SELECT array_agg((x.category, x.percent, x.included, x.again)) FROM {taxes_sql("l")} x)
+          IS DISTINCT FROM (SELECT array_agg((x.category, x.percent, x.included, x.again)) FROM {taxes_sql("c")} x)
+) THEN
+    RAISE EXCEPTION 'a line bears other taxes than the one that it takes back' USING ERRCODE = 'CF005';
+END IF;
+IF EXISTS (
     SELECT 1 FROM invoicing_invoicetax t
     JOIN invoicing_invoice i ON i.id = t.invoice_id
-    JOIN invoicing_invoiceline c ON c.invoice_id = t.invoice_id AND c.tax_category = t.category
-         AND c.tax_percent = t.percent AND c.tax_included = t.included
+    JOIN invoicing_invoiceline c ON c.invoice_id = t.invoice_id
     JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
+    JOIN LATERAL {taxes_sql("l")} x ON (x.category, x.percent, x.included, x.again)
+         = (t.category, t.percent, t.included, t.again)
     JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued' AND d.kind = 'credit_note'
     WHERE c.invoice_id IN (
-        SELECT o.invoice_id FROM {became} n JOIN invoicing_invoiceline b ON b.invoice_id = n.id
+        SELECT o.invoice_id FROM <became> n JOIN invoicing_invoiceline b ON b.invoice_id = n.id
         JOIN invoicing_invoiceline o ON o.id = b.credits_line_id
     )
     GROUP BY t.id, i.currency
-    HAVING SUM(l.tax) > t.amount - COALESCE((
-        SELECT COALESCE(SUM(b.tax), ROUND(
-            SUM(b.net) * t.percent / (100 + CASE WHEN t.included THEN t.percent ELSE 0 END),
-            counterfoil_currency_decimals(i.currency)
+    HAVING SUM(x.amount) > t.amount - COALESCE((
+        SELECT COALESCE(SUM(g.tax), ROUND(
+            SUM(g.net * t.percent / (100 + g.in_price)), counterfoil_currency_decimals(i.currency)
         ))
-        FROM invoicing_invoiceline b
-        WHERE b.invoice_id = t.invoice_id AND b.credits_line_id IS NOT NULL AND b.tax_category = t.category
-          AND b.tax_percent = t.percent AND b.tax_included = t.included
+        FROM (
+            SELECT y.in_price, SUM(b.net) AS net, SUM(y.amount) AS tax
+            FROM invoicing_invoiceline b JOIN LATERAL {taxes_sql("b")} y
+                 ON (y.category, y.percent, y.included, y.again) = (t.category, t.percent, t.included, t.again)
+            WHERE b.invoice_id = t.invoice_id AND b.credits_line_id IS NOT NULL
+            GROUP BY y.in_price
+        ) g
     ), 0)
 ) THEN
     RAISE EXCEPTION 'more tax is taken back than was charged' USING ERRCODE = 'CF005';
 END IF;
 RETURN NULL;
-"""
+"""  # noqa: S608 - constants
 _ISSUED_NOW = "(SELECT id FROM new_rows WHERE status = 'issued')"
 _BECAME_ISSUED = (
     "(SELECT a.id FROM new_rows a JOIN old_rows o ON o.id = a.id WHERE a.status = 'issued' AND o.status <> 'issued')"
@@ -252,7 +290,7 @@ def _credits_fit() -> list[pgtrigger.Trigger]:
             when=pgtrigger.After,
             operation=pgtrigger.Insert,
             referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
-            func=_CREDITS_FIT.replace("{became}", _ISSUED_NOW),
+            func=_CREDITS_FIT.replace("<became>", _ISSUED_NOW),
         ),
         pgtrigger.Trigger(
             name="credits_fit",
@@ -260,7 +298,7 @@ def _credits_fit() -> list[pgtrigger.Trigger]:
             when=pgtrigger.After,
             operation=pgtrigger.Update,
             referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),  # type: ignore[no-untyped-call]
-            func=_CREDITS_FIT.replace("{became}", _BECAME_ISSUED),
+            func=_CREDITS_FIT.replace("<became>", _BECAME_ISSUED),
         ),
     ]
 
@@ -492,8 +530,10 @@ class InvoiceLine(Record):
     ``net`` is quantity × unit price less discount, rounded once, or the amount that was given (``is_net_given``), which
     may be below zero; ``share`` and ``why`` say how it came about. ``tax_percent`` is frozen with the document.
     ``before_discount`` is what the net was before the document's discounts. Where the price includes the tax
-    (``tax_included``), the net is with tax. ``credits_line`` is the issued line that a line takes back, and whose tax
-    it bears. The ids of the subscription mean something to whoever ordered the line.
+    (``tax_included``), the net is with tax. The columns of the tax are those of the first; ``more_taxes`` are the
+    further ones of a line that bears several, as ``borne`` writes them. ``tax`` is an amount where tax is rounded per
+    line. ``credits_line`` is the issued line that a line takes back, and whose tax it bears. The ids of the
+    subscription mean something to whoever ordered the line.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
@@ -513,6 +553,7 @@ class InvoiceLine(Record):
     before_discount = AmountField(null=True)
     net = AmountField()
     tax = AmountField(null=True)
+    more_taxes = models.JSONField(null=True)
     service_from = models.DateField(null=True)
     service_to = models.DateField(null=True)
     deal_line_id = models.UUIDField(null=True)
@@ -554,7 +595,8 @@ class InvoiceLine(Record):
 class InvoiceTax(Record):
     """The tax of one rate and category of a document: base without tax, amount, and why (EN 16931 BG-23).
 
-    Lines whose price includes the tax (``included``) are apart from those whose price does not.
+    Lines whose price includes the tax (``included``) are apart from those whose price does not, and so is what a line
+    bears twice (``again``), such as CGST 9 % and SGST 9 %. The bases of taxes on the same lines overlap.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="taxes")
@@ -562,6 +604,7 @@ class InvoiceTax(Record):
     percent = models.DecimalField(max_digits=7, decimal_places=4)
     label = models.CharField(max_length=60)
     included = models.BooleanField(default=False)
+    again = models.PositiveSmallIntegerField(default=0)
     base = AmountField()
     amount = AmountField()
     reason = models.CharField(max_length=200, blank=True, default="")
@@ -570,7 +613,7 @@ class InvoiceTax(Record):
         triggers = [*audit_changes(), *_with_parent()]
         constraints = [
             models.UniqueConstraint(
-                fields=["invoice", "category", "percent", "included"], name="invoicing_invoicetax_once"
+                fields=["invoice", "category", "percent", "included", "again"], name="invoicing_invoicetax_once"
             ),
         ]
 

@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
-from counterfoil.core.money import Money, sum_of
+from counterfoil.core.money import Money
 from counterfoil.core.periods import Period
 from counterfoil.documents.printed import Address, Buyer, PrintedInvoice, PrintedLine, PrintedPart, PrintedTax, Seller
 from counterfoil.invoicing.blocks import party_block, seller_block
+from counterfoil.invoicing.borne import amounts_of, keys_of, labels_of
 from counterfoil.invoicing.models import Credit, DocumentKind, Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.plans import due_plans
 from counterfoil.invoicing.rules.due import DuePlan, due_plan
+from counterfoil.invoicing.rules.totals import TaxKey, included_percent
 from counterfoil.ledger.models import LegalEntity
 
 
@@ -121,30 +124,36 @@ def _buyer(block: Mapping[str, Any]) -> Buyer:
 
 
 def _bases(lines: Sequence[InvoiceLine], taxes: Sequence[InvoiceTax], currency: str) -> dict[int, Money]:
-    """What lines whose price includes the tax come to without it, by position; they sum to the base of their rate."""
+    """What lines whose price includes a tax come to without it, by position; they sum to the base of their rate."""
     found: dict[int, Money] = {}
+    borne = {line.position: keys_of(line) for line in lines}
     for tax in taxes:
-        same = [line for line in lines if tax.included and _rate(line) == (tax.category, tax.percent, tax.included)]
-        whole = sum_of((Money.exact(line.net, currency) for line in same), currency)
+        key = TaxKey(tax.category, tax.percent, tax.included, tax.again)
+        same = [line for line in lines if tax.included and key in borne[line.position]]
+        nets = [Money.exact(line.net, currency) for line in same]
         amount = Money.exact(tax.amount, currency)
-        if all(line.tax is not None for line in same):
-            parts = [Money.exact(line.tax or Decimal(0), currency) for line in same]
+        own = [_own(line, borne[line.position].index(key)) for line in same]
+        if all(one is not None for one in own):
+            parts = [Money.exact(one or Decimal(0), currency) for one in own]
         else:
-            parts = amount.allocate([line.net for line in same]) if whole else [Money.zero(currency)] * len(same)
-        for line, part in zip(same, parts, strict=True):
-            found[line.position] = Money.exact(line.net, currency) - part
+            kept = [100 + included_percent(borne[line.position]) for line in same]
+            weights = [Fraction(net.amount) / whole for net, whole in zip(nets, kept, strict=True)]
+            parts = amount.allocate(weights) if sum(weights) else [Money.zero(currency)] * len(same)
+        for line, net, part in zip(same, nets, parts, strict=True):
+            found[line.position] = found.get(line.position, net) - part
     return found
 
 
-def _rate(line: InvoiceLine) -> tuple[str, Decimal, bool]:
-    return line.tax_category, line.tax_percent, line.tax_included
+def _own(line: InvoiceLine, place: int) -> Decimal | None:
+    amounts = amounts_of(line)
+    return None if amounts is None else amounts[place]
 
 
 def _taxes(taxes: Sequence[InvoiceTax], currency: str) -> tuple[PrintedTax, ...]:
-    """One row per category and rate, whether the prices include it or not."""
-    found: dict[tuple[str, Decimal], PrintedTax] = {}
+    """One row per category and rate, whether the prices include it or not; what a line bears twice stands apart."""
+    found: dict[tuple[str, Decimal, int], PrintedTax] = {}
     for tax in taxes:
-        key, row = (tax.category, tax.percent.normalize()), _tax(tax, currency)
+        key, row = (tax.category, tax.percent.normalize(), tax.again), _tax(tax, currency)
         if key in found:
             first = found[key]
             row = replace(first, base=first.base + row.base, amount=first.amount + row.amount)
@@ -162,13 +171,14 @@ def _line(line: InvoiceLine, currency: str, base: Money | None) -> PrintedLine:
         unit_price=line.unit_price,
         discount_percent=line.discount_percent,
         net=Money.exact(line.net, currency),
-        tax_label=line.tax_label,
+        tax_label="\n".join(labels_of(line)),
         tax_percent=line.tax_percent,
         tax_category=line.tax_category,
         service=_period(line.service_from, line.service_to),
         is_net_given=line.is_net_given,
         before=Money.exact(line.before_discount, currency) if line.before_discount is not None else None,
         base=base,
+        has_several_taxes=bool(line.more_taxes),
     )
 
 

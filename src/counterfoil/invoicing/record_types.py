@@ -7,8 +7,18 @@ from typing import Any
 
 from counterfoil.accounts.models import DeliveryChannel, TaxProfile
 from counterfoil.catalog.models import TaxClass
-from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, LineKind, Origin, Series, TaxRate
+from counterfoil.invoicing.borne import shown_taxes
+from counterfoil.invoicing.models import (
+    DocumentKind,
+    Invoice,
+    InvoiceStatus,
+    LineKind,
+    Origin,
+    Series,
+    TaxRate,
+)
 from counterfoil.invoicing.rules.status import WORDS, status_of
+from counterfoil.invoicing.rules.tax import MOST_TAXES
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 from counterfoil.surface.states import register_state
@@ -28,6 +38,12 @@ LINE_FIELDS = (
     Field("service_from", "Service from", Kind.DAY),
     Field("service_to", "Service until before", Kind.DAY, help="The first day that is no longer part of it."),
 )
+TAX_FIELDS = (
+    Field("label", "Label", group=TAX, computed=True),
+    Field("percent", "Percent", Kind.DECIMAL, TAX, computed=True),
+    Field("category", "Category", group=TAX, computed=True),
+    Field("included", "Price includes it", Kind.YES_NO, TAX, computed=True),
+)
 SHOWN_LINE_FIELDS = (
     *LINE_FIELDS,
     Field("id", "Id", computed=True),
@@ -37,6 +53,7 @@ SHOWN_LINE_FIELDS = (
     Field("tax_label", "Tax", group=TAX, computed=True),
     Field("tax_included", "Price includes the tax", Kind.YES_NO, TAX, computed=True),
     Field("tax_percent", "Tax %", Kind.DECIMAL, TAX, computed=True),
+    Field("taxes", "Taxes", Kind.ROWS, TAX, computed=True, rows=TAX_FIELDS, help="All of them, the first one too."),
     Field("kind", "Kind", Kind.CHOICE, computed=True, choices=LineKind.choices),
     Field("is_net_given", "Net is given", Kind.YES_NO, PRICING, computed=True),
     Field("share", "Share of the period", group=PRICING, computed=True),
@@ -69,12 +86,13 @@ def _open(invoice: Any) -> Any:
 
 
 def _lines(invoice: Any) -> list[dict[str, Any]]:
-    wanted = [item.id for item in SHOWN_LINE_FIELDS if item.id != "product"]
+    wanted = [item.id for item in SHOWN_LINE_FIELDS if item.id not in ("product", "taxes")]
     return [
         {
             **{name: getattr(line, name) for name in wanted},
             "id": line.pk,
             "product": line.product_id,
+            "taxes": shown_taxes(line),
             **{name: str(getattr(line, name) or "") for name in _LINE_LINKS},
         }
         for line in sorted(invoice.lines.all(), key=lambda line: line.position)
@@ -158,6 +176,15 @@ register(
         fields=(
             Field("entity", "Company", Kind.LINK, TAX, to="ledger.entity", required=True),
             Field("tax_class", "Tax class", Kind.CHOICE, TAX, required=True, choices=TaxClass.choices),
+            Field(
+                "part",
+                "Part",
+                Kind.INTEGER,
+                TAX,
+                minimum=Decimal(1),
+                maximum=Decimal(MOST_TAXES),
+                help="1. A further tax on the same lines is 2, such as QST beside GST.",
+            ),
             Field("label", "Label", group=TAX, required=True, max_length=60),
             Field(
                 "percent",

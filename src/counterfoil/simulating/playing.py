@@ -23,7 +23,7 @@ from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.scratch import scratch, settings_stay
 from counterfoil.simulating.rules import scenario as said
 from counterfoil.simulating.rules.collecting import next_attempt, reminder_days
-from counterfoil.simulating.rules.scenario import Scenario
+from counterfoil.simulating.rules.scenario import Scenario, taxes_together
 from counterfoil.simulating.stage import ACTOR, Stage, set_up
 from counterfoil.subscriptions import commands as subscriptions
 from counterfoil.subscriptions.commands import UsageOrder
@@ -369,7 +369,8 @@ class Theatre:
             return report(Play(stage).run())
 
     def _stage_of(self, scenario: Scenario) -> Stage:
-        key = (scenario.entity, scenario.taxes, _written(scenario), scenario.accounts)
+        together = taxes_together(scenario)
+        key = (scenario.entity, scenario.taxes, together, _written(scenario), scenario.accounts)
         if self._stage is None or self._key != key:
             self._open.close()
             self._stage = None

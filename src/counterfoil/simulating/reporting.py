@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from counterfoil.core.money import currency_decimals
+from counterfoil.invoicing.borne import keys_of
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.queries import due_plans
 from counterfoil.ledger.models import Posting
@@ -90,7 +91,7 @@ class Report:
         for line in read_where(InvoiceLine, _ON_THEM, ids, order="invoice_id, position"):
             lines[line.invoice_id].append(line)
         taxes: dict[UUID, list[InvoiceTax]] = defaultdict(list)
-        for tax in read_where(InvoiceTax, _ON_THEM, ids, order="percent DESC, category"):
+        for tax in read_where(InvoiceTax, _ON_THEM, ids, order="percent DESC, category, included, again"):
             if tax.label != UNTAXED:
                 taxes[tax.invoice_id].append(tax)
         periods = self._periods()
@@ -160,7 +161,7 @@ class Report:
             "share": line.share or None,
             "unit_price": self._price(line.unit_price),
             "amount": self._amount(sum((part.net for part in parts), Decimal(0))),
-            "tax_rate": None if line.tax_label == UNTAXED else _plain(line.tax_percent),
+            "tax_rate": None if line.tax_label == UNTAXED else "+".join(_plain(key.percent) for key in keys_of(line)),
             "why": line.why or f"{_plain(line.quantity)} × {self._price(line.unit_price)}",
         }
 

@@ -16,7 +16,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import TaxRate
 from counterfoil.ledger import commands as ledger
-from counterfoil.simulating.rules.scenario import Price, Scenario, Usage, local_day
+from counterfoil.simulating.rules.scenario import Price, Scenario, Usage, local_day, taxes_together
 from counterfoil.subscriptions.rules.agreement import Policy
 from counterfoil.subscriptions.rules.grid import Interval
 from counterfoil.subscriptions.rules.orders import ItemOrder
@@ -34,7 +34,7 @@ class Stage:
     entity: UUID
     accounts: dict[str, UUID]
     terms: dict[str, UUID]
-    tax_classes: dict[str, str]
+    tax_classes: dict[tuple[str, ...], str]
     metered: frozenset[str]
     subscriptions: dict[str, UUID] = field(default_factory=dict)
     invoices: dict[str, UUID] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Stage:
         )  # fmt: skip
 
     def tax_class(self, tax: str | tuple[str, ...] | None) -> str:
-        return UNTAXED if not tax else self.tax_classes[tax if isinstance(tax, str) else tax[0]]
+        return UNTAXED if not tax else self.tax_classes[(tax,) if isinstance(tax, str) else tax]
 
     def item(self, price: Price, quantity: Decimal) -> ItemOrder:
         return ItemOrder(
@@ -155,21 +155,26 @@ def _terms(key: str, terms: Terms) -> UUID:
 
 
 def _taxes(stage: Stage) -> None:
-    """Every tax of the scenario is a class of its own; a line without a tax is of a class without one."""
+    """Every tax of the scenario is a class of its own, and so is every list of several, which are its parts; a line
+    without a tax is of a class without one.
+    """
     TaxRate.objects.filter(entity=stage.entity).delete()
     rates = [_rate(stage, UNTAXED, Decimal(0), "E", included=False)]
-    for number, tax in enumerate(stage.scenario.taxes, 1):
-        stage.tax_classes[tax.key] = f"tax {number}"
-        category = "S" if tax.rate else "Z"
-        rates.append(_rate(stage, f"tax {number}", tax.rate, category, included=tax.included))
+    taxes = {tax.key: tax for tax in stage.scenario.taxes}
+    for number, keys in enumerate([*((key,) for key in taxes), *taxes_together(stage.scenario)], 1):
+        name = stage.tax_classes[keys] = f"tax {number}"
+        for part, tax in enumerate((taxes[key] for key in keys), 1):
+            category = "S" if tax.rate else "Z"
+            rates.append(_rate(stage, name, tax.rate, category, included=tax.included, part=part))
     TaxRate.objects.bulk_create(rates)
 
 
-def _rate(stage: Stage, tax_class: str, percent: Decimal, category: str, *, included: bool) -> TaxRate:
+def _rate(stage: Stage, tax_class: str, percent: Decimal, category: str, *, included: bool, part: int = 1) -> TaxRate:
     return TaxRate(
         id=new_id(),
         entity_id=stage.entity,
         tax_class=tax_class,
+        part=part,
         label=tax_class,
         percent=percent,
         category=category,

@@ -17,6 +17,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money, sum_of
 from counterfoil.invoicing import events
 from counterfoil.invoicing.blocks import seller_block
+from counterfoil.invoicing.borne import labels_of, with_amounts
 from counterfoil.invoicing.commands.issuing import number_documents, posted_entry
 from counterfoil.invoicing.crediting import Credited, credited_invoices
 from counterfoil.invoicing.models import (
@@ -188,35 +189,41 @@ def _document(first: Invoice, order: CreditOrder, at: datetime) -> Invoice:
     )
 
 
-def _filled(invoice: Invoice, order: CreditOrder, taxes: Sequence[Money], credited: Credited) -> _Note:
+def _filled(invoice: Invoice, order: CreditOrder, taxes: Sequence[Sequence[Money]], credited: Credited) -> _Note:
     """The document with its lines, its taxes per rate, and what it takes back of each invoice."""
     zero = Money.zero(invoice.currency)
     lines: list[InvoiceLine] = []
     bases: dict[TaxKey, tuple[Money, Money]] = {}
     words: dict[TaxKey, tuple[str, str]] = {}
     parts: dict[UUID, Money] = {}
-    for place, (asked, tax) in enumerate(zip(order.lines, taxes, strict=True), 1):
+    net = tax_sum = zero
+    for place, (asked, own) in enumerate(zip(order.lines, taxes, strict=True), 1):
         old, line = credited.rows[asked.invoice_line_id], credited.lines[asked.invoice_line_id]
         amount = Money.exact(asked.amount, invoice.currency)
-        new = _line(invoice, place, old, asked.description or old.description, amount, tax)
+        new = _line(invoice, place, old, asked.description or old.description, amount, own)
         lines.append(new)
         new.id = asked.line_id or new.id
         if asked.quantity is not None and asked.unit_price is not None:
             new.quantity, new.unit_price, new.unit = asked.quantity, asked.unit_price, old.unit
         new.kind, new.share, new.why = asked.kind, asked.share, asked.why
         new.service_from, new.service_to = asked.service_from, asked.service_to
-        base = amount - tax if line.tax.included else amount
-        before = bases.get(line.tax, (zero, zero))
-        bases[line.tax] = (before[0] + base, before[1] + tax)
-        words.setdefault(line.tax, (old.tax_label, credited.reasons.get((line.invoice_id, line.tax), "")))
-        parts[line.invoice_id] = parts.get(line.invoice_id, zero) + base + tax
-    net, tax_sum = (sum_of((pair[which] for pair in bases.values()), invoice.currency) for which in (0, 1))
+        borne = list(zip(line.taxes, own, labels_of(old), strict=True))
+        base = amount - sum_of((tax for key, tax, _ in borne if key.included), invoice.currency)
+        for key, tax, label in borne:
+            before = bases.get(key, (zero, zero))
+            bases[key] = (before[0] + base, before[1] + tax)
+            words.setdefault(key, (label, credited.reasons.get((line.invoice_id, key), "")))
+        whole = sum_of(own, invoice.currency)
+        net, tax_sum = net + base, tax_sum + whole
+        parts[line.invoice_id] = parts.get(line.invoice_id, zero) + base + whole
     invoice.net, invoice.tax, invoice.total = net.amount, tax_sum.amount, (net + tax_sum).amount
     rows = [_tax_row(invoice, key, *pair, *words[key]) for key, pair in bases.items()]
     return _Note(invoice, lines, rows, list(_credits(invoice, parts, credited)))
 
 
-def _line(invoice: Invoice, position: int, old: InvoiceLine, text: str, amount: Money, tax: Money) -> InvoiceLine:
+def _line(
+    invoice: Invoice, position: int, old: InvoiceLine, text: str, amount: Money, taxes: Sequence[Money]
+) -> InvoiceLine:
     """A line that takes back another: with its quantity and price where it is taken back whole, else one of a sum."""
     is_whole = amount.amount == old.net
     return InvoiceLine(
@@ -236,7 +243,8 @@ def _line(invoice: Invoice, position: int, old: InvoiceLine, text: str, amount: 
         tax_category=old.tax_category,
         tax_included=old.tax_included,
         net=amount.amount,
-        tax=tax.amount,
+        tax=taxes[0].amount,
+        more_taxes=with_amounts(old.more_taxes, taxes[1:]),
         is_net_given=True,
         subscription_id=old.subscription_id,
         subscription_item_id=old.subscription_item_id,
@@ -251,6 +259,7 @@ def _tax_row(invoice: Invoice, key: TaxKey, base: Money, amount: Money, label: s
         category=key.category,
         percent=key.percent,
         included=key.included,
+        again=key.again,
         label=label,
         base=base.amount,
         amount=amount.amount,

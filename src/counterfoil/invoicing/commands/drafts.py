@@ -15,6 +15,7 @@ from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.activities.commands import open_task
 from counterfoil.core.errors import Conflict, NotFound, Problem, Stale
 from counterfoil.invoicing import events
+from counterfoil.invoicing.borne import TAX_COLUMNS
 from counterfoil.invoicing.computing import Draft, Surroundings, compute, surroundings
 from counterfoil.invoicing.drafting import apply_values, follow_account, new_draft, order_of
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin
@@ -39,7 +40,7 @@ CURRENT_COLUMNS = (
 )  # fmt: skip
 """What a draft takes over from its account and from the rules."""
 _CURRENT_FIELDS = {field.name: field for field in Invoice._meta.concrete_fields if field.name in CURRENT_COLUMNS}
-FIGURES = ("net", "before_discount", "tax", "tax_label", "tax_percent", "tax_category", "tax_included", "sources")
+FIGURES = ("net", "before_discount", "tax", *TAX_COLUMNS, "sources")
 """What the rules set on a line."""
 
 # Drafts of the accounts that these ids name, and of all accounts below them, which may inherit.

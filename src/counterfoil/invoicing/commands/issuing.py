@@ -124,7 +124,7 @@ def _write_figures(drafts: Sequence[Draft], before: Mapping[UUID, list[tuple[obj
     """Write lines and taxes that the day or the account changed since the draft was made; most drafts have none."""
     changed = [draft for draft in drafts if _figures(draft) != before[draft.invoice.pk]]
     taxes: dict[UUID, list[tuple[object, ...]]] = {draft.invoice.pk: [] for draft in drafts}
-    for tax in InvoiceTax.objects.filter(invoice__in=taxes).order_by("-percent", "category", "included"):
+    for tax in InvoiceTax.objects.filter(invoice__in=taxes).order_by("-percent", "category", "included", "again"):
         taxes[tax.invoice_id].append(_tax_values(tax))
     update_rows([line for draft in changed for line in draft.lines], FIGURES)
     retaxed = [draft for draft in drafts if [_tax_values(tax) for tax in draft.taxes] != taxes[draft.invoice.pk]]
@@ -133,7 +133,7 @@ def _write_figures(drafts: Sequence[Draft], before: Mapping[UUID, list[tuple[obj
 
 
 def _tax_values(tax: InvoiceTax) -> tuple[object, ...]:
-    return tax.category, tax.percent, tax.included, tax.label, tax.base, tax.amount, tax.reason
+    return tax.category, tax.percent, tax.included, tax.again, tax.label, tax.base, tax.amount, tax.reason
 
 
 def post_documents(actor: Actor, invoices: Sequence[Invoice], on: date, at: datetime) -> None:

@@ -23,11 +23,14 @@ _PREFIXES = {DocumentKind.INVOICE: "INV", DocumentKind.CREDIT_NOTE: "CN"}
 
 @command("invoicing.add_tax_rate", needs="settings.change", takes={"values": Takes("invoicing.tax_rate")})
 def add_tax_rate(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
-    """Add a rate from a day on. An open-ended rate of the same class ends before that day."""
+    """Add a rate from a day on. An open-ended rate of the same class and part ends before that day.
+
+    A rate of another part stands beside those of the class: each of its lines bears both taxes.
+    """
     rate = TaxRate(id=new_id(), created_at=clock.now(), **_columns(values))
     _check(rate)
     before = TaxRate.objects.select_for_update().filter(
-        entity=rate.entity_id, tax_class=rate.tax_class, valid_to=None, valid_from__lt=rate.valid_from
+        entity=rate.entity_id, tax_class=rate.tax_class, part=rate.part, valid_to=None, valid_from__lt=rate.valid_from
     )
     for ending in before:
         ending.valid_to = rate.valid_from
@@ -56,6 +59,8 @@ def change_tax_rate(*, actor: Actor, rate_id: UUID, values: Mapping[str, Any], v
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
     columns = {"entity_id" if name == "entity" else name: value for name, value in values.items()}
+    if columns.get("part") is None:
+        columns.pop("part", None)
     if not columns.get("category"):
         columns.pop("category", None)
         if columns.get("percent") == 0:
@@ -80,7 +85,9 @@ def _save(rate: TaxRate, *, is_new: bool) -> None:
             rate.save(force_insert=is_new)
     except IntegrityError as error:
         if "one_at_a_time" in str(error):
-            text = "Another rate of this class holds on some of these days."
+            text = (
+                "Another rate of this class holds on some of these days. A further tax of the class has another part."
+            )
             raise Conflict("overlaps", text, "valid_from") from None
         raise
 

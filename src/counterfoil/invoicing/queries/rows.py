@@ -26,7 +26,7 @@ HIDDEN = "Your role may not see this finding."
 def with_parts(invoices: Sequence[Invoice]) -> Sequence[Invoice]:
     """The documents with their lines and taxes, in two statements."""
     lines = Prefetch("lines", InvoiceLine.objects.order_by("position"))
-    taxes = Prefetch("taxes", InvoiceTax.objects.order_by("-percent", "category", "included"))
+    taxes = Prefetch("taxes", InvoiceTax.objects.order_by("-percent", "category", "included", "again"))
     prefetch_related_objects(list(invoices), lines, taxes)
     return invoices
 

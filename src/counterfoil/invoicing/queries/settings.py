@@ -17,7 +17,8 @@ from counterfoil.ledger.days import today_of
 def list_tax_rates(actor: Actor) -> list[Row]:
     """All tax rates by company, class and day."""
     return _rates(
-        actor, list(TaxRate.objects.select_related("entity").order_by("entity__name", "tax_class", "-valid_from"))
+        actor,
+        list(TaxRate.objects.select_related("entity").order_by("entity__name", "tax_class", "part", "-valid_from")),
     )
 
 

@@ -1,36 +1,37 @@
 """How much of an issued line can be taken back, and with how much tax. See ``docs/concepts/credit-notes.md``.
 
-Amounts are in the line's own terms: with tax where its price includes that. The tax of a credit is rate × base,
-rounded; the credit that completes a rate (per line: a line) takes what is left of the invoice's tax, so that nothing is
-left over and nothing is given twice.
+Amounts are in the line's own terms: with tax where its price includes that. Each tax of a line is taken back by itself:
+rate × base, rounded; the credit that completes a rate (per line: a line) takes what is left of the invoice's tax, so
+that nothing is left over and nothing is given twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from uuid import UUID
 
 from counterfoil.core.errors import Problem
-from counterfoil.core.money import Money, formatted, sum_of
-from counterfoil.invoicing.rules.totals import TaxKey, tax_amount
+from counterfoil.core.money import Money, formatted, rounded, sum_of
+from counterfoil.invoicing.rules.totals import Borne, TaxKey, exact_tax, tax_on, taxes_of
 
 
 @dataclass(frozen=True, slots=True)
 class Creditable:
-    """An issued line: what it says, and how much of that and of its tax was taken back by other documents.
+    """An issued line: what it says, and how much of that and of each of its taxes was taken back by other documents.
 
-    ``own_tax`` is there where the document rounded its tax per line. ``takes_back`` marks a line that itself takes back
-    an issued one: it is not taken back in turn.
+    ``own_taxes`` are there where the document rounded its tax per line. ``takes_back`` marks a line that itself takes
+    back an issued one: it is not taken back in turn.
     """
 
     id: UUID
     invoice_id: UUID
     said: Money
-    tax: TaxKey
-    own_tax: Money | None
+    taxes: Borne
+    own_taxes: tuple[Money, ...] | None
     taken: Money
-    tax_taken: Money
+    taxes_taken: tuple[Money, ...]
     takes_back: bool = False
 
     @property
@@ -55,9 +56,12 @@ def left_of_rate(rate: Rate, lines: Mapping[UUID, Creditable]) -> Money:
     return sum_of((line.left for line in _of(rate, lines)), next(iter(lines.values())).said.currency)
 
 
-def creditable_tax(amount: Money, key: TaxKey, taking_back: Money) -> Money:
-    """The tax of an invoice's rate that its own lines bear, without that of lines which take back other invoices."""
-    return amount - tax_amount(taking_back, key)
+def creditable_tax(amount: Money, taking_back: Fraction) -> Money:
+    """The tax of an invoice's rate that its own lines bear, without that of lines which take back other invoices.
+
+    ``taking_back`` is the exact tax of those.
+    """
+    return amount - rounded(taking_back, amount.currency)
 
 
 def problems_of(wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable], path: str = "") -> list[Problem]:
@@ -80,87 +84,122 @@ def problems_of(wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable], path
             after[line.id] = replace(line, taken=line.taken + one.amount)
     if found:
         return found
+    by_line: dict[int, Problem] = {}
     for rate, places in _by_rate(wanted, lines).items():
         left = left_of_rate(rate, lines)
         asked = sum_of((wanted[place].amount for place in places), left.currency)
         if asked > left:
             text = f"Of the lines of this rate {formatted(left, 'en')} is left together, less than this credit."
-            found.append(Problem(f"{path}lines.{places[0]}.amount", "more_than_left_of_rate", text))
-    return found
+            problem = Problem(f"{path}lines.{places[0]}.amount", "more_than_left_of_rate", text)
+            by_line.setdefault(places[0], problem)
+    return list(by_line.values())
 
 
 def credit_taxes(
     wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable], rate_taxes: Mapping[Rate, Money]
-) -> list[Money]:
-    """The tax of each credit. ``rate_taxes`` are the whole taxes that can be taken back, as ``creditable_tax`` says."""
-    taxes: dict[int, Money] = {}
-    for rate, places in _by_rate(wanted, lines).items():
-        amounts = [wanted[place].amount for place in places]
-        if lines[wanted[places[0]].line_id].own_tax is not None:
-            parts = _taxes_per_line([wanted[place] for place in places], lines)
+) -> list[tuple[Money, ...]]:
+    """The taxes of each credit, in the order of its line. ``rate_taxes`` are the whole taxes that can be taken back, as
+    ``creditable_tax`` says.
+    """
+    found: list[dict[TaxKey, Money]] = [{} for _ in wanted]
+    own = [place for place, one in enumerate(wanted) if lines[one.line_id].own_taxes is not None]
+    for place, taxes in zip(own, _taxes_per_line([wanted[place] for place in own], lines), strict=True):
+        found[place] = dict(zip(lines[wanted[place].line_id].taxes, taxes, strict=True))
+    bases = [one.amount for one in wanted]
+    # What is in the price first: the other taxes are on what is left without it.
+    for rate, places in sorted(_by_rate(wanted, lines).items(), key=lambda each: not each[0][1].included):
+        if lines[wanted[places[0]].line_id].own_taxes is not None:
+            continue
+        key = rate[1]
+        whole, exact = (
+            rate_taxes[rate],
+            [exact_tax(wanted[place].amount, key, _borne(wanted[place], lines)) for place in places],
+        )
+        if key.included:
+            worked_out = rounded(sum(exact, Fraction(0)), whole.currency)
         else:
-            parts = _spread(_tax_of_rate(rate, wanted, places, lines, rate_taxes[rate]), amounts)
-        taxes.update(zip(places, parts, strict=True))
-    return [taxes[place] for place in range(len(wanted))]
+            worked_out = tax_on(sum_of((bases[place] for place in places), whole.currency), key.percent)
+        tax = _tax_of_rate(rate, wanted, places, lines, whole, worked_out)
+        weights = exact if key.percent else [Fraction(wanted[place].amount.amount) for place in places]
+        for place, part in zip(places, _spread(tax, weights), strict=True):
+            found[place][key] = part
+            if key.included:
+                bases[place] -= part
+    return [tuple(taxes[key] for key in _borne(one, lines)) for one, taxes in zip(wanted, found, strict=True)]
 
 
 def after_credit(
-    lines: Mapping[UUID, Creditable], wanted: Sequence[Wanted], taxes: Sequence[Money]
+    lines: Mapping[UUID, Creditable], wanted: Sequence[Wanted], taxes: Sequence[tuple[Money, ...]]
 ) -> dict[UUID, Creditable]:
     """The lines as they are once these credits are made."""
     after = dict(lines)
-    for one, tax in zip(wanted, taxes, strict=True):
+    for one, given in zip(wanted, taxes, strict=True):
         line = after[one.line_id]
-        after[line.id] = replace(line, taken=line.taken + one.amount, tax_taken=line.tax_taken + tax)
+        taken = tuple(before + tax for before, tax in zip(line.taxes_taken, given, strict=True))
+        after[line.id] = replace(line, taken=line.taken + one.amount, taxes_taken=taken)
     return after
 
 
+def _borne(one: Wanted, lines: Mapping[UUID, Creditable]) -> Borne:
+    return lines[one.line_id].taxes
+
+
 def _tax_of_rate(
-    rate: Rate, wanted: Sequence[Wanted], places: Sequence[int], lines: Mapping[UUID, Creditable], whole: Money
+    rate: Rate,
+    wanted: Sequence[Wanted],
+    places: Sequence[int],
+    lines: Mapping[UUID, Creditable],
+    whole: Money,
+    worked_out: Money,
 ) -> Money:
+    """What credits take of a rate: what is worked out, at most what is left, and all of that with the last credit."""
     currency = whole.currency
     asked: dict[UUID, Money] = {}
     for place in places:
         one = wanted[place]
         asked[one.line_id] = asked.get(one.line_id, Money.zero(currency)) + one.amount
     same = _of(rate, lines)
-    left = whole - sum_of((line.tax_taken for line in same), currency)
+    left = whole - sum_of((line.taxes_taken[line.taxes.index(rate[1])] for line in same), currency)
     if all(line.left == asked.get(line.id, Money.zero(currency)) for line in same):
         return left
     amount = sum_of(asked.values(), currency)
-    tax = tax_amount(amount, rate[1])
-    return tax if amount.amount < 0 else min(tax, max(left, Money.zero(currency)))
+    return worked_out if amount.amount < 0 else min(worked_out, max(left, Money.zero(currency)))
 
 
-def _spread(tax: Money, amounts: Sequence[Money]) -> list[Money]:
+def _spread(tax: Money, weights: Sequence[Fraction]) -> list[Money]:
     """A rate's tax over its credits, in proportion."""
-    if not sum_of(amounts, tax.currency):
-        return [tax, *[Money.zero(tax.currency)] * (len(amounts) - 1)]
-    return tax.allocate([amount.amount for amount in amounts])
+    if not sum(weights, Fraction(0)):
+        return [tax, *[Money.zero(tax.currency)] * (len(weights) - 1)]
+    return tax.allocate(weights)
 
 
-def _taxes_per_line(wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable]) -> list[Money]:
+def _taxes_per_line(wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable]) -> list[tuple[Money, ...]]:
     after = dict(lines)
     found = []
     for one in wanted:
         line = after[one.line_id]
-        assert line.own_tax is not None
-        left = line.own_tax - line.tax_taken
-        tax = tax_amount(one.amount, line.tax)
-        if one.amount == line.left or abs(tax) > abs(left):
-            tax = left
-        found.append(tax)
-        after = after_credit(after, [one], [tax])
+        assert line.own_taxes is not None
+        taxes = []
+        for tax, own, taken in zip(taxes_of(one.amount, line.taxes), line.own_taxes, line.taxes_taken, strict=True):
+            left = own - taken
+            taxes.append(left if one.amount == line.left or abs(tax) > abs(left) else tax)
+        found.append(tuple(taxes))
+        after = after_credit(after, [one], [tuple(taxes)])
     return found
 
 
 def _by_rate(wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable]) -> dict[Rate, list[int]]:
+    """The places of the credits of each rate; a line that bears several taxes stands at each of them."""
     found: dict[Rate, list[int]] = {}
     for place, one in enumerate(wanted):
         line = lines[one.line_id]
-        found.setdefault((line.invoice_id, line.tax), []).append(place)
+        for key in line.taxes:
+            found.setdefault((line.invoice_id, key), []).append(place)
     return found
 
 
 def _of(rate: Rate, lines: Mapping[UUID, Creditable]) -> list[Creditable]:
-    return [line for line in lines.values() if (line.invoice_id, line.tax) == rate and not line.takes_back]
+    invoice_id, key = rate
+    return [
+        line for line in lines.values() if line.invoice_id == invoice_id and key in line.taxes and not line.takes_back
+    ]

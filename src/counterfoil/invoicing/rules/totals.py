@@ -1,15 +1,15 @@
 """Totals of a document: nets per line, taxes per rate or per line, and what they sum to.
 
 Per rate is EN 16931 (BR-CO-17): the base of a rate is the sum of its lines' rounded nets, and its tax is rounded once.
-Per line rounds the tax of each line and sums. A price may include its tax: then the tax is taken out of what the lines
-say, and the document's net and bases are without it. All rounding is half up, away from zero, to the currency's
-decimals.
+Per line rounds each tax of each line and sums. A line may bear several taxes, each on the same net. A price may include
+taxes: then they are taken out of what the lines say, and the document's net and bases are without them. All rounding is
+half up, away from zero, to the currency's decimals.
 The worked tables stand in ``docs/concepts/totals-and-tax.md``; the tests read them there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation, Overflow
 from fractions import Fraction
@@ -26,15 +26,25 @@ LARGEST = Decimal(10) ** 13
 _EXACT = Context(prec=80, traps=[InvalidOperation, Overflow])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class TaxKey:
     """What makes two lines share a tax subtotal: the UNTDID 5305 category, the rate in percent, and whether prices
-    include it.
+    include it. ``again`` tells apart what one line bears twice, such as CGST 9 % and SGST 9 %: it is 1 of the second.
     """
 
     category: str
     percent: Decimal
     included: bool = False
+    again: int = 0
+
+
+Borne = tuple[TaxKey, ...]
+"""The taxes of a line, each once, in the order in which they stand on it."""
+
+
+def borne(kinds: Sequence[tuple[str, Decimal, bool]]) -> Borne:
+    """The taxes of a line from the category, percent and inclusion of each."""
+    return tuple([TaxKey(*kind, kinds[:place].count(kind)) for place, kind in enumerate(kinds)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +57,14 @@ class TotalsLine:
     quantity: Decimal
     unit_price: Decimal
     discount_percent: Decimal
-    tax: TaxKey
+    taxes: Borne
     net: Decimal | None = None
     is_discountable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class TaxSubtotal:
-    """The tax of one category and rate."""
+    """The tax of one category and rate. Where lines bear several taxes, the bases of these overlap."""
 
     tax: TaxKey
     base: Money
@@ -65,12 +75,13 @@ class TaxSubtotal:
 class Totals:
     """``line_nets`` are what the lines say, after discounts, in their order; ``full_nets`` what they said before.
 
-    ``line_taxes`` only when tax is rounded per line. ``taxes`` stand by falling rate, then by category.
+    ``line_taxes``, those of each line in their order, only when tax is rounded per line. ``taxes`` stand by falling
+    rate, then by category.
     """
 
     line_nets: tuple[Money, ...]
     full_nets: tuple[Money, ...]
-    line_taxes: tuple[Money, ...] | None
+    line_taxes: tuple[tuple[Money, ...], ...] | None
     taxes: tuple[TaxSubtotal, ...]
     net: Money
     tax: Money
@@ -95,19 +106,34 @@ def line_net(line: TotalsLine, currency: str) -> Money:
     return rounded(exact_net(line.quantity, line.unit_price, line.discount_percent), currency)
 
 
-def line_tax_amount(net: Money, percent: Decimal) -> Money:
+def exact_tax(said: Money, key: TaxKey, taxes: Borne) -> Fraction:
+    """One of the taxes on, or in, what a line says, before any rounding.
+
+    Each tax is on the same net, and what the line says is that net with the taxes that its price includes.
+    """
+    return Fraction(said.amount) * Fraction(key.percent) / (100 + included_percent(taxes))
+
+
+def included_percent(taxes: Borne) -> Fraction:
+    """The rates of those taxes that the price includes, together."""
+    return sum((Fraction(key.percent) for key in taxes if key.included), Fraction(0))
+
+
+def tax_on(net: Money, percent: Decimal) -> Money:
     """The tax on an amount without tax, rounded once."""
     return rounded(_EXACT.multiply(net.amount, percent).scaleb(-2, context=_EXACT), net.currency)
 
 
-def included_tax_amount(gross: Money, percent: Decimal) -> Money:
-    """The tax in an amount with tax, rounded once."""
-    return rounded(Fraction(gross.amount) * Fraction(percent) / (100 + Fraction(percent)), gross.currency)
+def taxes_of(said: Money, taxes: Borne) -> tuple[Money, ...]:
+    """The taxes on, or in, what one line says, each rounded by itself, in their order.
 
-
-def tax_amount(said: Money, key: TaxKey) -> Money:
-    """The tax on, or in, what lines of one kind of tax say."""
-    return included_tax_amount(said, key.percent) if key.included else line_tax_amount(said, key.percent)
+    One that the price does not include is on what is left when those that it includes are taken out.
+    """
+    found = {key: rounded(exact_tax(said, key, taxes), said.currency) for key in taxes if key.included}
+    net = said
+    for amount in found.values():
+        net -= amount
+    return tuple([found[key] if key.included else tax_on(net, key.percent) for key in taxes])
 
 
 def too_large(lines: Sequence[TotalsLine]) -> int | None:
@@ -130,24 +156,76 @@ def invoice_totals(
     zero = Money.zero(currency)
     full_nets = tuple(line_net(line, currency) for line in lines)
     nets = _after_discounts(lines, full_nets, discounts, currency)
-    said: dict[TaxKey, Money] = {}
+    said: dict[Borne, Money] = {}
     for line, net in zip(lines, nets, strict=True):
-        said[line.tax] = said.get(line.tax, zero) + net
+        kind = _in_order(line.taxes)
+        said[kind] = said.get(kind, zero) + net
     line_taxes = None
     if rounding == PER_LINE:
-        line_taxes = tuple(tax_amount(net, line.tax) for line, net in zip(lines, nets, strict=True))
-        amounts = dict.fromkeys(said, zero)
-        for line, tax in zip(lines, line_taxes, strict=True):
-            amounts[line.tax] += tax
+        line_taxes = tuple([taxes_of(net, line.taxes) for line, net in zip(lines, nets, strict=True)])
+        without, amounts = _per_line(lines, line_taxes, said)
     else:
-        amounts = {key: tax_amount(sum_said, key) for key, sum_said in said.items()}
-    taxes = tuple(
-        TaxSubtotal(key, said[key] - amounts[key] if key.included else said[key], amounts[key])
-        for key in sorted(said, key=lambda key: (-key.percent, key.category, key.included))
-    )
-    net = sum((subtotal.base for subtotal in taxes), zero)
-    tax = sum((subtotal.amount for subtotal in taxes), zero)
+        without, amounts = _per_rate(said, currency)
+    bases: dict[TaxKey, Money] = {}
+    for kind, net in without.items():
+        for key in kind:
+            bases[key] = bases[key] + net if key in bases else net
+    keys = sorted(amounts, key=_by_rate) if len(amounts) > 1 else amounts
+    taxes = tuple([TaxSubtotal(key, bases[key], amounts[key]) for key in keys])
+    net, tax = sum(without.values(), zero), sum(amounts.values(), zero)
     return Totals(nets, full_nets, line_taxes, taxes, net, tax, net + tax)
+
+
+def _by_rate(key: TaxKey) -> tuple[Decimal, str, bool, int]:
+    return -key.percent, key.category, key.included, key.again
+
+
+def _in_order(taxes: Borne) -> Borne:
+    """The same for all lines that bear the same taxes, in whichever order."""
+    return tuple(sorted(taxes)) if len(taxes) > 1 else taxes
+
+
+def _per_line(
+    lines: Sequence[TotalsLine], line_taxes: Sequence[Sequence[Money]], said: Mapping[Borne, Money]
+) -> tuple[dict[Borne, Money], dict[TaxKey, Money]]:
+    """What the lines of each kind come to without tax, and the tax of each rate: the sums of the lines' own."""
+    without = dict(said)
+    amounts: dict[TaxKey, Money] = {}
+    for line, own in zip(lines, line_taxes, strict=True):
+        for key, tax in zip(line.taxes, own, strict=True):
+            amounts[key] = amounts[key] + tax if key in amounts else tax
+            if key.included:
+                without[_in_order(line.taxes)] -= tax
+    return without, amounts
+
+
+def _per_rate(said: Mapping[Borne, Money], currency: str) -> tuple[dict[Borne, Money], dict[TaxKey, Money]]:
+    """The same with the tax of each rate rounded once, over all kinds of lines that bear it, alone or beside others.
+
+    Each kind takes its part of a rate that is in the price, rounded, the last one what is left.
+    """
+    without = dict(said)
+    amounts: dict[TaxKey, Money] = {}
+    kinds: dict[TaxKey, list[Borne]] = {}
+    for kind in said if len(said) == 1 else sorted(said):
+        for key in kind:
+            kinds.setdefault(key, []).append(kind)
+    for key, bearing in kinds.items():
+        if key.included:
+            exact = [exact_tax(said[kind], key, kind) for kind in bearing]
+            left = amounts[key] = rounded(sum(exact, Fraction(0)), currency)
+            for kind, part in zip(bearing[:-1], exact[:-1], strict=True):
+                share = rounded(part, currency)
+                without[kind] -= share
+                left -= share
+            without[bearing[-1]] -= left
+    for key, bearing in kinds.items():
+        if not key.included:
+            base = without[bearing[0]]
+            for kind in bearing[1:]:
+                base += without[kind]
+            amounts[key] = tax_on(base, key.percent)
+    return without, amounts
 
 
 def _after_discounts(

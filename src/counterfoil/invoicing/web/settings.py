@@ -23,6 +23,7 @@ RATE, SERIES = "invoicing.tax_rate", "invoicing.series"
 RATE_FIELDS = [
     "entity",
     "tax_class",
+    "part",
     "label",
     "percent",
     "category",
@@ -44,7 +45,7 @@ def tax_rates(request: Request) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_tax_rate(request: Request) -> HttpResponse:
-    """A rate from a day on. The open-ended one of the same class ends before it."""
+    """A rate from a day on. The open-ended one of the same class and part ends before it."""
     typed: dict[str, Any] | None = None
     refused: Refusal | None = None
     if request.method == "POST":
@@ -56,7 +57,7 @@ def new_tax_rate(request: Request) -> HttpResponse:
         else:
             say(request, "The rate is there.")
             return go(request, reverse("invoicing:tax_rates"))
-    form = _rate_form(request, {"category": "S", "valid_from": queries.local_today()}, typed, refused)
+    form = _rate_form(request, {"category": "S", "part": 1, "valid_from": queries.local_today()}, typed, refused)
     return _form_page(request, "invoicing/tax_rate.html", form, None, refused)
 
 

@@ -6,17 +6,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
+
+from django.db.models import Exists, OuterRef
 
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
-from counterfoil.invoicing.models import InvoiceTax
+from counterfoil.invoicing.borne import keys_of
+from counterfoil.invoicing.models import InvoiceLine, InvoiceTax
+from counterfoil.invoicing.rules.totals import included_percent
 from counterfoil.ledger.rules.entries import EntryOrder
 from counterfoil.payments import events
 from counterfoil.payments.models import Allocation, Allowance
 from counterfoil.payments.rules import booking
 from counterfoil.payments.rules.allocating import OpenInvoice, Settlement
-from counterfoil.payments.rules.allowances import TaxedPart, allowance_by_rate
+from counterfoil.payments.rules.allowances import Taxed, TaxedPart, allowance_by_rate
 from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.outbox import emit
 
@@ -46,15 +51,12 @@ def spared_by(
 def allow(spared: Sequence[Spared]) -> list[EntryOrder]:
     """Write the allowances of allocations that are there already, and answer the entries for the books.
 
-    One statement to read the taxes and one to write, however many; none for none. The caller settles the invoices.
+    One statement to read the taxes and one to write, however many, and one more where lines bear several taxes; none
+    for none. The caller settles the invoices.
     """
     if not spared:
         return []
-    taxed: dict[UUID, list[TaxedPart]] = {}
-    currencies = {one.invoice.id: one.invoice.currency for one in spared}
-    for tax in InvoiceTax.objects.filter(invoice__in=currencies).order_by("-percent", "category"):
-        net, amount = (Money.exact(value, currencies[tax.invoice_id]) for value in (tax.base, tax.amount))
-        taxed.setdefault(tax.invoice_id, []).append(TaxedPart(tax.category, tax.percent, net, amount))
+    taxed = _taxed({one.invoice.id for one in spared})
     rows: list[Allowance] = []
     entries: list[EntryOrder] = []
     for one in spared:
@@ -73,6 +75,28 @@ def allow(spared: Sequence[Spared]) -> list[EntryOrder]:
         )
     insert_rows(rows)
     return entries
+
+
+def _taxed(invoice_ids: Collection[UUID]) -> dict[UUID, list[Taxed]]:
+    """What each invoice has by rate; by line, where a line bears several taxes, since their bases overlap."""
+    found: dict[UUID, list[Taxed]] = {}
+    several = Exists(InvoiceLine.objects.filter(invoice=OuterRef("invoice"), more_taxes__isnull=False))
+    overlapping = set()
+    taxes = InvoiceTax.objects.filter(invoice__in=invoice_ids).annotate(overlaps=several)
+    for tax in taxes.order_by("-percent", "category"):
+        if tax.overlaps:
+            overlapping.add(tax.invoice_id)
+        else:
+            rate = (tax.category, tax.percent)
+            found.setdefault(tax.invoice_id, []).append(Taxed((rate,), Fraction(tax.base + tax.amount)))
+    if overlapping:
+        for line in InvoiceLine.objects.filter(invoice__in=overlapping).order_by("invoice", "position"):
+            borne = sorted(keys_of(line))
+            whole = 100 + sum((Fraction(key.percent) for key in borne), Fraction(0))
+            gross = Fraction(line.net) * whole / (100 + included_percent(tuple(borne)))
+            rates = tuple((key.category, key.percent) for key in borne)
+            found.setdefault(line.invoice_id, []).append(Taxed(rates, gross))
+    return found
 
 
 def take_back(

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from counterfoil.core.money import Money, rounded
+from counterfoil.core.money import Money, rounded, sum_of
 
 
 @dataclass(frozen=True, slots=True)
 class TaxedPart:
-    """What an invoice has, or an allowance takes off, of one tax category and rate."""
+    """What an allowance takes off of one tax category and rate."""
 
     category: str
     percent: Decimal
@@ -24,14 +24,34 @@ class TaxedPart:
         return self.net + self.tax
 
 
-def allowance_by_rate(allowance: Money, taxed: Sequence[TaxedPart]) -> tuple[TaxedPart, ...]:
-    """The allowance over the rates of an invoice in proportion to what each has with tax, to the cent.
-
-    Of each part, its rate's share is tax. A rate that gets nothing is left out.
+@dataclass(frozen=True, slots=True)
+class Taxed:
+    """What an invoice has of lines that bear the same taxes: those by category and percent, and what they come to with
+    them. The taxes are on the same net.
     """
-    parts = allowance.allocate([one.gross.amount for one in taxed])
-    found = []
-    for one, part in zip(taxed, parts, strict=True):
-        tax = rounded(Fraction(part.amount) * Fraction(one.percent) / (100 + Fraction(one.percent)), part.currency)
-        found.append(TaxedPart(one.category, one.percent, part - tax, tax))
-    return tuple(one for one in found if one.gross)
+
+    rates: tuple[tuple[str, Decimal], ...]
+    gross: Fraction
+
+
+def allowance_by_rate(allowance: Money, taxed: Sequence[Taxed]) -> tuple[TaxedPart, ...]:
+    """The allowance over the lines of an invoice in proportion to what they have with tax, to the cent.
+
+    Of each part, the shares of its rates are tax, and the rest is net: that of the first of its rates where it has
+    several. A rate that gets nothing is left out.
+    """
+    currency, zero = allowance.currency, Money.zero(allowance.currency)
+    gross: dict[tuple[tuple[str, Decimal], ...], Fraction] = {}
+    for one in taxed:
+        gross[one.rates] = gross.get(one.rates, Fraction(0)) + one.gross
+    found: dict[tuple[str, Decimal], tuple[Money, Money]] = {}
+    for rates, part in zip(gross, allowance.allocate(list(gross.values())), strict=True):
+        whole = 100 + sum((Fraction(percent) for _, percent in rates), Fraction(0))
+        taxes = [rounded(Fraction(part.amount) * Fraction(percent) / whole, currency) for _, percent in rates]
+        net = part - sum_of(taxes, currency)
+        for rate, tax in zip(rates, taxes, strict=True):
+            before = found.get(rate, (zero, zero))
+            found[rate] = (before[0] + net, before[1] + tax)
+            net = zero
+    parts = (TaxedPart(*rate, *sums) for rate, sums in found.items())
+    return tuple(one for one in parts if one.gross)

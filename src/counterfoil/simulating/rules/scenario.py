@@ -20,6 +20,7 @@ from counterfoil.catalog.rules.pricing import Pricing, Tier, problems_of
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import is_currency
 from counterfoil.core.places import is_country, time_zones
+from counterfoil.invoicing.rules.tax import MOST_TAXES
 
 KEY_MAX = 80
 _DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,12})?")
@@ -481,10 +482,19 @@ def _taxes_known(found: list[Problem], tax: str | tuple[str, ...] | None, names:
     if isinstance(tax, tuple):
         for number, one in enumerate(tax):
             _known(found, one, names, f"{at}[{number}]")
-        if len(tax) > 1:
-            found.append(Problem(at, "several_taxes", "a line bears one tax"))
+            if one in tax[:number]:
+                found.append(Problem(f"{at}[{number}]", "twice", f"{one} is there already"))
+        if len(tax) > MOST_TAXES:
+            found.append(Problem(at, "too_many", f"a line bears at most {MOST_TAXES} taxes"))
     else:
         _known(found, tax, names, at)
+
+
+def taxes_together(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
+    """The lists of several taxes that prices and lines bear, each once."""
+    lines = [line.tax for entry in scenario.timeline if isinstance(entry, Invoice) for line in entry.lines]
+    borne = (*(price.tax for price in scenario.prices), *lines)
+    return tuple(dict.fromkeys(tax for tax in borne if isinstance(tax, tuple) and len(tax) > 1))
 
 
 def local_day(moment: date, zone: str) -> date:
