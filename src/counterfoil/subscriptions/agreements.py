@@ -18,6 +18,7 @@ from counterfoil.subscriptions.models import (
     BilledPeriod,
     ItemVersion,
     Pause,
+    PauseMode,
     PolicyFields,
     Subscription,
     SubscriptionDiscount,
@@ -40,12 +41,15 @@ from counterfoil.subscriptions.rules.grid import Cell, Grid, Interval, Moment, S
 
 @dataclass
 class Loaded:
-    """A subscription with its items, what was agreed, and what was billed since it was last settled."""
+    """A subscription with its items, what was agreed, and what was billed since it was last settled. ``rests`` are its
+    pauses of every mode.
+    """
 
     subscription: Subscription
     items: dict[UUID, SubscriptionItem]
     agreement: Agreement
     billed: list[Billed]
+    rests: tuple[Span, ...] = ()
 
     @property
     def settled_to(self) -> Moment | None:
@@ -86,6 +90,7 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
             {item.pk: item for item in rows[one.pk]},
             _agreement(one, rows[one.pk], versions, usage, pauses[one.pk], discounts[one.pk]),
             [billed_of(row, one.basis) for row in billed[one.pk]],
+            _spans(one, pauses[one.pk]),
         )
         for one in subscriptions
     ]
@@ -130,13 +135,27 @@ def _agreement(
         policy=policy_of(one),
         end=end_of(one),
         is_credited_at_end=one.is_credited_at_end,
-        pauses=tuple(
-            Span(restored(pause.starts_at, one.basis), _maybe(pause.ends_at, one.basis))
-            for pause in pauses
-            if pause.ends_at is None or pause.ends_at > pause.starts_at
+        pauses=_spans(one, pauses, PauseMode.SKIP),
+        voids=_spans(one, pauses, PauseMode.VOID),
+        stands_from=next(
+            (
+                restored(pause.starts_at, one.basis)
+                for pause in pauses
+                if pause.mode == PauseMode.EXTEND and not pause.is_over
+            ),
+            None,
         ),
         discounts=tuple(Discount(each.percent, each.amount, each.periods) for each in discounts),
         zone=one.zone,
+    )
+
+
+def _spans(one: Subscription, pauses: Iterable[Pause], *modes: str) -> tuple[Span, ...]:
+    """The pauses of these modes, or all of them; an empty one is none."""
+    return tuple(
+        Span(restored(pause.starts_at, one.basis), _maybe(pause.ends_at, one.basis))
+        for pause in pauses
+        if (not modes or pause.mode in modes) and (pause.ends_at is None or pause.ends_at > pause.starts_at)
     )
 
 
@@ -160,7 +179,14 @@ def item_of(
         id=row.pk,
         price=row.price_key,
         pricing=pricing_of(row),
-        grid=Grid(Interval(row.interval, row.count), restored(row.grid_from, one.basis), row.grid_day, one.zone),
+        grid=Grid(
+            Interval(row.interval, row.count),
+            restored(row.grid_from, one.basis),
+            row.grid_day,
+            one.zone,
+            _maybe(row.grid_lead, one.basis),
+            row.grid_ordinal,
+        ),
         is_in_advance=row.is_in_advance,
         versions=tuple(
             Version(restored(each.starts_at, one.basis), _maybe(each.ends_at, one.basis), each.quantity)
@@ -188,6 +214,7 @@ def billed_of(row: BilledPeriod, basis: str) -> Billed:
         net=row.net,
         line_id=row.line_id,
         credits=tuple((UUID(line_id), Decimal(part)) for line_id, part in row.credits),
+        is_void=row.is_void,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Query, Router, Schema, Status
@@ -65,7 +65,13 @@ class ChangeOrder(Schema):
 
 
 class PauseOrder(Schema):
+    """`skip` gives back what is billed beyond the day; with `void` the periods that begin in the pause come to nothing;
+    with `extend` what is left of the billed period goes on after it.
+    """
+
     when: date = _WHEN
+    mode: Literal["skip", "void", "extend"] = "skip"
+    until: date | None = SchemaField(default=None, description="The day on which it goes on by itself.")
     reason: Words = ""
 
 
@@ -301,10 +307,13 @@ def preview_pause(request: Request, subscription_id: UUID, order: PauseOrder) ->
 
 def _pause(request: Request, subscription_id: UUID, order: PauseOrder) -> None:
     check_day(order.when, "when", local_today())
+    check_day(order.until, "until", local_today())
     commands.pause_subscription(
         actor=request.actor,
         subscription_id=subscription_id,
         when=order.when,
+        mode=order.mode,
+        until=order.until,
         reason=order.reason,
         on=local_today(),
         at=clock.now(),

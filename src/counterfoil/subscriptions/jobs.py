@@ -36,6 +36,12 @@ def _next_chunk(run_id: UUID) -> bool:
     return True
 
 
+@sweep("subscriptions.pauses_to_end")
+def pauses_to_end() -> int:
+    """Pauses whose planned end has come."""
+    return commands.end_pauses(actor=ACTOR, at=clock.now())
+
+
 @sweep("subscriptions.due_subscriptions")
 def due_subscriptions() -> int:
     """What is due and that no job will bill, and runs whose workers died."""

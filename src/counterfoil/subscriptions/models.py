@@ -159,6 +159,7 @@ class Subscription(Record, PolicyFields):
 class SubscriptionItem(Record):
     """A price of a subscription, as it was when it was agreed. Its grid of periods is counted from ``grid_from``.
 
+    ``grid_lead`` and ``grid_ordinal`` are those of an item that went on after its time stood still.
     ``price_id`` names the catalog's price from which it was copied, ``price_key`` what is sold.
     """
 
@@ -180,6 +181,8 @@ class SubscriptionItem(Record):
     is_metered = models.BooleanField(default=False)
     grid_from = models.DateTimeField()
     grid_day = models.PositiveSmallIntegerField(null=True)
+    grid_lead = models.DateTimeField(null=True)
+    grid_ordinal = models.PositiveIntegerField(null=True)
     cut_at = models.DateTimeField(null=True)
     billed_to = models.DateTimeField(null=True)
 
@@ -228,12 +231,22 @@ class ItemVersion(Record):
         ]
 
 
+class PauseMode(models.TextChoices):
+    SKIP = "skip", "Not billed; what is billed beyond it is given back"
+    VOID = "void", "Its periods come to nothing; what is billed stays"
+    EXTEND = "extend", "Time stands still; what is billed goes on after it"
+
+
 class Pause(Record):
-    """A subscription rests from one moment until before another."""
+    """A subscription rests from one moment until before another. The end may lie ahead; ``is_over`` says that going on
+    was carried out.
+    """
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="pauses")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
+    mode = models.CharField(max_length=10, choices=PauseMode.choices, default=PauseMode.SKIP)
+    is_over = models.BooleanField(default=False)
     reason = models.CharField(max_length=300, blank=True, default="")
 
     class Meta(Record.Meta):
@@ -242,12 +255,22 @@ class Pause(Record):
             models.CheckConstraint(
                 condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")), name="subscriptions_pause_runs_forward"
             ),
+            models.CheckConstraint(
+                condition=Q(is_over=False) | Q(ends_at__isnull=False), name="subscriptions_pause_over_at_its_end"
+            ),
             ExclusionConstraint(
                 name="subscriptions_pause_one_at_a_time",
                 expressions=[
                     (InstantRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
                     ("subscription", RangeOperators.EQUAL),
                 ],
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["ends_at"],
+                condition=Q(is_over=False, ends_at__isnull=False),
+                name="subscriptions_pause_planned",
             ),
         ]
 
@@ -303,7 +326,9 @@ class BilledPeriod(models.Model):
 
     ``quantity``, ``gross`` (the price of the whole period after percentages) and ``net`` are signed. ``line_id`` is the
     invoice line; a row that came to nothing has none. ``credits`` are the lines that a credit takes back, with their
-    parts. Never changed: what is wrong is repaired by another row. No stretch of an item is charged twice.
+    parts. ``is_void``: its period came to nothing, since the subscription rested. Of what was moved by a pause,
+    ``credits`` of the row that stands where it goes on are the lines that billed it. Never changed: what is wrong is
+    repaired by another row. No stretch of an item is charged twice.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -322,6 +347,7 @@ class BilledPeriod(models.Model):
     invoice_id = models.UUIDField(null=True)
     line_id = models.UUIDField(null=True)
     credits: Any = models.JSONField(default=list)
+    is_void = models.BooleanField(default=False)
     run_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()
 
@@ -334,6 +360,10 @@ class BilledPeriod(models.Model):
             models.CheckConstraint(
                 condition=Q(share_whole__gt=0) & Q(share_part__gte=0) & Q(share_part__lte=F("share_whole")),
                 name="subscriptions_billedperiod_share_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_void=False) | Q(net=0, gross=0, line_id=None),
+                name="subscriptions_billedperiod_void_is_nothing",
             ),
             ExclusionConstraint(
                 name="subscriptions_billedperiod_recurring_once",

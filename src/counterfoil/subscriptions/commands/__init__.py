@@ -5,11 +5,10 @@ from counterfoil.subscriptions.commands.changing import (
     add_metered_item,
     cancel_subscription,
     change_subscription,
-    pause_subscription,
     record_usage,
-    resume_subscription,
 )
 from counterfoil.subscriptions.commands.joining import Joined, start_with_draft, take_back
+from counterfoil.subscriptions.commands.pausing import end_pauses, pause_subscription, resume_subscription
 from counterfoil.subscriptions.commands.running import CHUNK, ChunkDone, bill_due, unpark_subscription
 from counterfoil.subscriptions.commands.runs import ask_for_work, bill_chunk, bill_one, start_run
 from counterfoil.subscriptions.commands.starting import start_subscriptions
@@ -35,6 +34,7 @@ __all__ = [
     "change_details",
     "change_items",
     "change_subscription",
+    "end_pauses",
     "pause_subscription",
     "record_usage",
     "resume_subscription",

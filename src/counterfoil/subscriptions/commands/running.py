@@ -93,7 +93,7 @@ def bill_due(
         try:
             found = differences(loaded.agreement, loaded.billed, due, since=loaded.settled_to)
         except (Refusal, ValueError, ArithmeticError) as error:
-            _park(loaded, f"It could not be worked out: {error}", on, at)
+            park(loaded, f"It could not be worked out: {error}", on, at)
             done.parked += 1
             continue
         charges.append(Charged(loaded, found, due))
@@ -155,7 +155,7 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
             allowed += group
             continue
         for one in group:
-            _park(one.loaded, reason, on, at)
+            park(one.loaded, reason, on, at)
             done.parked += 1
     return allowed
 
@@ -175,7 +175,8 @@ def _written_today(account_ids: Sequence[UUID], at: datetime) -> dict[UUID, tupl
         return {account_id: (count, amount) for account_id, count, amount in cursor.fetchall()}
 
 
-def _park(loaded: Loaded, reason: str, on: date, at: datetime) -> None:
+def park(loaded: Loaded, reason: str, on: date, at: datetime) -> None:
+    """Hold it back until a person looks at it."""
     subscription = loaded.subscription
     subscription.parked_at = at
     subscription.parked_reason = reason[:500]

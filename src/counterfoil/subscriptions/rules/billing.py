@@ -31,7 +31,7 @@ from counterfoil.subscriptions.rules.agreement import (
     Version,
 )
 from counterfoil.subscriptions.rules.discounting import discounted, factor
-from counterfoil.subscriptions.rules.grid import NONE, Cell, Moment, Share, share_of
+from counterfoil.subscriptions.rules.grid import NONE, Cell, Grid, Moment, Share, share_of
 
 _EXACT = Context(prec=120)
 ZERO = Decimal(0)
@@ -73,7 +73,7 @@ class _Left:
                 self._lines[row.line_id] = self._lines.get(row.line_id, ZERO) + row.net
         for row in rows:
             for line_id, part in row.credits:
-                self._lines[line_id] -= part
+                self._lines[line_id] = self._lines.get(line_id, ZERO) + (part if row.net > 0 else -part)
 
     def take(self, amount: Decimal, wanted: Iterable[tuple[UUID, Decimal]]) -> tuple[tuple[UUID, Decimal], ...]:
         """Give back an amount: of each wanted line its part, then the rest of whatever line has some left."""
@@ -89,12 +89,19 @@ class _Left:
 
 
 class _Piece(NamedTuple):
-    """A stretch of a period in which the agreed quantity and the billed rows stay the same."""
+    """A stretch of a period in which the agreed quantity and the billed rows stay the same. ``is_first`` says that no
+    row at all was written of it.
+    """
 
     start: Moment
     end: Moment
     quantity: Decimal
     rows: tuple[Billed, ...]
+    is_first: bool
+
+    @property
+    def before(self) -> Decimal:
+        return sum((row.quantity for row in self.rows), ZERO)
 
 
 def differences(
@@ -167,7 +174,8 @@ def _last_moment(agreement: Agreement, item: Item) -> Moment | None:
     """The end of everything that was ever agreed of the item; none while it goes on."""
     ends = [version.end for version in item.versions]
     last = None if None in ends else max(end for end in ends if end is not None)
-    return agreement.end if last is None else last if agreement.end is None else min(last, agreement.end)
+    stop = agreement.last_of(item)
+    return stop if last is None else last if stop is None else min(last, stop)
 
 
 def _cut_of(agreement: Agreement, item: Item) -> Moment | None:
@@ -200,7 +208,7 @@ def _next_of(agreement: Agreement, item: Item, billed_to: Moment | None) -> Mome
 
 
 def _of_cell(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Iterator[Difference]:
-    ordinal = max(item.grid.number_at(cell.start) - item.grid.number_at(agreement.start), 0)
+    ordinal = ordinal_of(agreement, item.grid, cell)
     whole = _whole(agreement, item, cell, rows)
     if whole is None:
         return
@@ -208,15 +216,29 @@ def _of_cell(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed
         yield from _usage(agreement, item, whole, rows, ordinal)
         return
     agreed = [version for version in agreement.agreed(item) if _overlaps(version, whole)]
+    is_void = agreement.is_void(item, cell)
     if agreement.policy.basis == NONE:
         if agreed and not rows:
-            yield _charge(agreement, item, whole, _Piece(*whole, agreed[0].quantity, ()), ordinal)
+            piece = _Piece(*whole, agreed[0].quantity, (), is_first=True)
+            bill = _void if is_void else _charge
+            yield bill(agreement, item, whole, piece, ordinal)
         return
     left = _Left(rows)
-    for piece in _pieces(agreed, rows, whole):
+    for piece in _pieces(() if is_void else agreed, [row for row in rows if not row.is_void], rows, whole):
         difference = _of_piece(agreement, item, whole, piece, left, ordinal)
         if difference is not None and (difference.net or difference.quantity):
             yield difference
+    for piece in _pieces(agreed if is_void else (), [row for row in rows if row.is_void], rows, whole):
+        if piece.quantity != piece.before:
+            yield _void(agreement, item, whole, piece, ordinal)
+
+
+def ordinal_of(agreement: Agreement, grid: Grid, cell: Cell) -> int:
+    """The number of a period, the first being 0. A time that stood still is not counted."""
+    number = grid.number_at(cell.start)
+    if grid.ordinal is not None:
+        return max(number + grid.ordinal, 0)
+    return max(number - grid.number_at(agreement.start), 0)
 
 
 def _whole(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Cell | None:
@@ -241,40 +263,44 @@ def _overlaps(version: Version, cell: Cell) -> bool:
     return version.start < cell.end and (version.end is None or version.end > cell.start)
 
 
-def _pieces(agreed: Sequence[Version], rows: Sequence[Billed], whole: Cell) -> list[_Piece]:
-    """The period cut wherever the agreed quantity or the billed rows change, and joined again where neither does."""
-    spans = [*((one.start, one.end) for one in agreed), *((row.start, row.end) for row in rows)]
+def _pieces(agreed: Sequence[Version], rows: Sequence[Billed], every: Sequence[Billed], whole: Cell) -> list[_Piece]:
+    """The period cut wherever the agreed quantity or the billed rows change, and joined again where neither does.
+
+    ``every`` row of the period says where one was written already.
+    """
+    spans = [*((one.start, one.end) for one in agreed), *((row.start, row.end) for row in every)]
     inside = {mark for span in spans for mark in span if mark is not None and whole.start < mark < whole.end}
     places = sorted({whole.start, whole.end, *inside})
     pieces: list[_Piece] = []
     for start, end in pairwise(places):
         quantity = next((one.quantity for one in agreed if _overlaps(one, Cell(start, end))), ZERO)
         covering = tuple(row for row in rows if row.start <= start and row.end >= end)
+        is_first = not any(row.start <= start and row.end >= end for row in every)
         last = pieces[-1] if pieces else None
-        if last is not None and last.quantity == quantity and last.rows == covering:
+        if last is not None and (last.quantity, last.rows, last.is_first) == (quantity, covering, is_first):
             pieces[-1] = last._replace(end=end)
         else:
-            pieces.append(_Piece(start, end, quantity, covering))
+            pieces.append(_Piece(start, end, quantity, covering, is_first))
     return pieces
 
 
 def _of_piece(
     agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, ordinal: int
 ) -> Difference | None:
-    before = sum((row.quantity for row in piece.rows), ZERO)
-    if piece.quantity == before:
+    if piece.quantity == piece.before:
         return None
-    if not before:
+    if not piece.before:
         return _charge(agreement, item, whole, piece, ordinal)
     if not agreement.is_credited_at_end and agreement.end is not None and piece.start >= agreement.end:
+        return None
+    if agreement.stands_from is not None and piece.start >= agreement.stands_from:
         return None
     return _adjustment(agreement, item, whole, piece, left, ordinal)
 
 
 def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordinal: int) -> Difference:
     """A stretch of which nothing is billed: its share of the price."""
-    begins = piece.start in (whole.start, agreement.start) or not item.is_in_advance
-    is_recurring = begins and not piece.rows  # what was billed, given back and is billed again is no second period
+    is_recurring = _is_recurring(agreement, item, whole, piece)
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
     price = price_of(item.pricing, piece.quantity)
     gross = _times(price, factor(agreement.discounts, ordinal))
@@ -295,10 +321,26 @@ def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordina
     )
 
 
+def _is_recurring(agreement: Agreement, item: Item, whole: Cell, piece: _Piece) -> bool:
+    """What was billed, given back and is billed again is no second period."""
+    begins = piece.start in (whole.start, agreement.start) or not item.is_in_advance
+    return begins and piece.is_first
+
+
+def _void(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordinal: int) -> Difference:
+    """A stretch of a period that comes to nothing: it is written, so that the period is known, and bills nothing."""
+    change = piece.quantity - piece.before
+    kind = RECURRING if _is_recurring(agreement, item, whole, piece) else PRORATION_CHARGE
+    share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
+    return Difference(
+        item.id, kind if change > 0 else PRORATION_CREDIT, piece.start, piece.end, whole, change, ZERO, share, ZERO,
+        ZERO, ordinal, is_void=True,
+    )  # fmt: skip
+
+
 def _adjustment(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, ordinal: int) -> Difference:
     """A stretch of which something else is billed: the difference of the full amounts times the share, rounded once."""
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
-    before = sum((row.quantity for row in piece.rows), ZERO)
     old_gross = sum((row.gross for row in piece.rows), ZERO)
     gross = _times(price_of(item.pricing, piece.quantity), factor(agreement.discounts, ordinal)) - old_gross
     paid = sum((_value(agreement, row) for row in piece.rows), Fraction(0))
@@ -311,7 +353,7 @@ def _adjustment(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, le
         piece.start,
         piece.end,
         whole,
-        piece.quantity - before,
+        piece.quantity - piece.before,
         gross,
         share,
         net,

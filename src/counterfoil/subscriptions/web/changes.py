@@ -22,6 +22,7 @@ from counterfoil.ledger.queries import list_entities
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import BadValue, Field, Kind, clean_value, record_type
 from counterfoil.subscriptions import commands, previewing, queries
+from counterfoil.subscriptions.models import PauseMode
 from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.record_types import SUBSCRIPTION
 from counterfoil.surface.forms import Form, Typed, record_form, values_from, version_from
@@ -38,6 +39,8 @@ FIELDS = [name for names in SECTIONS.values() for name in names]
 DETAILS = ["name", "owner", "terms", "po_number", "committed_to", "notice_days", "is_renewed"]
 WHEN = Field("when", "From", Kind.DAY, required=True, help="A day in the past repairs what was billed since.")
 ITEMS = record_type(SUBSCRIPTION).by_id["items"]
+MODE = Field("mode", "While it rests", Kind.CHOICE, choices=PauseMode.choices, required=True)
+UNTIL = Field("until", "Until before", Kind.DAY, help="It goes on by itself on this day. Empty until somebody says so.")
 REASON = Field("reason", "Reason", max_length=300)
 AT_END = Field("at_period_end", "When its period ends", Kind.YES_NO)
 CREDITED = Field("credited", "Give back what is billed beyond the end", Kind.YES_NO)
@@ -64,16 +67,17 @@ ASKED: Mapping[str, Asked] = {
         "The subscription is changed.",
     ),
     "pause": Asked(
-        (WHEN, REASON),
+        (MODE, WHEN, UNTIL, REASON),
         "Pause",
-        "It is not billed until it goes on. What is billed beyond the day is given back as its policy says.",
+        "It is not billed until it goes on. What becomes of what is billed beyond the day is for you to say.",
         "Pause subscription",
         "The subscription rests.",
     ),
     "resume": Asked(
         (WHEN,),
         "Go on",
-        "It is billed again from the day on. The rest of the period that contains the day is charged.",
+        "It is billed again from the day on: the rest of the period that contains the day, the next period after a "
+        "pause that voids, or what follows the days that are left after one that extends.",
         "Let it go on",
         "The subscription goes on.",
     ),
@@ -208,7 +212,7 @@ def _act_form(request: Request, row: Row, verb: str, typed: Typed | None, refusa
         offered = queries.offered_prices(request.actor, row.account, row.currency, local_today(), row.id)
     return record_form(
         SUBSCRIPTION,
-        values={"items": queries.wanted_items(row), "when": local_today(), "credited": True},
+        values={"items": queries.wanted_items(row), "when": local_today(), "credited": True, "mode": "skip"},
         typed=typed,
         fields=ASKED[verb].fields,
         problems=refusal or (),
@@ -298,7 +302,14 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
         values = {"items": typed.get("items", [])}
         commands.change_items(values=values, when=asked["when"], version=version_from(request.POST), **same)
     elif verb == "pause":
-        commands.pause_subscription(when=asked["when"], reason=asked.get("reason", ""), **same)
+        check_day(asked.get("until"), "until", on)
+        commands.pause_subscription(
+            when=asked["when"],
+            mode=asked.get("mode") or PauseMode.SKIP,
+            until=asked.get("until"),
+            reason=asked.get("reason", ""),
+            **same,
+        )
     elif verb == "resume":
         commands.resume_subscription(when=asked["when"], **same)
     else:
