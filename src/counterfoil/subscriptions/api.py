@@ -21,7 +21,7 @@ from counterfoil.subscriptions.commands import UsageOrder
 from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.previewing import Preview
 from counterfoil.subscriptions.queries import Upcoming
-from counterfoil.subscriptions.record_types import POLICY, RUN, SUBSCRIPTION
+from counterfoil.subscriptions.record_types import INCREASE, POLICY, RAISE, RUN, SUBSCRIPTION
 from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
 
 router = Router()
@@ -164,6 +164,24 @@ class PreviewAnswer(Schema):
 
     documents: list[dict[str, Any]]
     next: UpcomingAnswer
+
+
+class IncreasePreviewAnswer(Schema):
+    """`expected` subscriptions are concerned; `looked_at` of them were worked out."""
+
+    expected: int
+    looked_at: int
+    states: dict[str, int]
+    reasons: dict[str, int]
+    raises: list[dict[str, Any]]
+
+
+class UndoOrder(Schema):
+    raises: list[UUID] = SchemaField(default=[], max_length=1000, description="Ids of raises; all when it is empty.")
+
+
+class UndoneAnswer(Schema):
+    undone: int
 
 
 class RunStarted(Schema):
@@ -413,6 +431,63 @@ def set_policy(request: Request, entity_id: UUID, values: schema_for(POLICY, "ch
     changes, version = values.change()
     commands.set_policy(actor=request.actor, entity_id=entity_id, values=changes, version=version)
     return row_json(queries.get_policy(request.actor, entity_id))
+
+
+# Price increases -----------------------------------------------------------------------------------------------------
+
+
+@router.get("/price-increases", response=page_of(INCREASE), summary="List price increases")
+def list_increases(request: Request, paging: Query[Paging]) -> Any:
+    return paging.page(queries.increases_after(request.actor, after=paging.after, take=paging.take))
+
+
+@router.post("/price-increases", response={202: schema_for(INCREASE)}, summary="Plan a price increase")
+def plan_increase(request: Request, values: schema_for(INCREASE, "create")) -> Any:  # type: ignore[valid-type]
+    """Which prices rise, and which are left out and why, is worked out in the background: see `raises`."""
+    increase_id = _plan(request, values.values())
+    return Status(202, row_json(queries.get_increase(request.actor, increase_id)))
+
+
+@router.post("/price-increases/preview", response=IncreasePreviewAnswer, summary="Preview a price increase")
+def preview_increase(request: Request, values: schema_for(INCREASE, "create")) -> Any:  # type: ignore[valid-type]
+    """What it would do to the first 200 subscriptions. Nothing of it is kept."""
+    given = values.values()
+    found = previewing.preview_increase(request.actor, lambda: _plan(request, given), clock.now())
+    return {
+        "expected": found.expected,
+        "looked_at": found.looked_at,
+        "states": found.sums.states,
+        "reasons": found.sums.reasons,
+        "raises": [_raise_json(row) for row in found.raises],
+    }
+
+
+def _plan(request: Request, values: dict[str, Any]) -> UUID:
+    return commands.plan_increase(actor=request.actor, values=values, on=local_today(), at=clock.now())
+
+
+def _raise_json(row: Row) -> dict[str, Any]:
+    """A raise without what would be another by then."""
+    return {name: value for name, value in row_json(row).items() if name not in ("id", "version", "increase", "title")}
+
+
+@router.get("/price-increases/{uuid:increase_id}", response=schema_for(INCREASE), summary="Get a price increase")
+def get_increase(request: Request, increase_id: UUID) -> Any:
+    return row_json(queries.get_increase(request.actor, increase_id))
+
+
+@router.get("/price-increases/{uuid:increase_id}/raises", response=page_of(RAISE), summary="What it does to whom")
+def list_raises(request: Request, increase_id: UUID, paging: Query[Paging]) -> Any:
+    """Each price that it raises or leaves out, and why."""
+    queries.get_increase(request.actor, increase_id)
+    return paging.page(queries.raises_after(request.actor, increase_id, after=paging.after, take=paging.take))
+
+
+@router.post("/price-increases/{uuid:increase_id}/undo", response=UndoneAnswer, summary="Undo a price increase")
+def undo_increase(request: Request, increase_id: UUID, order: UndoOrder) -> Any:
+    """Takes back what has not taken effect: all of it, or the raises that are named."""
+    count = commands.undo_increase(actor=request.actor, increase_id=increase_id, raise_ids=order.raises)
+    return {"undone": count}
 
 
 # Answers --------------------------------------------------------------------------------------------------------------

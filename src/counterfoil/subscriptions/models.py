@@ -119,6 +119,7 @@ class Subscription(Record, PolicyFields):
     committed_to = models.DateField(null=True)
     is_renewed = models.BooleanField(default=True)
     notice_days = models.PositiveSmallIntegerField(default=0)
+    price_fixed_to = models.DateField(null=True)
     due_at = models.DateTimeField(null=True)
     settled_to = models.DateTimeField(null=True)
     parked_at = models.DateTimeField(null=True)
@@ -419,3 +420,109 @@ class RunParking(models.Model):
     class Meta:
         triggers = [append_only()]
         indexes = [models.Index(fields=["run", "id"], name="subscriptions_parked_by_run")]
+
+
+class IncreaseState(models.TextChoices):
+    PLANNING = "planning", "Being worked out"
+    PLANNED = "planned", "Planned"
+    UNDONE = "undone", "Undone"
+
+
+class PriceIncrease(Record):
+    """A wish to raise what was agreed of some prices, by a percentage or to new amounts, from a day on.
+
+    ``prices`` are the new amounts by key of price. ``looked_to`` is up to which subscription it is worked out.
+    """
+
+    name = models.CharField(max_length=200)
+    product = models.ForeignKey("catalog.Product", null=True, on_delete=models.PROTECT, related_name="+")
+    price_key = models.CharField(max_length=80, blank=True, default="")
+    price_list = models.ForeignKey("catalog.PriceList", null=True, on_delete=models.PROTECT, related_name="+")
+    entity = models.ForeignKey("ledger.LegalEntity", null=True, on_delete=models.PROTECT, related_name="+")
+    percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+    currency = CurrencyField(blank=True, default="")
+    prices: Any = models.JSONField(default=list)
+    from_on = models.DateField()
+    is_at_renewal = models.BooleanField(default=True)
+    is_in_term = models.BooleanField(default=False)
+    months_apart = models.PositiveSmallIntegerField(default=12)
+    notice_days = models.PositiveSmallIntegerField(null=True)
+    state = models.CharField(max_length=20, choices=IncreaseState.choices, default=IncreaseState.PLANNING)
+    planned_by_name = models.CharField(max_length=200, blank=True, default="")
+    planned_on = models.DateField()
+    expected = models.PositiveIntegerField(default=0)
+    looked_at = models.PositiveIntegerField(default=0)
+    looked_to = models.UUIDField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_all(often=("looked_at", "looked_to"))
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(percent__gt=0, prices=[]) | Q(percent=None) & ~Q(prices=[]),
+                name="subscriptions_priceincrease_percent_or_prices",
+            ),
+        ]
+
+
+class RaiseState(models.TextChoices):
+    PLANNED = "planned", "Planned"
+    RAISED = "raised", "Raised"
+    LEFT_OUT = "left_out", "Left out"
+    FAILED = "failed", "Failed"
+    UNDONE = "undone", "Undone"
+
+
+class PriceRaise(Record):
+    """What an increase does to one item of one subscription, or why it leaves it out. An item is raised by one increase
+    at a time.
+    """
+
+    increase = models.ForeignKey(PriceIncrease, on_delete=models.PROTECT, related_name="raises")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
+    item = models.ForeignKey(SubscriptionItem, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=20, choices=RaiseState.choices)
+    reason = models.CharField(max_length=20, blank=True, default="")
+    problem = models.CharField(max_length=500, blank=True, default="")
+    quantity = QuantityField()
+    old_amount = UnitPriceField(null=True)
+    new_amount = UnitPriceField(null=True)
+    old_tiers: Any = models.JSONField(default=list)
+    new_tiers: Any = models.JSONField(default=list)
+    currency = CurrencyField()
+    old_net = AmountField()
+    new_net = AmountField()
+    a_year = AmountField()
+    takes_on = models.DateField()
+    document_on = models.DateField()
+    notice_on = models.DateField(null=True)
+    noticed_at = models.DateTimeField(null=True)
+    raised_at = models.DateTimeField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_changes()
+        constraints = [
+            models.UniqueConstraint(fields=["increase", "item"], name="subscriptions_priceraise_once"),
+            models.UniqueConstraint(
+                fields=["item"], condition=Q(state=RaiseState.PLANNED), name="subscriptions_priceraise_one_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=RaiseState.LEFT_OUT) & ~Q(reason="") | ~Q(state=RaiseState.LEFT_OUT) & Q(reason=""),
+                name="subscriptions_priceraise_left_out_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=RaiseState.RAISED, raised_at__isnull=False)
+                | ~Q(state=RaiseState.RAISED) & Q(raised_at=None),
+                name="subscriptions_priceraise_raised_at_an_instant",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["takes_on", "id"], condition=Q(state=RaiseState.PLANNED), name="subscriptions_raises_due"
+            ),
+            models.Index(
+                fields=["notice_on", "id"],
+                condition=Q(state=RaiseState.PLANNED, noticed_at=None, notice_on__isnull=False),
+                name="subscriptions_notices_due",
+            ),
+            models.Index(fields=["subscription", "takes_on"], name="subscriptions_raises_of_one"),
+        ]

@@ -15,8 +15,12 @@ from counterfoil.subscriptions.models import (
     BillingRun,
     EndDay,
     FirstPeriod,
+    IncreaseState,
     IntervalChange,
     PauseMode,
+    PriceIncrease,
+    PriceRaise,
+    RaiseState,
     RoundingMode,
     RunState,
     Subscription,
@@ -24,9 +28,11 @@ from counterfoil.subscriptions.models import (
     Timing,
 )
 from counterfoil.subscriptions.rules.grid import day_of, restored
+from counterfoil.subscriptions.rules.raising import LEFT_OUT
 from counterfoil.surface.states import register_state
 
 SUBSCRIPTION, POLICY, RUN = "subscriptions.subscription", "subscriptions.policy", "subscriptions.run"
+INCREASE, RAISE = "subscriptions.increase", "subscriptions.raise"
 
 STATES = (
     ("active", "Active"),
@@ -41,6 +47,10 @@ register_state("trial", "In trial", "quarter", "blue")
 register_state("paused", "Paused", "half", "amber")
 register_state("ending", "Ends", "half", "plain")
 register_state("ended", "Ended", "dash", "muted")
+register_state("planning", "Being worked out", "quarter", "blue")
+register_state("increase_planned", "Planned", "circle", "blue")
+register_state("raised", "Raised", "check", "green")
+register_state("left_out", "Left out", "dash", "muted")
 register_state("parked", "Parked", "alarm", "red")
 
 
@@ -160,6 +170,8 @@ register(
             Field("is_renewed", "Goes on after the term", Kind.YES_NO, Group.TERMS),
             Field("notice_days", "Days of notice", Kind.INTEGER, Group.TERMS, minimum=Decimal(0),
                   maximum=Decimal(1000)),
+            Field("price_fixed_to", "Prices fixed until", Kind.DAY, Group.TERMS,
+                  help="The last day on which no price increase reaches it."),
             Field("due_on", "Next bill", Kind.DAY, computed=True, read=_day("due_at")),
             Field("parked_at", "Parked at", Kind.INSTANT, computed=True),
             Field("parked_reason", "Parked because", computed=True),
@@ -232,6 +244,83 @@ register(
                   read=lambda run: list(getattr(run, "shown_parkings", ()))),
             Field("created_at", "Started", Kind.INSTANT, computed=True),
             Field("ended_at", "Ended", Kind.INSTANT, computed=True),
+        ),
+    )
+)  # fmt: skip
+
+NEW_PRICE_FIELDS = (
+    Field("price", "Price", required=True, max_length=80, help="The key of a price."),
+    Field("amount", "New amount", Kind.DECIMAL, Group.PRICING, required=True, decimals=6, minimum=Decimal(0)),
+)
+
+register(
+    RecordType(
+        key=INCREASE,
+        model=PriceIncrease,
+        label="Price increase",
+        plural="Price increases",
+        title=lambda one: one.name,
+        see="subscriptions.see",
+        page="subscriptions:increase",
+        create="subscriptions.plan_increase",
+        search={"name": "name"},
+        fields=(
+            Field("name", "Name", required=True, max_length=200, help="For colleagues; customers do not see it."),
+            Field("product", "Product", Kind.LINK, to="catalog.product"),
+            Field("price_key", "Price", max_length=80, help="The key of a price. Empty for every price."),
+            Field("price_list", "Price list", Kind.LINK, to="catalog.price_list"),
+            Field("entity", "Our company", Kind.LINK, to="ledger.entity"),
+            Field("currency", "Currency", Kind.CURRENCY, Group.TERMS, help="Empty for every currency."),
+            Field("percent", "More by percent", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001"),
+                  maximum=Decimal(999)),
+            Field("prices", "New amounts", Kind.ROWS, Group.PRICING, rows=NEW_PRICE_FIELDS,
+                  read=lambda one: [{**row, "amount": Decimal(row["amount"])} for row in one.prices]),
+            Field("from_on", "From", Kind.DAY, Group.PRICING, required=True),
+            Field("is_at_renewal", "With the period that begins then or next", Kind.YES_NO, Group.PRICING,
+                  help="Otherwise on the day itself, within a period."),
+            Field("is_in_term", "Also before a committed term is over", Kind.YES_NO, Group.PRICING),
+            Field("months_apart", "Not again within months", Kind.INTEGER, Group.PRICING, minimum=Decimal(0),
+                  maximum=Decimal(120), help="A price that rose less than so many months before is left out."),
+            Field("notice_days", "Days of notice", Kind.INTEGER, Group.PRICING, minimum=Decimal(0),
+                  maximum=Decimal(365), help="So many days before, the billing contacts get a mail. Empty for none."),
+            Field("state", "State", Kind.CHOICE, choices=IncreaseState.choices, computed=True),
+            Field("planned_by_name", "Planned by", computed=True),
+            Field("planned_on", "Planned on", Kind.DAY, computed=True),
+            Field("expected", "Subscriptions concerned", Kind.INTEGER, computed=True),
+            Field("looked_at", "Looked at", Kind.INTEGER, computed=True),
+            Field("created_at", "Made", Kind.INSTANT, computed=True),
+        ),
+    )
+)  # fmt: skip
+
+register(
+    RecordType(
+        key=RAISE,
+        model=PriceRaise,
+        label="Raised price",
+        plural="Raised prices",
+        title=lambda one: one.subscription.title,
+        see="subscriptions.see",
+        fields=(
+            Field("increase", "Price increase", Kind.LINK, computed=True, to=INCREASE),
+            Field("subscription", "Subscription", Kind.LINK, computed=True, to=SUBSCRIPTION),
+            Field("number", "Number", computed=True, read=lambda one: one.subscription.number),
+            Field("name", "Name", computed=True, read=lambda one: one.subscription.title),
+            Field("description", "What", computed=True, read=lambda one: one.item.description),
+            Field("price", "Price", computed=True, read=lambda one: one.item.price_key),
+            Field("state", "State", Kind.CHOICE, choices=RaiseState.choices, computed=True),
+            Field("reason", "Left out because", Kind.CHOICE, choices=tuple(LEFT_OUT.items()), computed=True),
+            Field("problem", "Problem", computed=True),
+            Field("quantity", "Quantity", Kind.DECIMAL, computed=True),
+            Field("currency", "Currency", Kind.CURRENCY, computed=True),
+            Field("old_net", "A period, now", Kind.AMOUNT, Group.PRICING, computed=True),
+            Field("new_net", "A period, then", Kind.AMOUNT, Group.PRICING, computed=True),
+            Field("a_year", "More in a year", Kind.AMOUNT, Group.PRICING, computed=True),
+            Field("takes_on", "Rises on", Kind.DAY, computed=True),
+            Field("document_on", "First document", Kind.DAY, computed=True),
+            Field("notice_on", "Notice on", Kind.DAY, computed=True),
+            Field("noticed_at", "Told at", Kind.INSTANT, computed=True),
+            Field("raised_at", "Raised at", Kind.INSTANT, computed=True),
         ),
     )
 )  # fmt: skip

@@ -7,6 +7,13 @@ from counterfoil.subscriptions.commands.changing import (
     change_subscription,
     record_usage,
 )
+from counterfoil.subscriptions.commands.increasing import (
+    plan_increase,
+    plan_raises,
+    raise_prices,
+    send_notices,
+    undo_increase,
+)
 from counterfoil.subscriptions.commands.joining import Joined, start_with_draft, take_back
 from counterfoil.subscriptions.commands.pausing import end_pauses, pause_subscription, resume_subscription
 from counterfoil.subscriptions.commands.running import CHUNK, ChunkDone, bill_due, unpark_subscription
@@ -36,8 +43,12 @@ __all__ = [
     "change_subscription",
     "end_pauses",
     "pause_subscription",
+    "plan_increase",
+    "plan_raises",
+    "raise_prices",
     "record_usage",
     "resume_subscription",
+    "send_notices",
     "set_policy",
     "start_run",
     "start_subscription",
@@ -45,5 +56,6 @@ __all__ = [
     "start_with_draft",
     "take_back",
     "take_usage",
+    "undo_increase",
     "unpark_subscription",
 ]

@@ -24,6 +24,7 @@ from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, write
+from counterfoil.subscriptions.commands.increasing import raise_prices
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
@@ -85,6 +86,8 @@ def bill_due(
     """
     done = ChunkDone()
     claimed = _claim(on, chunk, entity_id)
+    if raise_prices(actor=actor, at=at, subscription_ids=[one.pk for one in claimed]):
+        claimed = _claim(on, chunk, entity_id)
     charges: list[Charged] = []
     for loaded in load(claimed):
         subscription = loaded.subscription

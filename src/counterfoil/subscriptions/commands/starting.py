@@ -199,6 +199,7 @@ class _Making:
             anchor_on=order.anchor_on,
             committed_to=order.committed_to,
             notice_days=order.notice_days,
+            price_fixed_to=order.price_fixed_to,
             is_renewed=order.is_renewed,
             **policy_columns(policy),
         )

@@ -55,4 +55,5 @@ class SubscriptionOrder:
     quote_version: int | None = None
     committed_to: date | None = None
     notice_days: int = 0
+    price_fixed_to: date | None = None
     is_renewed: bool = True

@@ -113,6 +113,7 @@ def subscription(request: Request, subscription_id: UUID) -> HttpResponse:
         "may_unpark": may_change and row.state == "parked",
         "is_paused": any(not pause["is_over"] for pause in row.pauses),
         "today": today,
+        "raises": queries.raises_of_subscription(request.actor, subscription_id),
     }
     return page(request, "subscriptions/subscription.html", context)
 
