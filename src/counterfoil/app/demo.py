@@ -660,7 +660,9 @@ class _Loader:
             "name": "Hosting, yearly adjustment", "price_key": "hosting", "percent": "4",
             "from_on": (day + timedelta(days=60)).isoformat(), "is_at_renewal": True, "notice_days": "30",
         }  # fmt: skip
+        coupon = {"code": "SPRING", "name": "Spring offer", "percent": "15", "periods": "3", "most": "50"}
         with clock.stopped_at(at):
+            subscriptions.add_coupon(actor=self.actor, values={**coupon, "is_active": True}, at=at)
             subscriptions.plan_increase(actor=self.actor, values=values, on=day, at=at)
             run_waiting_jobs()
 

@@ -145,7 +145,17 @@ def _agreement(
             ),
             None,
         ),
-        discounts=tuple(Discount(each.percent, each.amount, each.periods) for each in discounts),
+        discounts=tuple(
+            Discount(
+                each.percent,
+                each.amount,
+                each.periods,
+                _maybe(each.since_at, one.basis),
+                _maybe(each.until_at, one.basis),
+                frozenset(UUID(product) for product in each.products),
+            )
+            for each in discounts
+        ),
         zone=one.zone,
     )
 
@@ -195,6 +205,7 @@ def item_of(
         is_metered=row.is_metered,
         cut_at=_maybe(row.cut_at, one.basis),
         usage=tuple(Usage(restored(each.used_at, one.basis), each.quantity) for each in usage),
+        product=row.product_id,
     )
 
 

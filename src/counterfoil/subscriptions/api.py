@@ -21,7 +21,7 @@ from counterfoil.subscriptions.commands import UsageOrder
 from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.previewing import Preview
 from counterfoil.subscriptions.queries import Upcoming
-from counterfoil.subscriptions.record_types import INCREASE, POLICY, RAISE, RUN, SUBSCRIPTION
+from counterfoil.subscriptions.record_types import COUPON, INCREASE, POLICY, RAISE, RUN, SUBSCRIPTION
 from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
 
 router = Router()
@@ -164,6 +164,10 @@ class PreviewAnswer(Schema):
 
     documents: list[dict[str, Any]]
     next: UpcomingAnswer
+
+
+class RedeemOrder(Schema):
+    coupon: str = SchemaField(max_length=40, description="The code of a coupon.")
 
 
 class IncreasePreviewAnswer(Schema):
@@ -431,6 +435,44 @@ def set_policy(request: Request, entity_id: UUID, values: schema_for(POLICY, "ch
     changes, version = values.change()
     commands.set_policy(actor=request.actor, entity_id=entity_id, values=changes, version=version)
     return row_json(queries.get_policy(request.actor, entity_id))
+
+
+# Coupons --------------------------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/subscriptions/{uuid:subscription_id}/coupon", response=schema_for(SUBSCRIPTION), summary="Redeem a coupon"
+)
+def redeem_coupon(request: Request, subscription_id: UUID, order: RedeemOrder) -> Any:
+    """Its discount holds from the next period that is not billed yet."""
+    commands.redeem_coupon(
+        actor=request.actor, subscription_id=subscription_id, code=order.coupon, on=local_today(), at=clock.now()
+    )
+    return _subscription(request, subscription_id)
+
+
+@router.get("/coupons", response=page_of(COUPON), summary="List coupons")
+def list_coupons(request: Request, paging: Query[Paging]) -> Any:
+    return paging.page(queries.coupons_after(request.actor, after=paging.after, take=paging.take))
+
+
+@router.post("/coupons", response={201: schema_for(COUPON)}, summary="Add a coupon")
+def add_coupon(request: Request, values: schema_for(COUPON, "create")) -> Any:  # type: ignore[valid-type]
+    coupon_id = commands.add_coupon(actor=request.actor, values=values.values(), at=clock.now())
+    return Status(201, row_json(queries.get_coupon(request.actor, coupon_id)))
+
+
+@router.get("/coupons/{uuid:coupon_id}", response=schema_for(COUPON), summary="Get a coupon")
+def get_coupon(request: Request, coupon_id: UUID) -> Any:
+    return row_json(queries.get_coupon(request.actor, coupon_id))
+
+
+@router.patch("/coupons/{uuid:coupon_id}", response=schema_for(COUPON), summary="Change a coupon")
+def change_coupon(request: Request, coupon_id: UUID, values: schema_for(COUPON, "change")) -> Any:  # type: ignore[valid-type]
+    """For those who redeem it from now on."""
+    changes, version = values.change()
+    commands.change_coupon(actor=request.actor, coupon_id=coupon_id, values=changes, version=version)
+    return row_json(queries.get_coupon(request.actor, coupon_id))
 
 
 # Price increases -----------------------------------------------------------------------------------------------------

@@ -82,3 +82,11 @@ class PriceIncreaseUndone(_SubscriptionEvent):
 class PriceRaised(_SubscriptionEvent):
     words: ClassVar[str] = "{title}: a price has risen, from {from_on}"
     icon: ClassVar[str] = "trending-up"
+
+
+@event("subscriptions.coupon_redeemed")
+class CouponRedeemed(_SubscriptionEvent):
+    words: ClassVar[str] = "{title} gets the discount of coupon {code}, from {from_on}"
+    icon: ClassVar[str] = "ticket-percent"
+
+    code: str

@@ -12,6 +12,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 
 from counterfoil.catalog.models import TaxClass
 from counterfoil.plumbing.audit import append_only, audit_all, audit_changes
@@ -276,14 +277,61 @@ class Pause(Record):
         ]
 
 
+class Coupon(Record):
+    """A discount that a subscription gets for a code. ``redeemed`` counts its redemptions: it is changed with a row of
+    each, under the lock of this one.
+    """
+
+    code = models.CharField(max_length=40)
+    name = models.CharField(max_length=200)
+    percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+    amount = AmountField(null=True)
+    currency = CurrencyField(blank=True, default="")
+    periods = models.PositiveSmallIntegerField(null=True)
+    until = models.DateField(null=True)
+    valid_from = models.DateField(null=True)
+    valid_to = models.DateField(null=True)
+    most = models.PositiveIntegerField(null=True)
+    redeemed = models.PositiveIntegerField(default=0)
+    products: Any = models.JSONField(default=list)
+    is_active = models.BooleanField(default=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_all(often=("redeemed",))
+        constraints = [
+            models.UniqueConstraint(Upper("code"), name="subscriptions_coupon_code"),
+            models.CheckConstraint(
+                condition=Q(percent__gt=0, percent__lte=100, amount=None)
+                | Q(percent=None, amount__gt=0) & ~Q(currency=""),
+                name="subscriptions_coupon_one_of_both",
+            ),
+            models.CheckConstraint(
+                condition=Q(most=None) | Q(redeemed__lte=F("most")), name="subscriptions_coupon_within_its_limit"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to=None) | Q(valid_from=None) | Q(valid_to__gte=F("valid_from")),
+                name="subscriptions_coupon_runs_forward",
+            ),
+            models.CheckConstraint(
+                condition=Q(periods=None) | Q(periods__gte=1), name="subscriptions_coupon_periods_positive"
+            ),
+        ]
+
+
 class SubscriptionDiscount(Record):
-    """A percentage or an amount off the first ``periods`` periods of a subscription, or off all of them."""
+    """A percentage or an amount off the first ``periods`` periods of a subscription, or off all of them, as in
+    ``rules/agreement.py``.
+    """
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="discounts")
     position = models.PositiveSmallIntegerField()
     percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
     amount = AmountField(null=True)
     periods = models.PositiveSmallIntegerField(null=True)
+    since_at = models.DateTimeField(null=True)
+    until_at = models.DateTimeField(null=True)
+    products: Any = models.JSONField(default=list)
+    coupon_code = models.CharField(max_length=40, blank=True, default="")
 
     class Meta(Record.Meta):
         triggers = audit_all()
@@ -299,6 +347,25 @@ class SubscriptionDiscount(Record):
                 condition=Q(periods=None) | Q(periods__gte=1),
                 name="subscriptions_subscriptiondiscount_periods_positive",
             ),
+        ]
+
+
+class CouponRedemption(models.Model):
+    """A subscription got the discount of a coupon: once, and as the ``number``-th one."""
+
+    id = models.UUIDField(primary_key=True)
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
+    discount = models.OneToOneField(SubscriptionDiscount, on_delete=models.PROTECT, related_name="+")
+    number = models.PositiveIntegerField()
+    redeemed_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [append_only()]
+        constraints = [
+            models.UniqueConstraint(fields=["coupon", "subscription"], name="subscriptions_couponredemption_once"),
+            models.UniqueConstraint(fields=["coupon", "number"], name="subscriptions_couponredemption_number"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="subscriptions_couponredemption_number_positive"),
         ]
 
 

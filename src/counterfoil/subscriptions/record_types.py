@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from counterfoil.catalog.rules.wording import price_in_words
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
@@ -13,6 +14,7 @@ from counterfoil.subscriptions.models import (
     Basis,
     BillingPolicy,
     BillingRun,
+    Coupon,
     EndDay,
     FirstPeriod,
     IncreaseState,
@@ -32,7 +34,7 @@ from counterfoil.subscriptions.rules.raising import LEFT_OUT
 from counterfoil.surface.states import register_state
 
 SUBSCRIPTION, POLICY, RUN = "subscriptions.subscription", "subscriptions.policy", "subscriptions.run"
-INCREASE, RAISE = "subscriptions.increase", "subscriptions.raise"
+INCREASE, RAISE, COUPON = "subscriptions.increase", "subscriptions.raise", "subscriptions.coupon"
 
 STATES = (
     ("active", "Active"),
@@ -69,6 +71,11 @@ def _items(one: Subscription) -> list[SubscriptionItem]:
     return list(getattr(one, "shown_items", ()))
 
 
+def _coupons(one: Subscription) -> str:
+    """The codes of its coupons."""
+    return ", ".join(each.coupon_code for each in getattr(one, "shown_discounts", ()) if each.coupon_code)
+
+
 def _words(item: SubscriptionItem) -> str:
     return price_in_words(
         pricing_of(item),
@@ -100,6 +107,7 @@ DISCOUNT_FIELDS = (
     Field("amount", "Amount", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001")),
     Field("periods", "Periods", Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(1000),
           help="For so many periods; empty for all."),
+    Field("coupon", "Coupon", Kind.TEXT, Group.PRICING, computed=True, column="coupon_code"),
 )  # fmt: skip
 
 PAUSE_FIELDS = (
@@ -159,6 +167,8 @@ register(
             Field("anchor_on", "Periods are counted from", Kind.DAY),
             Field("discounts", "Discounts", Kind.ROWS, Group.PRICING, rows=DISCOUNT_FIELDS,
                   read=lambda one: list(getattr(one, "shown_discounts", ()))),
+            Field("coupon", "Coupon", Kind.TEXT, Group.PRICING, max_length=40,
+                  help="A code that gives a discount.", read=_coupons),
             Field("pauses", "Pauses", Kind.ROWS, rows=PAUSE_FIELDS, computed=True,
                   read=lambda one: list(getattr(one, "shown_pauses", ()))),
             Field("entity", "Our company", Kind.LINK, to="ledger.entity"),
@@ -321,6 +331,45 @@ register(
             Field("notice_on", "Notice on", Kind.DAY, computed=True),
             Field("noticed_at", "Told at", Kind.INSTANT, computed=True),
             Field("raised_at", "Raised at", Kind.INSTANT, computed=True),
+        ),
+    )
+)  # fmt: skip
+
+COUPON_PRODUCT_FIELDS = (Field("product", "Product", Kind.LINK, required=True, to="catalog.product"),)
+
+register(
+    RecordType(
+        key=COUPON,
+        model=Coupon,
+        label="Coupon",
+        plural="Coupons",
+        title=lambda one: one.code,
+        see="subscriptions.see",
+        page="subscriptions:coupon",
+        create="subscriptions.add_coupon",
+        change="subscriptions.change_coupon",
+        search={"name": "code"},
+        fields=(
+            Field("code", "Code", required=True, max_length=40, help="What customers say, in any case."),
+            Field("name", "Name", required=True, max_length=200, help="For colleagues."),
+            Field("percent", "Percent", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001"),
+                  maximum=Decimal(100)),
+            Field("amount", "Amount", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001"),
+                  help="Off each document of a period."),
+            Field("currency", "Currency", Kind.CURRENCY, Group.PRICING, help="Of the amount."),
+            Field("periods", "Periods", Kind.INTEGER, Group.PRICING, minimum=Decimal(1), maximum=Decimal(1000),
+                  help="For so many periods."),
+            Field("until", "Until before", Kind.DAY, Group.PRICING,
+                  help="For periods that begin before. Empty both: for ever."),
+            Field("valid_from", "Can be redeemed from", Kind.DAY, Group.PRICING),
+            Field("valid_to", "Can be redeemed until", Kind.DAY, Group.PRICING, help="The last day."),
+            Field("most", "At most", Kind.INTEGER, Group.PRICING, minimum=Decimal(1), maximum=Decimal(1_000_000),
+                  help="Redemptions in all. Empty for no limit."),
+            Field("products", "Only for products", Kind.ROWS, Group.PRICING, rows=COUPON_PRODUCT_FIELDS,
+                  read=lambda one: [{"product": UUID(product)} for product in one.products]),
+            Field("is_active", "Can be redeemed", Kind.YES_NO),
+            Field("redeemed", "Redeemed", Kind.INTEGER, computed=True),
+            Field("created_at", "Made", Kind.INSTANT, computed=True),
         ),
     )
 )  # fmt: skip

@@ -7,6 +7,7 @@ from counterfoil.subscriptions.commands.changing import (
     change_subscription,
     record_usage,
 )
+from counterfoil.subscriptions.commands.couponing import add_coupon, change_coupon, redeem_coupon
 from counterfoil.subscriptions.commands.increasing import (
     plan_increase,
     plan_raises,
@@ -32,12 +33,14 @@ __all__ = [
     "ChunkDone",
     "Joined",
     "UsageOrder",
+    "add_coupon",
     "add_metered_item",
     "ask_for_work",
     "bill_chunk",
     "bill_due",
     "bill_one",
     "cancel_subscription",
+    "change_coupon",
     "change_details",
     "change_items",
     "change_subscription",
@@ -47,6 +50,7 @@ __all__ = [
     "plan_raises",
     "raise_prices",
     "record_usage",
+    "redeem_coupon",
     "resume_subscription",
     "send_notices",
     "set_policy",

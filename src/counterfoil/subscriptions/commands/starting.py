@@ -21,6 +21,7 @@ from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, Written, write
+from counterfoil.subscriptions.commands.couponing import redeem
 from counterfoil.subscriptions.models import (
     BillingPolicy,
     ItemVersion,
@@ -87,6 +88,8 @@ def insert_subscriptions(orders: Sequence[SubscriptionOrder], on: date, at: date
         for place, discount in enumerate(order.discounts, 1)
     )
     for subscription, order in zip(subscriptions, orders, strict=True):
+        if order.coupon:
+            redeem(subscription, order.coupon, None, on=on, at=at)
         emit(
             events.SubscriptionStarted(
                 subscription_id=subscription.pk,

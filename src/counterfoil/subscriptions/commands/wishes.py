@@ -54,6 +54,7 @@ def start_subscription(
         anchor_day=values.get("anchor_day"),
         anchor_on=values.get("anchor_on"),
         discounts=tuple(_discounts(values.get("discounts") or (), currency)),
+        coupon=values.get("coupon") or "",
         entity_id=values.get("entity"),
         currency=currency,
         terms_id=values.get("terms"),

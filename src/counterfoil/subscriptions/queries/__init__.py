@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from counterfoil.subscriptions.queries.billed import BilledRow, billed_periods
+from counterfoil.subscriptions.queries.coupons import coupons_after, get_coupon, list_coupons
 from counterfoil.subscriptions.queries.increases import (
     Sums,
     get_increase,
@@ -41,12 +42,15 @@ __all__ = [
     "billed_periods",
     "count_due",
     "count_parked",
+    "coupons_after",
+    "get_coupon",
     "get_increase",
     "get_policy",
     "get_run",
     "get_subscription",
     "has_due",
     "increases_after",
+    "list_coupons",
     "list_increases",
     "list_policies",
     "list_raises",

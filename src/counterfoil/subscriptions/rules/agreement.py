@@ -83,6 +83,7 @@ class Item:
     is_metered: bool = False
     cut_at: Moment | None = None
     usage: tuple[Usage, ...] = ()
+    product: UUID | None = None
 
     @property
     def start(self) -> Moment:
@@ -101,14 +102,32 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """A percentage or an amount off the first ``periods`` periods, or off all of them."""
+    """A percentage or an amount off the first ``periods`` periods, or off all of them.
+
+    With ``since`` periods are counted from the first that begins then or later; with ``until`` it ends before the first
+    that begins then or later. With ``products`` it is for items of these only.
+    """
 
     percent: Decimal | None = None
     amount: Decimal | None = None
     periods: int | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    products: frozenset[UUID] = frozenset()
 
-    def covers(self, ordinal: int) -> bool:
-        return self.periods is None or ordinal < self.periods
+    @property
+    def is_for_ever(self) -> bool:
+        """Whether it is for every period to come, of every item."""
+        return self.periods is None and self.until is None and not self.products
+
+    def covers(self, ordinal: int, begins: Moment, product: UUID | None, first: int) -> bool:
+        """Whether it is for a period with this number that begins then; ``first`` is the number of its own first."""
+        return (
+            (not self.products or product in self.products)
+            and (self.since is None or begins >= self.since)
+            and (self.until is None or begins < self.until)
+            and (self.periods is None or ordinal - first < self.periods)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +202,7 @@ class Difference:
     """What should be billed and is not yet, for part of a period of one item: a line of a document to be.
 
     ``quantity``, ``gross`` and ``net`` are signed; ``before_discount`` is the amount before the discounts. ``credits``
-    are the lines that a negative one takes back, each with its part.
+    are the lines that a negative one takes back, each with its part; ``discounts`` those that cover its period.
     """
 
     item_id: UUID
@@ -196,7 +215,7 @@ class Difference:
     share: Share
     net: Decimal
     before_discount: Decimal
-    ordinal: int
+    discounts: tuple[Discount, ...] = ()
     credits: tuple[tuple[UUID, Decimal], ...] = ()
     is_void: bool = False
 

@@ -27,11 +27,14 @@ from counterfoil.subscriptions.rules.agreement import (
     Agreement,
     Billed,
     Difference,
+    Discount,
     Item,
     Version,
 )
 from counterfoil.subscriptions.rules.discounting import discounted, factor
 from counterfoil.subscriptions.rules.grid import NONE, Cell, Grid, Moment, Share, share_of
+
+Discounts = tuple[Discount, ...]
 
 _EXACT = Context(prec=120)
 ZERO = Decimal(0)
@@ -208,12 +211,12 @@ def _next_of(agreement: Agreement, item: Item, billed_to: Moment | None) -> Mome
 
 
 def _of_cell(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Iterator[Difference]:
-    ordinal = ordinal_of(agreement, item.grid, cell)
+    covering = _covering(agreement, item, cell)
     whole = _whole(agreement, item, cell, rows)
     if whole is None:
         return
     if item.is_metered:
-        yield from _usage(agreement, item, whole, rows, ordinal)
+        yield from _usage(agreement, item, whole, rows, covering)
         return
     agreed = [version for version in agreement.agreed(item) if _overlaps(version, whole)]
     is_void = agreement.is_void(item, cell)
@@ -221,16 +224,37 @@ def _of_cell(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed
         if agreed and not rows:
             piece = _Piece(*whole, agreed[0].quantity, (), is_first=True)
             bill = _void if is_void else _charge
-            yield bill(agreement, item, whole, piece, ordinal)
+            yield bill(agreement, item, whole, piece, covering)
         return
     left = _Left(rows)
     for piece in _pieces(() if is_void else agreed, [row for row in rows if not row.is_void], rows, whole):
-        difference = _of_piece(agreement, item, whole, piece, left, ordinal)
+        difference = _of_piece(agreement, item, whole, piece, left, covering)
         if difference is not None and (difference.net or difference.quantity):
             yield difference
     for piece in _pieces(agreed if is_void else (), [row for row in rows if row.is_void], rows, whole):
         if piece.quantity != piece.before:
-            yield _void(agreement, item, whole, piece, ordinal)
+            yield _void(agreement, item, whole, piece, covering)
+
+
+def _covering(agreement: Agreement, item: Item, cell: Cell) -> Discounts:
+    """The discounts that cover a period of the item."""
+    if not agreement.discounts:
+        return ()
+    ordinal = ordinal_of(agreement, item.grid, cell)
+    begins = max(cell.start, agreement.start)
+    return tuple(
+        one
+        for one in agreement.discounts
+        if one.covers(ordinal, begins, item.product, _first_of(agreement, item, one.since))
+    )
+
+
+def _first_of(agreement: Agreement, item: Item, since: Moment | None) -> int:
+    """The number of the first period that begins at a moment or later."""
+    if since is None or since <= agreement.start:
+        return 0
+    cell = item.grid.cell_at(since)
+    return ordinal_of(agreement, item.grid, cell) + (0 if cell.start >= since else 1)
 
 
 def ordinal_of(agreement: Agreement, grid: Grid, cell: Cell) -> int:
@@ -285,25 +309,25 @@ def _pieces(agreed: Sequence[Version], rows: Sequence[Billed], every: Sequence[B
 
 
 def _of_piece(
-    agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, ordinal: int
+    agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, covering: Discounts
 ) -> Difference | None:
     if piece.quantity == piece.before:
         return None
     if not piece.before:
-        return _charge(agreement, item, whole, piece, ordinal)
+        return _charge(agreement, item, whole, piece, covering)
     if not agreement.is_credited_at_end and agreement.end is not None and piece.start >= agreement.end:
         return None
     if agreement.stands_from is not None and piece.start >= agreement.stands_from:
         return None
-    return _adjustment(agreement, item, whole, piece, left, ordinal)
+    return _adjustment(agreement, item, whole, piece, left, covering)
 
 
-def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordinal: int) -> Difference:
+def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, covering: Discounts) -> Difference:
     """A stretch of which nothing is billed: its share of the price."""
     is_recurring = _is_recurring(agreement, item, whole, piece)
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
     price = price_of(item.pricing, piece.quantity)
-    gross = _times(price, factor(agreement.discounts, ordinal))
+    gross = _times(price, factor(covering))
     counted = price if is_recurring else gross  # a recurring line's discounts are spread over its document
     amount = _amount(agreement, counted, share)
     return Difference(
@@ -317,7 +341,7 @@ def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordina
         share,
         amount,
         amount if is_recurring else _amount(agreement, price, share),
-        ordinal,
+        covering,
     )
 
 
@@ -327,22 +351,24 @@ def _is_recurring(agreement: Agreement, item: Item, whole: Cell, piece: _Piece) 
     return begins and piece.is_first
 
 
-def _void(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordinal: int) -> Difference:
+def _void(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, covering: Discounts) -> Difference:
     """A stretch of a period that comes to nothing: it is written, so that the period is known, and bills nothing."""
     change = piece.quantity - piece.before
     kind = RECURRING if _is_recurring(agreement, item, whole, piece) else PRORATION_CHARGE
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
     return Difference(
         item.id, kind if change > 0 else PRORATION_CREDIT, piece.start, piece.end, whole, change, ZERO, share, ZERO,
-        ZERO, ordinal, is_void=True,
+        ZERO, covering, is_void=True,
     )  # fmt: skip
 
 
-def _adjustment(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, ordinal: int) -> Difference:
+def _adjustment(
+    agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, covering: Discounts
+) -> Difference:
     """A stretch of which something else is billed: the difference of the full amounts times the share, rounded once."""
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
     old_gross = sum((row.gross for row in piece.rows), ZERO)
-    gross = _times(price_of(item.pricing, piece.quantity), factor(agreement.discounts, ordinal)) - old_gross
+    gross = _times(price_of(item.pricing, piece.quantity), factor(covering)) - old_gross
     paid = sum((_value(agreement, row) for row in piece.rows), Fraction(0))
     change = max(Fraction(gross), -paid) if piece.quantity else -paid
     is_all = not piece.quantity and (piece.start, piece.end) == left.span
@@ -358,7 +384,7 @@ def _adjustment(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, le
         share,
         net,
         net,
-        ordinal,
+        covering,
         left.take(-net, _parts(agreement, piece, share)) if net < 0 else (),
     )
 
@@ -370,14 +396,16 @@ def _parts(agreement: Agreement, piece: _Piece, share: Share) -> Iterator[tuple[
             yield row.line_id, _rounded(agreement, _value(agreement, row) * share.fraction)
 
 
-def _usage(agreement: Agreement, item: Item, whole: Cell, rows: Sequence[Billed], ordinal: int) -> Iterator[Difference]:
+def _usage(
+    agreement: Agreement, item: Item, whole: Cell, rows: Sequence[Billed], covering: Discounts
+) -> Iterator[Difference]:
     """What was used in the period and is not billed yet, at the price of the whole quantity. It has no share."""
     used = sum((one.quantity for one in item.usage if whole.start <= one.at < whole.end), ZERO)
     before = sum((row.quantity for row in rows), ZERO)
     if used == before:
         return
     price = price_of(item.pricing, max(used, ZERO))
-    gross = _times(price, factor(agreement.discounts, ordinal)) - sum((row.gross for row in rows), ZERO)
+    gross = _times(price, factor(covering)) - sum((row.gross for row in rows), ZERO)
     share = share_of(whole.start, whole.end, whole, item.interval, agreement.policy.basis)
     start, end = max(whole.start, agreement.start), whole.end
     if agreement.end is not None:
@@ -385,7 +413,7 @@ def _usage(agreement: Agreement, item: Item, whole: Cell, rows: Sequence[Billed]
     counted = gross if rows else price
     amount = rounded(counted, agreement.currency).amount
     yield Difference(
-        item.id, USAGE, start, end, whole, used - before, gross, share, amount, amount, ordinal,
+        item.id, USAGE, start, end, whole, used - before, gross, share, amount, amount, covering,
         _Left(rows).take(-amount, ()) if amount < 0 else (),
     )  # fmt: skip
 

@@ -44,6 +44,7 @@ class SubscriptionOrder:
     anchor_day: int | None = None
     anchor_on: date | None = None
     discounts: tuple[Discount, ...] = ()
+    coupon: str = ""
     policy: Policy | None = None
     entity_id: UUID | None = None
     currency: str | None = None

@@ -33,7 +33,7 @@ SECTIONS: dict[str, list[str]] = {
     "Time": ["start", "trial_end", "end", "anchor_day"],
     "Term": ["committed_to", "notice_days", "is_renewed", "price_fixed_to"],
     "Documents": ["name", "owner", "entity", "terms", "po_number"],
-    "Discounts": ["discounts"],
+    "Discounts": ["coupon", "discounts"],
 }
 FIELDS = [name for names in SECTIONS.values() for name in names]
 DETAILS = ["name", "owner", "terms", "po_number", "committed_to", "notice_days", "is_renewed", "price_fixed_to"]
@@ -41,6 +41,7 @@ WHEN = Field("when", "From", Kind.DAY, required=True, help="A day in the past re
 ITEMS = record_type(SUBSCRIPTION).by_id["items"]
 MODE = Field("mode", "While it rests", Kind.CHOICE, choices=PauseMode.choices, required=True)
 UNTIL = Field("until", "Until before", Kind.DAY, help="It goes on by itself on this day. Empty until somebody says so.")
+COUPON = Field("code", "Code", required=True, max_length=40)
 REASON = Field("reason", "Reason", max_length=300)
 AT_END = Field("at_period_end", "When its period ends", Kind.YES_NO)
 CREDITED = Field("credited", "Give back what is billed beyond the end", Kind.YES_NO)
@@ -72,6 +73,13 @@ ASKED: Mapping[str, Asked] = {
         "It is not billed until it goes on. What becomes of what is billed beyond the day is for you to say.",
         "Pause subscription",
         "The subscription rests.",
+    ),
+    "coupon": Asked(
+        (COUPON,),
+        "Coupon",
+        "Its discount holds from the next period that is not billed yet, beside those that the subscription has.",
+        "Redeem coupon",
+        "The coupon is redeemed.",
     ),
     "resume": Asked(
         (WHEN,),
@@ -296,7 +304,7 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
     """The change itself, for real or in a scratch copy."""
     asked = _cleaned([one for one in ASKED[verb].fields if one.kind is not Kind.ROWS], typed)
     on, at = local_today(), clock.now()
-    check_day(asked["when"], "when", on)
+    check_day(asked.get("when"), "when", on)
     same: dict[str, Any] = {"actor": request.actor, "subscription_id": subscription_id, "on": on, "at": at}
     if verb == "change":
         values = {"items": typed.get("items", [])}
@@ -310,6 +318,11 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
             reason=asked.get("reason", ""),
             **same,
         )
+    elif verb == "coupon":
+        try:
+            commands.redeem_coupon(code=asked["code"], **same)
+        except Refusal as refused:
+            raise _at(refused, "code") from None
     elif verb == "resume":
         commands.resume_subscription(when=asked["when"], **same)
     else:
@@ -320,6 +333,13 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
             reason=asked.get("reason", ""),
             **same,
         )
+
+
+def _at(refused: Refusal, field: str) -> Refusal:
+    """The refusal at the field of this form."""
+    for one in refused.problems:
+        return type(refused)(one.code, one.message, field) if one.field else refused
+    return refused
 
 
 def _cleaned(fields: Sequence[Field], typed: Mapping[str, Any]) -> dict[str, Any]:
