@@ -177,6 +177,7 @@ def test_the_pages(screens: Screens) -> None:
     subscription = screens.start(("hosting", "1"))
     wrong = browser.post(f"/subscriptions/{subscription}/coupon/", {"code": "no", "version": "1"})
     assert (wrong.status_code, "There is no such coupon." in words(wrong)) == (422, True)
+    assert "Code is missing." in words(browser.post(f"/subscriptions/{subscription}/coupon/", {}))
     preview = browser.post(f"/subscriptions/{subscription}/preview/coupon/", {"code": "ten"})
     assert "May 1, 2026 · 90.00 EUR net" in words(preview)
     assert browser.post(f"/subscriptions/{subscription}/coupon/", {"code": "ten", "version": "1"}).status_code == 302

@@ -234,9 +234,9 @@ class ItemVersion(Record):
 
 
 class PauseMode(models.TextChoices):
-    SKIP = "skip", "Not billed; what is billed beyond it is given back"
-    VOID = "void", "Its periods come to nothing; what is billed stays"
-    EXTEND = "extend", "Time stands still; what is billed goes on after it"
+    SKIP = "skip", "Skip"
+    VOID = "void", "Void"
+    EXTEND = "extend", "Extend"
 
 
 class Pause(Record):

@@ -113,7 +113,7 @@ DISCOUNT_FIELDS = (
 PAUSE_FIELDS = (
     Field("from", "From", Kind.DAY, computed=True, read=lambda one: _pause_day(one, "starts_at")),
     Field("to", "Until before", Kind.DAY, computed=True, read=lambda one: _pause_day(one, "ends_at")),
-    Field("mode", "While it rests", Kind.CHOICE, choices=PauseMode.choices, computed=True),
+    Field("mode", "Mode", Kind.CHOICE, choices=PauseMode.choices, computed=True),
     Field("is_over", "It went on", Kind.YES_NO, computed=True),
     Field("reason", "Reason", computed=True),
 )

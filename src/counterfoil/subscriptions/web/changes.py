@@ -39,7 +39,11 @@ FIELDS = [name for names in SECTIONS.values() for name in names]
 DETAILS = ["name", "owner", "terms", "po_number", "committed_to", "notice_days", "is_renewed", "price_fixed_to"]
 WHEN = Field("when", "From", Kind.DAY, required=True, help="A day in the past repairs what was billed since.")
 ITEMS = record_type(SUBSCRIPTION).by_id["items"]
-MODE = Field("mode", "While it rests", Kind.CHOICE, choices=PauseMode.choices, required=True)
+MODE = Field(
+    "mode", "Mode", Kind.CHOICE, choices=PauseMode.choices, required=True,
+    help="Skip gives back what is billed beyond the day. Void leaves it billed; the periods that begin meanwhile come "
+    "to nothing. Extend: time stands still, and the days that are left go on after it.",
+)  # fmt: skip
 UNTIL = Field("until", "Until before", Kind.DAY, help="It goes on by itself on this day. Empty until somebody says so.")
 COUPON = Field("code", "Code", required=True, max_length=40)
 REASON = Field("reason", "Reason", max_length=300)
@@ -70,7 +74,7 @@ ASKED: Mapping[str, Asked] = {
     "pause": Asked(
         (MODE, WHEN, UNTIL, REASON),
         "Pause",
-        "It is not billed until it goes on. What becomes of what is billed beyond the day is for you to say.",
+        "It is not billed until it goes on.",
         "Pause subscription",
         "The subscription rests.",
     ),
@@ -351,7 +355,7 @@ def _cleaned(fields: Sequence[Field], typed: Mapping[str, Any]) -> dict[str, Any
         except BadValue as bad:
             problems.append(Problem(item.id, bad.code, bad.message))
             continue
-        if item.required and value is None:
+        if item.required and value in (None, ""):
             problems.append(Problem(item.id, "missing", f"{item.label} is missing."))
         if item.id in typed:
             found[item.id] = value
