@@ -125,7 +125,10 @@ def test_pause_resume_and_cancel(screens: Screens, clock: Any) -> None:
     status, paused = screens.call(
         "POST", f"subscriptions/{subscription}/pause", {"when": "2026-04-10", "reason": "Away"}
     )
-    assert (status, paused["pauses"]) == (200, [{"from": "2026-05-01", "to": None, "reason": "Away"}])
+    assert (status, paused["pauses"]) == (
+        200,
+        [{"from": "2026-05-01", "to": None, "mode": "skip", "is_over": False, "reason": "Away"}],
+    )
     clock.set("2026-05-11")
     assert screens.call("GET", f"subscriptions/{subscription}")[1]["state"] == "paused"
     status, preview = screens.call("POST", f"subscriptions/{subscription}/resume/preview", {"when": "2026-05-11"})

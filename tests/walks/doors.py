@@ -180,6 +180,7 @@ MODELS = {
     "rate": "TaxRate",
     "entity": "LegalEntity",
     "batch": "ImportBatch",
+    "increase": "PriceIncrease",
     "mail": "Mail",
     "address": "Address",
     "file": "StoredFile",

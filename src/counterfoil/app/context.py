@@ -109,6 +109,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("Review drafts", "invoicing:review_queue", "inbox", "invoicing.draft", "approve send"),
     Action("Renewals", "subscriptions:renewals", "calendar-clock", "subscriptions.see", "term notice expiry"),
     Action("Billing runs", "subscriptions:runs", "refresh-cw", "subscriptions.see", "bill due parked"),
+    Action("Price increases", "subscriptions:increases", "trending-up", "subscriptions.see", "raise uplift"),
     Action("Import a file", "importing:batches", "upload", "importing.run", "csv excel xlsx"),
     Action("Add user", "access:new_user", "user-plus", "access.change", "invite colleague"),
     Action("API documentation", "api_docs", "book-open", "access.self", "openapi swagger"),

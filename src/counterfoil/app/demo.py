@@ -418,6 +418,7 @@ class _Loader:
         for days_ago in range(max(one.ago for one in AGREED), -1, -1):
             if self.as_of(days_ago)[0].day == 2 or not days_ago:
                 steps.append((days_ago, partial(self.bill_due, *self.as_of(days_ago))))
+        steps.append((0, self.raise_prices))
         return [step for _, step in sorted(steps, key=lambda step: -step[0])]
 
     def at(self, day: date) -> datetime:
@@ -652,6 +653,18 @@ class _Loader:
             order = subscriptions.UsageOrder(subscription, "map-calls", Decimal(4_200 + 130 * days_ago), day)
             with clock.stopped_at(at):
                 subscriptions.take_usage(actor=self.actor, orders=[order], on=day, at=at)
+
+    def raise_prices(self) -> None:
+        day, at = self.as_of(0)
+        values = {
+            "name": "Hosting, yearly adjustment", "price_key": "hosting", "percent": "4",
+            "from_on": (day + timedelta(days=60)).isoformat(), "is_at_renewal": True, "notice_days": "30",
+        }  # fmt: skip
+        coupon = {"code": "SPRING", "name": "Spring offer", "percent": "15", "periods": "3", "most": "50"}
+        with clock.stopped_at(at):
+            subscriptions.add_coupon(actor=self.actor, values={**coupon, "is_active": True}, at=at)
+            subscriptions.plan_increase(actor=self.actor, values=values, on=day, at=at)
+            run_waiting_jobs()
 
     def bill_due(self, day: date, at: datetime) -> None:
         with clock.stopped_at(at):

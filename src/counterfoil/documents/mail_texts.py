@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
-from counterfoil.core.money import formatted
+from counterfoil.core.money import Money, formatted
 from counterfoil.documents.printed import PrintedInvoice
 from counterfoil.documents.wording import Wording, grouped_iban, wording
 
@@ -34,6 +37,43 @@ def invoice_mail(printed: PrintedInvoice, to_name: str = "") -> MailText:
     ]
     body = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
     return MailText(" ".join(subject.split()), body + "\n")
+
+
+@dataclass(frozen=True)
+class RisingPrice:
+    """A price that rises: what it came to for each interval, what it will, and from when on."""
+
+    description: str
+    old: Decimal
+    new: Decimal
+    currency: str
+    on: date
+
+
+def increase_mail(
+    prices: Sequence[RisingPrice], language: str, seller: str, country: str, title: str, to_name: str = ""
+) -> MailText:
+    """The text of the mail that tells of prices that rise."""
+    words = wording(language, country)
+    texts = words.mail
+    lines = [
+        texts["increase_line"].format(
+            description=one.description,
+            date=words.date(one.on),
+            old=formatted(Money.exact(one.old, one.currency), words.language),
+            new=formatted(Money.exact(one.new, one.currency), words.language),
+        )
+        for one in prices
+    ]
+    paragraphs = [
+        texts["greeting_named"].format(name=to_name) if to_name.strip() else texts["greeting"],
+        texts["increase_body"].format(title=title),
+        "\n".join(lines),
+        texts["closing"],
+        f"{texts['regards']}\n{seller}",
+    ]
+    subject = texts["increase_subject"].format(title=title, seller=seller)
+    return MailText(" ".join(subject.split()), "\n\n".join(paragraphs) + "\n")
 
 
 def _what_to_do(printed: PrintedInvoice, words: Wording) -> list[str]:

@@ -17,6 +17,7 @@ from counterfoil.subscriptions.models import (
     BilledPeriod,
     ItemVersion,
     Pause,
+    PauseMode,
     PolicyFields,
     Subscription,
     SubscriptionDiscount,
@@ -41,12 +42,15 @@ _THEIRS = "subscription_id = ANY(%s)"
 
 @dataclass
 class Loaded:
-    """A subscription with its items, what was agreed, and what was billed since it was last settled."""
+    """A subscription with its items, what was agreed, and what was billed since it was last settled. ``rests`` are its
+    pauses of every mode.
+    """
 
     subscription: Subscription
     items: dict[UUID, SubscriptionItem]
     agreement: Agreement
     billed: list[Billed]
+    rests: tuple[Span, ...] = ()
 
     @property
     def settled_to(self) -> Moment | None:
@@ -87,6 +91,7 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
                 one, _seen(rows[one.pk], versions, billed[one.pk]), versions, usage, pauses[one.pk], discounts[one.pk]
             ),
             [billed_of(row, one.basis, given) for row in billed[one.pk]],
+            _spans(one, pauses[one.pk]),
         )
         for one in subscriptions
     ]
@@ -149,13 +154,37 @@ def _agreement(
         policy=policy_of(one),
         end=end_of(one),
         is_credited_at_end=one.is_credited_at_end,
-        pauses=tuple(
-            Span(restored(pause.starts_at, one.basis), _maybe(pause.ends_at, one.basis))
-            for pause in pauses
-            if pause.ends_at is None or pause.ends_at > pause.starts_at
+        pauses=_spans(one, pauses, PauseMode.SKIP),
+        voids=_spans(one, pauses, PauseMode.VOID),
+        stands_from=next(
+            (
+                restored(pause.starts_at, one.basis)
+                for pause in pauses
+                if pause.mode == PauseMode.EXTEND and not pause.is_over
+            ),
+            None,
         ),
-        discounts=tuple(Discount(each.percent, each.amount, each.periods) for each in discounts),
+        discounts=tuple(
+            Discount(
+                each.percent,
+                each.amount,
+                each.periods,
+                _maybe(each.since_at, one.basis),
+                _maybe(each.until_at, one.basis),
+                frozenset(UUID(product) for product in each.products),
+            )
+            for each in discounts
+        ),
         zone=one.zone,
+    )
+
+
+def _spans(one: Subscription, pauses: Iterable[Pause], *modes: str) -> tuple[Span, ...]:
+    """The pauses of these modes, or all of them; an empty one is none."""
+    return tuple(
+        Span(restored(pause.starts_at, one.basis), _maybe(pause.ends_at, one.basis))
+        for pause in pauses
+        if (not modes or pause.mode in modes) and (pause.ends_at is None or pause.ends_at > pause.starts_at)
     )
 
 
@@ -180,7 +209,14 @@ def item_of(
         id=row.pk,
         price=row.price_key,
         pricing=pricing_of(row),
-        grid=Grid(Interval(row.interval, row.count), restored(row.grid_from, one.basis), row.grid_day, one.zone),
+        grid=Grid(
+            Interval(row.interval, row.count),
+            restored(row.grid_from, one.basis),
+            row.grid_day,
+            one.zone,
+            _maybe(row.grid_lead, one.basis),
+            row.grid_ordinal,
+        ),
         is_in_advance=row.is_in_advance,
         versions=tuple(
             Version(restored(each.starts_at, one.basis), _maybe(each.ends_at, one.basis), each.quantity)
@@ -190,6 +226,7 @@ def item_of(
         is_metered=row.is_metered,
         cut_at=_maybe(row.cut_at, one.basis),
         usage=tuple(Usage(restored(each.used_at, one.basis), each.quantity) for each in usage),
+        product=row.product_id,
     )
 
 
@@ -210,6 +247,7 @@ def billed_of(row: BilledPeriod, basis: str, given: Mapping[UUID, Decimal]) -> B
         line_id=row.line_id,
         credits=tuple((UUID(line_id), Decimal(part)) for line_id, part in row.credits),
         given=given.get(row.line_id, Decimal(0)) if row.line_id is not None else Decimal(0),
+        is_void=row.is_void,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Query, Router, Schema, Status
@@ -21,7 +21,7 @@ from counterfoil.subscriptions.commands import UsageOrder
 from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.previewing import Preview
 from counterfoil.subscriptions.queries import Upcoming
-from counterfoil.subscriptions.record_types import POLICY, RUN, SUBSCRIPTION
+from counterfoil.subscriptions.record_types import COUPON, INCREASE, POLICY, RAISE, RUN, SUBSCRIPTION
 from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
 
 router = Router()
@@ -65,7 +65,13 @@ class ChangeOrder(Schema):
 
 
 class PauseOrder(Schema):
+    """`skip` gives back what is billed beyond the day; with `void` the periods that begin in the pause come to nothing;
+    with `extend` what is left of the billed period goes on after it.
+    """
+
     when: date = _WHEN
+    mode: Literal["skip", "void", "extend"] = "skip"
+    until: date | None = SchemaField(default=None, description="The day on which it goes on by itself.")
     reason: Words = ""
 
 
@@ -158,6 +164,28 @@ class PreviewAnswer(Schema):
 
     documents: list[dict[str, Any]]
     next: UpcomingAnswer
+
+
+class RedeemOrder(Schema):
+    coupon: str = SchemaField(max_length=40, description="The code of a coupon.")
+
+
+class IncreasePreviewAnswer(Schema):
+    """`expected` subscriptions are concerned; `looked_at` of them were worked out."""
+
+    expected: int
+    looked_at: int
+    states: dict[str, int]
+    reasons: dict[str, int]
+    raises: list[dict[str, Any]]
+
+
+class UndoOrder(Schema):
+    raises: list[UUID] = SchemaField(default=[], max_length=1000, description="Ids of raises; all when it is empty.")
+
+
+class UndoneAnswer(Schema):
+    undone: int
 
 
 class RunStarted(Schema):
@@ -301,10 +329,13 @@ def preview_pause(request: Request, subscription_id: UUID, order: PauseOrder) ->
 
 def _pause(request: Request, subscription_id: UUID, order: PauseOrder) -> None:
     check_day(order.when, "when", local_today())
+    check_day(order.until, "until", local_today())
     commands.pause_subscription(
         actor=request.actor,
         subscription_id=subscription_id,
         when=order.when,
+        mode=order.mode,
+        until=order.until,
         reason=order.reason,
         on=local_today(),
         at=clock.now(),
@@ -404,6 +435,101 @@ def set_policy(request: Request, entity_id: UUID, values: schema_for(POLICY, "ch
     changes, version = values.change()
     commands.set_policy(actor=request.actor, entity_id=entity_id, values=changes, version=version)
     return row_json(queries.get_policy(request.actor, entity_id))
+
+
+# Coupons --------------------------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/subscriptions/{uuid:subscription_id}/coupon", response=schema_for(SUBSCRIPTION), summary="Redeem a coupon"
+)
+def redeem_coupon(request: Request, subscription_id: UUID, order: RedeemOrder) -> Any:
+    """Its discount holds from the next period that is not billed yet."""
+    commands.redeem_coupon(
+        actor=request.actor, subscription_id=subscription_id, code=order.coupon, on=local_today(), at=clock.now()
+    )
+    return _subscription(request, subscription_id)
+
+
+@router.get("/coupons", response=page_of(COUPON), summary="List coupons")
+def list_coupons(request: Request, paging: Query[Paging]) -> Any:
+    return paging.page(queries.coupons_after(request.actor, after=paging.after, take=paging.take))
+
+
+@router.post("/coupons", response={201: schema_for(COUPON)}, summary="Add a coupon")
+def add_coupon(request: Request, values: schema_for(COUPON, "create")) -> Any:  # type: ignore[valid-type]
+    coupon_id = commands.add_coupon(actor=request.actor, values=values.values(), at=clock.now())
+    return Status(201, row_json(queries.get_coupon(request.actor, coupon_id)))
+
+
+@router.get("/coupons/{uuid:coupon_id}", response=schema_for(COUPON), summary="Get a coupon")
+def get_coupon(request: Request, coupon_id: UUID) -> Any:
+    return row_json(queries.get_coupon(request.actor, coupon_id))
+
+
+@router.patch("/coupons/{uuid:coupon_id}", response=schema_for(COUPON), summary="Change a coupon")
+def change_coupon(request: Request, coupon_id: UUID, values: schema_for(COUPON, "change")) -> Any:  # type: ignore[valid-type]
+    """For those who redeem it from now on."""
+    changes, version = values.change()
+    commands.change_coupon(actor=request.actor, coupon_id=coupon_id, values=changes, version=version)
+    return row_json(queries.get_coupon(request.actor, coupon_id))
+
+
+# Price increases -----------------------------------------------------------------------------------------------------
+
+
+@router.get("/price-increases", response=page_of(INCREASE), summary="List price increases")
+def list_increases(request: Request, paging: Query[Paging]) -> Any:
+    return paging.page(queries.increases_after(request.actor, after=paging.after, take=paging.take))
+
+
+@router.post("/price-increases", response={202: schema_for(INCREASE)}, summary="Plan a price increase")
+def plan_increase(request: Request, values: schema_for(INCREASE, "create")) -> Any:  # type: ignore[valid-type]
+    """Which prices rise, and which are left out and why, is worked out in the background: see `raises`."""
+    increase_id = _plan(request, values.values())
+    return Status(202, row_json(queries.get_increase(request.actor, increase_id)))
+
+
+@router.post("/price-increases/preview", response=IncreasePreviewAnswer, summary="Preview a price increase")
+def preview_increase(request: Request, values: schema_for(INCREASE, "create")) -> Any:  # type: ignore[valid-type]
+    """What it would do to the first 200 subscriptions. Nothing of it is kept."""
+    given = values.values()
+    found = previewing.preview_increase(request.actor, lambda: _plan(request, given), clock.now())
+    return {
+        "expected": found.expected,
+        "looked_at": found.looked_at,
+        "states": found.sums.states,
+        "reasons": found.sums.reasons,
+        "raises": [_raise_json(row) for row in found.raises],
+    }
+
+
+def _plan(request: Request, values: dict[str, Any]) -> UUID:
+    return commands.plan_increase(actor=request.actor, values=values, on=local_today(), at=clock.now())
+
+
+def _raise_json(row: Row) -> dict[str, Any]:
+    """A raise without what would be another by then."""
+    return {name: value for name, value in row_json(row).items() if name not in ("id", "version", "increase", "title")}
+
+
+@router.get("/price-increases/{uuid:increase_id}", response=schema_for(INCREASE), summary="Get a price increase")
+def get_increase(request: Request, increase_id: UUID) -> Any:
+    return row_json(queries.get_increase(request.actor, increase_id))
+
+
+@router.get("/price-increases/{uuid:increase_id}/raises", response=page_of(RAISE), summary="What it does to whom")
+def list_raises(request: Request, increase_id: UUID, paging: Query[Paging]) -> Any:
+    """Each price that it raises or leaves out, and why."""
+    queries.get_increase(request.actor, increase_id)
+    return paging.page(queries.raises_after(request.actor, increase_id, after=paging.after, take=paging.take))
+
+
+@router.post("/price-increases/{uuid:increase_id}/undo", response=UndoneAnswer, summary="Undo a price increase")
+def undo_increase(request: Request, increase_id: UUID, order: UndoOrder) -> Any:
+    """Takes back what has not taken effect: all of it, or the raises that are named."""
+    count = commands.undo_increase(actor=request.actor, increase_id=increase_id, raise_ids=order.raises)
+    return {"undone": count}
 
 
 # Answers --------------------------------------------------------------------------------------------------------------

@@ -64,3 +64,29 @@ class SubscriptionParked(_SubscriptionEvent):
 @event("subscriptions.subscription_unparked")
 class SubscriptionUnparked(_SubscriptionEvent):
     words: ClassVar[str] = "{title} is billed again"
+
+
+@event("subscriptions.price_increase_planned")
+class PriceIncreasePlanned(_SubscriptionEvent):
+    words: ClassVar[str] = "{title}: a price rises from {from_on}"
+    icon: ClassVar[str] = "trending-up"
+
+
+@event("subscriptions.price_increase_undone")
+class PriceIncreaseUndone(_SubscriptionEvent):
+    words: ClassVar[str] = "{title}: the price does not rise on {from_on} after all"
+    icon: ClassVar[str] = "undo-2"
+
+
+@event("subscriptions.price_raised")
+class PriceRaised(_SubscriptionEvent):
+    words: ClassVar[str] = "{title}: a price has risen, from {from_on}"
+    icon: ClassVar[str] = "trending-up"
+
+
+@event("subscriptions.coupon_redeemed")
+class CouponRedeemed(_SubscriptionEvent):
+    words: ClassVar[str] = "{title} gets the discount of coupon {code}, from {from_on}"
+    icon: ClassVar[str] = "ticket-percent"
+
+    code: str

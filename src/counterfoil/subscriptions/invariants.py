@@ -45,7 +45,7 @@ def ledger_is_on_documents() -> str:
         JOIN subscriptions_subscription s ON s.id = b.subscription_id
         LEFT JOIN invoicing_invoiceline l ON l.id = b.line_id
         LEFT JOIN invoicing_invoice i ON i.id = l.invoice_id
-        WHERE NOT (s.ends_at IS NOT DISTINCT FROM s.starts_at AND NOT s.is_credited_at_end) AND (
+        WHERE b.kind <> 'moved' AND NOT (s.ends_at IS NOT DISTINCT FROM s.starts_at AND NOT s.is_credited_at_end) AND (
            (b.net <> 0 AND l.id IS NULL) OR (b.net = 0 AND b.line_id IS NOT NULL)
            OR (l.id IS NOT NULL AND (
                 l.invoice_id IS DISTINCT FROM b.invoice_id OR i.status NOT IN ('draft', 'issued')
@@ -55,6 +55,9 @@ def ledger_is_on_documents() -> str:
         SELECT s.id, SUM(b.net), 0, NULL FROM subscriptions_billedperiod b
         JOIN subscriptions_subscription s ON s.id = b.subscription_id
         WHERE s.ends_at = s.starts_at AND NOT s.is_credited_at_end GROUP BY s.id HAVING SUM(b.net) <> 0
+        UNION ALL
+        SELECT b.subscription_id, SUM(b.net), 0, NULL FROM subscriptions_billedperiod b
+        WHERE b.kind = 'moved' GROUP BY b.subscription_id HAVING SUM(b.net) <> 0 OR SUM(b.quantity) <> 0
     """
 
 
@@ -74,13 +77,13 @@ def credits_are_covered() -> str:
         GROUP BY item_id, cell_starts_at HAVING SUM(net) < 0
         UNION ALL
         SELECT b.item_id, b.line_id::text, b.net - c.given FROM subscriptions_billedperiod b JOIN (
-            SELECT (part ->> 0)::uuid AS line_id, SUM((part ->> 1)::numeric) AS given
+            SELECT (part ->> 0)::uuid AS line_id, SUM((part ->> 1)::numeric * -sign(net)) AS given
             FROM subscriptions_billedperiod, jsonb_array_elements(credits) AS part GROUP BY 1
         ) c ON c.line_id = b.line_id
         WHERE c.given > b.net
         UNION ALL
         SELECT b.item_id, 'parts', b.net FROM subscriptions_billedperiod b
-        WHERE jsonb_array_length(b.credits) > 0 AND -b.net <> (
+        WHERE jsonb_array_length(b.credits) > 0 AND abs(b.net) <> (
             SELECT SUM((part ->> 1)::numeric) FROM jsonb_array_elements(b.credits) AS part)
     """
 
@@ -114,7 +117,8 @@ def nothing_falls_silent() -> str:
     return """
         SELECT s.id, s.number FROM subscriptions_subscription s
         WHERE s.due_at IS NULL AND s.ends_at IS NULL
-          AND NOT EXISTS (SELECT 1 FROM subscriptions_pause p WHERE p.subscription_id = s.id AND p.ends_at IS NULL)
+          AND NOT EXISTS (SELECT 1 FROM subscriptions_pause p WHERE p.subscription_id = s.id
+                          AND (p.ends_at IS NULL OR (p.mode = 'extend' AND NOT p.is_over)))
           AND EXISTS (SELECT 1 FROM subscriptions_itemversion v
                       JOIN subscriptions_subscriptionitem i ON i.id = v.item_id
                       WHERE i.subscription_id = s.id AND v.ends_at IS NULL AND (v.quantity > 0 OR i.is_metered))

@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from counterfoil.access.actors import Actor
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.jobs import job, sweep
+from counterfoil.plumbing.jobs import enqueue, job, sweep
 from counterfoil.subscriptions import commands, queries
 
 _log = logging.getLogger("counterfoil.subscriptions")
@@ -34,6 +34,30 @@ def _next_chunk(run_id: UUID) -> bool:
         if not commands.bill_one(actor=ACTOR, run_id=run_id, at=clock.now()):
             break
     return True
+
+
+@job("subscriptions.plan_increase")
+def plan_increase(increase_id: str) -> None:
+    """Work out a price increase chunk by chunk."""
+    while commands.plan_raises(actor=ACTOR, increase_id=UUID(increase_id), at=clock.now()):
+        continue
+
+
+@sweep("subscriptions.increases")
+def increases() -> int:
+    """Increases that no job works out any more, notices to be sent, and prices whose day has come."""
+    now = clock.now()
+    waiting = queries.unplanned_increases()
+    for increase_id in waiting:
+        enqueue("subscriptions.plan_increase", once=f"increase:{increase_id}", increase_id=increase_id)
+    told = commands.send_notices(actor=ACTOR, at=now)
+    return len(waiting) + told + commands.raise_prices(actor=ACTOR, at=now)
+
+
+@sweep("subscriptions.pauses_to_end")
+def pauses_to_end() -> int:
+    """Pauses whose planned end has come."""
+    return commands.end_pauses(actor=ACTOR, at=clock.now())
 
 
 @sweep("subscriptions.due_subscriptions")

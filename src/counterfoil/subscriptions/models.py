@@ -12,6 +12,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 
 from counterfoil.catalog.models import TaxClass
 from counterfoil.plumbing.audit import append_only, audit_all, audit_changes
@@ -119,6 +120,7 @@ class Subscription(Record, PolicyFields):
     committed_to = models.DateField(null=True)
     is_renewed = models.BooleanField(default=True)
     notice_days = models.PositiveSmallIntegerField(default=0)
+    price_fixed_to = models.DateField(null=True)
     due_at = models.DateTimeField(null=True)
     settled_to = models.DateTimeField(null=True)
     parked_at = models.DateTimeField(null=True)
@@ -159,6 +161,7 @@ class Subscription(Record, PolicyFields):
 class SubscriptionItem(Record):
     """A price of a subscription, as it was when it was agreed. Its grid of periods is counted from ``grid_from``.
 
+    ``grid_lead`` and ``grid_ordinal`` are those of an item that went on after its time stood still.
     ``price_id`` names the catalog's price from which it was copied, ``price_key`` what is sold.
     """
 
@@ -180,6 +183,8 @@ class SubscriptionItem(Record):
     is_metered = models.BooleanField(default=False)
     grid_from = models.DateTimeField()
     grid_day = models.PositiveSmallIntegerField(null=True)
+    grid_lead = models.DateTimeField(null=True)
+    grid_ordinal = models.PositiveIntegerField(null=True)
     cut_at = models.DateTimeField(null=True)
     billed_to = models.DateTimeField(null=True)
 
@@ -228,12 +233,22 @@ class ItemVersion(Record):
         ]
 
 
+class PauseMode(models.TextChoices):
+    SKIP = "skip", "Skip"
+    VOID = "void", "Void"
+    EXTEND = "extend", "Extend"
+
+
 class Pause(Record):
-    """A subscription rests from one moment until before another."""
+    """A subscription rests from one moment until before another. The end may lie ahead; ``is_over`` says that going on
+    was carried out.
+    """
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="pauses")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
+    mode = models.CharField(max_length=10, choices=PauseMode.choices, default=PauseMode.SKIP)
+    is_over = models.BooleanField(default=False)
     reason = models.CharField(max_length=300, blank=True, default="")
 
     class Meta(Record.Meta):
@@ -241,6 +256,9 @@ class Pause(Record):
         constraints = [
             models.CheckConstraint(
                 condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")), name="subscriptions_pause_runs_forward"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_over=False) | Q(ends_at__isnull=False), name="subscriptions_pause_over_at_its_end"
             ),
             ExclusionConstraint(
                 name="subscriptions_pause_one_at_a_time",
@@ -250,16 +268,70 @@ class Pause(Record):
                 ],
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["ends_at"],
+                condition=Q(is_over=False, ends_at__isnull=False),
+                name="subscriptions_pause_planned",
+            ),
+        ]
+
+
+class Coupon(Record):
+    """A discount that a subscription gets for a code. ``redeemed`` counts its redemptions: it is changed with a row of
+    each, under the lock of this one.
+    """
+
+    code = models.CharField(max_length=40)
+    name = models.CharField(max_length=200)
+    percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+    amount = AmountField(null=True)
+    currency = CurrencyField(blank=True, default="")
+    periods = models.PositiveSmallIntegerField(null=True)
+    until = models.DateField(null=True)
+    valid_from = models.DateField(null=True)
+    valid_to = models.DateField(null=True)
+    most = models.PositiveIntegerField(null=True)
+    redeemed = models.PositiveIntegerField(default=0)
+    products: Any = models.JSONField(default=list)
+    is_active = models.BooleanField(default=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_all(often=("redeemed",))
+        constraints = [
+            models.UniqueConstraint(Upper("code"), name="subscriptions_coupon_code"),
+            models.CheckConstraint(
+                condition=Q(percent__gt=0, percent__lte=100, amount=None)
+                | Q(percent=None, amount__gt=0) & ~Q(currency=""),
+                name="subscriptions_coupon_one_of_both",
+            ),
+            models.CheckConstraint(
+                condition=Q(most=None) | Q(redeemed__lte=F("most")), name="subscriptions_coupon_within_its_limit"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to=None) | Q(valid_from=None) | Q(valid_to__gte=F("valid_from")),
+                name="subscriptions_coupon_runs_forward",
+            ),
+            models.CheckConstraint(
+                condition=Q(periods=None) | Q(periods__gte=1), name="subscriptions_coupon_periods_positive"
+            ),
+        ]
 
 
 class SubscriptionDiscount(Record):
-    """A percentage or an amount off the first ``periods`` periods of a subscription, or off all of them."""
+    """A percentage or an amount off the first ``periods`` periods of a subscription, or off all of them, as in
+    ``rules/agreement.py``.
+    """
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="discounts")
     position = models.PositiveSmallIntegerField()
     percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
     amount = AmountField(null=True)
     periods = models.PositiveSmallIntegerField(null=True)
+    since_at = models.DateTimeField(null=True)
+    until_at = models.DateTimeField(null=True)
+    products: Any = models.JSONField(default=list)
+    coupon_code = models.CharField(max_length=40, blank=True, default="")
 
     class Meta(Record.Meta):
         triggers = audit_all()
@@ -275,6 +347,25 @@ class SubscriptionDiscount(Record):
                 condition=Q(periods=None) | Q(periods__gte=1),
                 name="subscriptions_subscriptiondiscount_periods_positive",
             ),
+        ]
+
+
+class CouponRedemption(models.Model):
+    """A subscription got the discount of a coupon: once, and as the ``number``-th one."""
+
+    id = models.UUIDField(primary_key=True)
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
+    discount = models.OneToOneField(SubscriptionDiscount, on_delete=models.PROTECT, related_name="+")
+    number = models.PositiveIntegerField()
+    redeemed_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [append_only()]
+        constraints = [
+            models.UniqueConstraint(fields=["coupon", "subscription"], name="subscriptions_couponredemption_once"),
+            models.UniqueConstraint(fields=["coupon", "number"], name="subscriptions_couponredemption_number"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="subscriptions_couponredemption_number_positive"),
         ]
 
 
@@ -303,7 +394,9 @@ class BilledPeriod(models.Model):
 
     ``quantity``, ``gross`` (the price of the whole period after percentages) and ``net`` are signed. ``line_id`` is the
     invoice line; a row that came to nothing has none. ``credits`` are the lines that a credit takes back, with their
-    parts. Never changed: what is wrong is repaired by another row. No stretch of an item is charged twice.
+    parts. ``is_void``: its period came to nothing, since the subscription rested. Of what was moved by a pause,
+    ``credits`` of the row that stands where it goes on are the lines that billed it. Never changed: what is wrong is
+    repaired by another row. No stretch of an item is charged twice.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -322,6 +415,7 @@ class BilledPeriod(models.Model):
     invoice_id = models.UUIDField(null=True)
     line_id = models.UUIDField(null=True)
     credits: Any = models.JSONField(default=list)
+    is_void = models.BooleanField(default=False)
     run_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()
 
@@ -334,6 +428,10 @@ class BilledPeriod(models.Model):
             models.CheckConstraint(
                 condition=Q(share_whole__gt=0) & Q(share_part__gte=0) & Q(share_part__lte=F("share_whole")),
                 name="subscriptions_billedperiod_share_in_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_void=False) | Q(net=0, gross=0, line_id=None),
+                name="subscriptions_billedperiod_void_is_nothing",
             ),
             ExclusionConstraint(
                 name="subscriptions_billedperiod_recurring_once",
@@ -389,3 +487,109 @@ class RunParking(models.Model):
     class Meta:
         triggers = [append_only()]
         indexes = [models.Index(fields=["run", "id"], name="subscriptions_parked_by_run")]
+
+
+class IncreaseState(models.TextChoices):
+    PLANNING = "planning", "Being worked out"
+    PLANNED = "planned", "Planned"
+    UNDONE = "undone", "Undone"
+
+
+class PriceIncrease(Record):
+    """A wish to raise what was agreed of some prices, by a percentage or to new amounts, from a day on.
+
+    ``prices`` are the new amounts by key of price. ``looked_to`` is up to which subscription it is worked out.
+    """
+
+    name = models.CharField(max_length=200)
+    product = models.ForeignKey("catalog.Product", null=True, on_delete=models.PROTECT, related_name="+")
+    price_key = models.CharField(max_length=80, blank=True, default="")
+    price_list = models.ForeignKey("catalog.PriceList", null=True, on_delete=models.PROTECT, related_name="+")
+    entity = models.ForeignKey("ledger.LegalEntity", null=True, on_delete=models.PROTECT, related_name="+")
+    percent = models.DecimalField(max_digits=7, decimal_places=4, null=True)
+    currency = CurrencyField(blank=True, default="")
+    prices: Any = models.JSONField(default=list)
+    from_on = models.DateField()
+    is_at_renewal = models.BooleanField(default=True)
+    is_in_term = models.BooleanField(default=False)
+    months_apart = models.PositiveSmallIntegerField(default=12)
+    notice_days = models.PositiveSmallIntegerField(null=True)
+    state = models.CharField(max_length=20, choices=IncreaseState.choices, default=IncreaseState.PLANNING)
+    planned_by_name = models.CharField(max_length=200, blank=True, default="")
+    planned_on = models.DateField()
+    expected = models.PositiveIntegerField(default=0)
+    looked_at = models.PositiveIntegerField(default=0)
+    looked_to = models.UUIDField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_all(often=("looked_at", "looked_to"))
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(percent__gt=0, prices=[]) | Q(percent=None) & ~Q(prices=[]),
+                name="subscriptions_priceincrease_percent_or_prices",
+            ),
+        ]
+
+
+class RaiseState(models.TextChoices):
+    PLANNED = "planned", "Planned"
+    RAISED = "raised", "Raised"
+    LEFT_OUT = "left_out", "Left out"
+    FAILED = "failed", "Failed"
+    UNDONE = "undone", "Undone"
+
+
+class PriceRaise(Record):
+    """What an increase does to one item of one subscription, or why it leaves it out. An item is raised by one increase
+    at a time.
+    """
+
+    increase = models.ForeignKey(PriceIncrease, on_delete=models.PROTECT, related_name="raises")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
+    item = models.ForeignKey(SubscriptionItem, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=20, choices=RaiseState.choices)
+    reason = models.CharField(max_length=20, blank=True, default="")
+    problem = models.CharField(max_length=500, blank=True, default="")
+    quantity = QuantityField()
+    old_amount = UnitPriceField(null=True)
+    new_amount = UnitPriceField(null=True)
+    old_tiers: Any = models.JSONField(default=list)
+    new_tiers: Any = models.JSONField(default=list)
+    currency = CurrencyField()
+    old_net = AmountField()
+    new_net = AmountField()
+    a_year = AmountField()
+    takes_on = models.DateField()
+    document_on = models.DateField()
+    notice_on = models.DateField(null=True)
+    noticed_at = models.DateTimeField(null=True)
+    raised_at = models.DateTimeField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_changes()
+        constraints = [
+            models.UniqueConstraint(fields=["increase", "item"], name="subscriptions_priceraise_once"),
+            models.UniqueConstraint(
+                fields=["item"], condition=Q(state=RaiseState.PLANNED), name="subscriptions_priceraise_one_at_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=RaiseState.LEFT_OUT) & ~Q(reason="") | ~Q(state=RaiseState.LEFT_OUT) & Q(reason=""),
+                name="subscriptions_priceraise_left_out_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=RaiseState.RAISED, raised_at__isnull=False)
+                | ~Q(state=RaiseState.RAISED) & Q(raised_at=None),
+                name="subscriptions_priceraise_raised_at_an_instant",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["takes_on", "id"], condition=Q(state=RaiseState.PLANNED), name="subscriptions_raises_due"
+            ),
+            models.Index(
+                fields=["notice_on", "id"],
+                condition=Q(state=RaiseState.PLANNED, noticed_at=None, notice_on__isnull=False),
+                name="subscriptions_notices_due",
+            ),
+            models.Index(fields=["subscription", "takes_on"], name="subscriptions_raises_of_one"),
+        ]

@@ -12,13 +12,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from counterfoil.accounts.queries import billing_facts
 from counterfoil.catalog.models import Billed, Price
 from counterfoil.catalog.queries import prices_for
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.subscriptions.agreements import pricing_of
-from counterfoil.subscriptions.models import Subscription, SubscriptionItem
-from counterfoil.subscriptions.rules.grid import Interval
+from counterfoil.subscriptions.models import ItemVersion, Subscription, SubscriptionItem
+from counterfoil.subscriptions.rules.grid import Interval, moment_of, stored
 from counterfoil.subscriptions.rules.orders import ItemOrder
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
@@ -41,9 +43,18 @@ def new_orders(account_id: UUID, currency: str, rows: Sequence[Mapping[str, Any]
     return _orders(rows, {key: order_of_price(price) for key, price in offered.items()}, currency)
 
 
-def changed_orders(subscription: Subscription, rows: Sequence[Mapping[str, Any]], on: date) -> list[ItemOrder]:
-    """The items that a subscription is to consist of."""
-    known = {item.price_key: order_of_item(item) for item in last_items(subscription.pk)}
+def changed_orders(
+    subscription: Subscription, rows: Sequence[Mapping[str, Any]], when: date, on: date
+) -> list[ItemOrder]:
+    """The items that a subscription is to consist of from ``when`` on; what is new comes from the catalog as of ``on``.
+
+    A price that was raised meanwhile is what it was on the day.
+    """
+    moment = stored(moment_of(when, subscription.basis, subscription.zone))
+    then = ItemVersion.objects.filter(Q(ends_at=None) | Q(ends_at__gt=moment), starts_at__lte=moment)
+    running = set(then.filter(item__subscription=subscription).values_list("item_id", flat=True))
+    items = sorted(last_items(subscription.pk), key=lambda item: (item.pk in running, item.position))
+    known = {item.price_key: order_of_item(item) for item in items}
     wanted = {row["price"] for row in rows} - set(known)
     offered = offered_to(subscription.account_id, subscription.currency, on, wanted) if wanted else {}
     found = {**known, **{key: order_of_price(price) for key, price in offered.items()}}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row
 from counterfoil.invoicing.queries import get_invoice
 from counterfoil.plumbing.scratch import scratch
-from counterfoil.subscriptions import queries
+from counterfoil.subscriptions import commands, queries
 from counterfoil.subscriptions.models import BilledPeriod
-from counterfoil.subscriptions.queries import Upcoming
+from counterfoil.subscriptions.queries import Sums, Upcoming
+
+PREVIEWED = 200
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,26 @@ def preview(actor: Actor, subscription_id: UUID, act: Callable[[], object], on: 
         before = frozenset(_documents(subscription_id))
         act()
         return _looked_at(actor, subscription_id, before, on)
+
+
+@dataclass(frozen=True)
+class IncreasePreview:
+    """What a price increase would do to the first of ``expected`` subscriptions."""
+
+    raises: tuple[Row, ...]
+    sums: Sums
+    expected: int
+    looked_at: int
+
+
+def preview_increase(actor: Actor, act: Callable[[], UUID], at: datetime) -> IncreasePreview:
+    """What planning an increase would do, for the first subscriptions. Refused as the plan itself would be."""
+    with scratch():
+        increase_id = act()
+        commands.plan_raises(actor=Actor.system(), increase_id=increase_id, at=at, chunk=PREVIEWED)
+        row = queries.get_increase(actor, increase_id)
+        raises, _ = queries.list_raises(actor, increase_id, limit=PREVIEWED)
+        return IncreasePreview(tuple(raises), queries.sums_of(actor, increase_id), row.expected, row.looked_at)
 
 
 def _looked_at(actor: Actor, subscription_id: UUID, before: frozenset[UUID], on: date) -> Preview:

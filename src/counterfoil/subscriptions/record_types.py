@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from counterfoil.catalog.rules.wording import price_in_words
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
@@ -13,9 +14,15 @@ from counterfoil.subscriptions.models import (
     Basis,
     BillingPolicy,
     BillingRun,
+    Coupon,
     EndDay,
     FirstPeriod,
+    IncreaseState,
     IntervalChange,
+    PauseMode,
+    PriceIncrease,
+    PriceRaise,
+    RaiseState,
     RoundingMode,
     RunState,
     Subscription,
@@ -23,9 +30,11 @@ from counterfoil.subscriptions.models import (
     Timing,
 )
 from counterfoil.subscriptions.rules.grid import day_of, restored
+from counterfoil.subscriptions.rules.raising import LEFT_OUT
 from counterfoil.surface.states import register_state
 
 SUBSCRIPTION, POLICY, RUN = "subscriptions.subscription", "subscriptions.policy", "subscriptions.run"
+INCREASE, RAISE, COUPON = "subscriptions.increase", "subscriptions.raise", "subscriptions.coupon"
 
 STATES = (
     ("active", "Active"),
@@ -40,6 +49,10 @@ register_state("trial", "In trial", "quarter", "blue")
 register_state("paused", "Paused", "half", "amber")
 register_state("ending", "Ends", "half", "plain")
 register_state("ended", "Ended", "dash", "muted")
+register_state("planning", "Being worked out", "quarter", "blue")
+register_state("increase_planned", "Planned", "circle", "blue")
+register_state("raised", "Raised", "check", "green")
+register_state("left_out", "Left out", "dash", "muted")
 register_state("parked", "Parked", "alarm", "red")
 
 
@@ -56,6 +69,11 @@ def _day(column: str) -> Any:
 def _items(one: Subscription) -> list[SubscriptionItem]:
     """The items, as a query gave them with their present quantities."""
     return list(getattr(one, "shown_items", ()))
+
+
+def _coupons(one: Subscription) -> str:
+    """The codes of its coupons."""
+    return ", ".join(each.coupon_code for each in getattr(one, "shown_discounts", ()) if each.coupon_code)
 
 
 def _words(item: SubscriptionItem) -> str:
@@ -89,11 +107,14 @@ DISCOUNT_FIELDS = (
     Field("amount", "Amount", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001")),
     Field("periods", "Periods", Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(1000),
           help="For so many periods; empty for all."),
+    Field("coupon", "Coupon", Kind.TEXT, Group.PRICING, computed=True, column="coupon_code"),
 )  # fmt: skip
 
 PAUSE_FIELDS = (
     Field("from", "From", Kind.DAY, computed=True, read=lambda one: _pause_day(one, "starts_at")),
     Field("to", "Until before", Kind.DAY, computed=True, read=lambda one: _pause_day(one, "ends_at")),
+    Field("mode", "Mode", Kind.CHOICE, choices=PauseMode.choices, computed=True),
+    Field("is_over", "It went on", Kind.YES_NO, computed=True),
     Field("reason", "Reason", computed=True),
 )
 
@@ -146,6 +167,8 @@ register(
             Field("anchor_on", "Periods are counted from", Kind.DAY),
             Field("discounts", "Discounts", Kind.ROWS, Group.PRICING, rows=DISCOUNT_FIELDS,
                   read=lambda one: list(getattr(one, "shown_discounts", ()))),
+            Field("coupon", "Coupon", Kind.TEXT, Group.PRICING, max_length=40,
+                  help="A code that gives a discount.", read=_coupons),
             Field("pauses", "Pauses", Kind.ROWS, rows=PAUSE_FIELDS, computed=True,
                   read=lambda one: list(getattr(one, "shown_pauses", ()))),
             Field("entity", "Our company", Kind.LINK, to="ledger.entity"),
@@ -157,6 +180,8 @@ register(
             Field("is_renewed", "Goes on after the term", Kind.YES_NO, Group.TERMS),
             Field("notice_days", "Days of notice", Kind.INTEGER, Group.TERMS, minimum=Decimal(0),
                   maximum=Decimal(1000)),
+            Field("price_fixed_to", "Prices fixed until", Kind.DAY, Group.TERMS,
+                  help="The last day on which no price increase reaches it."),
             Field("due_on", "Next bill", Kind.DAY, computed=True, read=_day("due_at")),
             Field("parked_at", "Parked at", Kind.INSTANT, computed=True),
             Field("parked_reason", "Parked because", computed=True),
@@ -229,6 +254,122 @@ register(
                   read=lambda run: list(getattr(run, "shown_parkings", ()))),
             Field("created_at", "Started", Kind.INSTANT, computed=True),
             Field("ended_at", "Ended", Kind.INSTANT, computed=True),
+        ),
+    )
+)  # fmt: skip
+
+NEW_PRICE_FIELDS = (
+    Field("price", "Price", required=True, max_length=80, help="The key of a price."),
+    Field("amount", "New amount", Kind.DECIMAL, Group.PRICING, required=True, decimals=6, minimum=Decimal(0)),
+)
+
+register(
+    RecordType(
+        key=INCREASE,
+        model=PriceIncrease,
+        label="Price increase",
+        plural="Price increases",
+        title=lambda one: one.name,
+        see="subscriptions.see",
+        page="subscriptions:increase",
+        create="subscriptions.plan_increase",
+        search={"name": "name"},
+        fields=(
+            Field("name", "Name", required=True, max_length=200, help="For colleagues; customers do not see it."),
+            Field("product", "Product", Kind.LINK, to="catalog.product"),
+            Field("price_key", "Price", max_length=80, help="The key of a price. Empty for every price."),
+            Field("price_list", "Price list", Kind.LINK, to="catalog.price_list"),
+            Field("entity", "Our company", Kind.LINK, to="ledger.entity"),
+            Field("currency", "Currency", Kind.CURRENCY, Group.TERMS, help="Empty for every currency."),
+            Field("percent", "More by percent", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001"),
+                  maximum=Decimal(999)),
+            Field("prices", "New amounts", Kind.ROWS, Group.PRICING, rows=NEW_PRICE_FIELDS,
+                  read=lambda one: [{**row, "amount": Decimal(row["amount"])} for row in one.prices]),
+            Field("from_on", "From", Kind.DAY, Group.PRICING, required=True),
+            Field("is_at_renewal", "With the period that begins then or next", Kind.YES_NO, Group.PRICING,
+                  help="Otherwise on the day itself, within a period."),
+            Field("is_in_term", "Also before a committed term is over", Kind.YES_NO, Group.PRICING),
+            Field("months_apart", "Not again within months", Kind.INTEGER, Group.PRICING, minimum=Decimal(0),
+                  maximum=Decimal(120), help="A price that rose less than so many months before is left out."),
+            Field("notice_days", "Days of notice", Kind.INTEGER, Group.PRICING, minimum=Decimal(0),
+                  maximum=Decimal(365), help="So many days before, the billing contacts get a mail. Empty for none."),
+            Field("state", "State", Kind.CHOICE, choices=IncreaseState.choices, computed=True),
+            Field("planned_by_name", "Planned by", computed=True),
+            Field("planned_on", "Planned on", Kind.DAY, computed=True),
+            Field("expected", "Subscriptions concerned", Kind.INTEGER, computed=True),
+            Field("looked_at", "Looked at", Kind.INTEGER, computed=True),
+            Field("created_at", "Made", Kind.INSTANT, computed=True),
+        ),
+    )
+)  # fmt: skip
+
+register(
+    RecordType(
+        key=RAISE,
+        model=PriceRaise,
+        label="Raised price",
+        plural="Raised prices",
+        title=lambda one: one.subscription.title,
+        see="subscriptions.see",
+        fields=(
+            Field("increase", "Price increase", Kind.LINK, computed=True, to=INCREASE),
+            Field("subscription", "Subscription", Kind.LINK, computed=True, to=SUBSCRIPTION),
+            Field("number", "Number", computed=True, read=lambda one: one.subscription.number),
+            Field("name", "Name", computed=True, read=lambda one: one.subscription.title),
+            Field("description", "What", computed=True, read=lambda one: one.item.description),
+            Field("price", "Price", computed=True, read=lambda one: one.item.price_key),
+            Field("state", "State", Kind.CHOICE, choices=RaiseState.choices, computed=True),
+            Field("reason", "Left out because", Kind.CHOICE, choices=tuple(LEFT_OUT.items()), computed=True),
+            Field("problem", "Problem", computed=True),
+            Field("quantity", "Quantity", Kind.DECIMAL, computed=True),
+            Field("currency", "Currency", Kind.CURRENCY, computed=True),
+            Field("old_net", "A period, now", Kind.AMOUNT, Group.PRICING, computed=True),
+            Field("new_net", "A period, then", Kind.AMOUNT, Group.PRICING, computed=True),
+            Field("a_year", "More in a year", Kind.AMOUNT, Group.PRICING, computed=True),
+            Field("takes_on", "Rises on", Kind.DAY, computed=True),
+            Field("document_on", "First document", Kind.DAY, computed=True),
+            Field("notice_on", "Notice on", Kind.DAY, computed=True),
+            Field("noticed_at", "Told at", Kind.INSTANT, computed=True),
+            Field("raised_at", "Raised at", Kind.INSTANT, computed=True),
+        ),
+    )
+)  # fmt: skip
+
+COUPON_PRODUCT_FIELDS = (Field("product", "Product", Kind.LINK, required=True, to="catalog.product"),)
+
+register(
+    RecordType(
+        key=COUPON,
+        model=Coupon,
+        label="Coupon",
+        plural="Coupons",
+        title=lambda one: one.code,
+        see="subscriptions.see",
+        page="subscriptions:coupon",
+        create="subscriptions.add_coupon",
+        change="subscriptions.change_coupon",
+        search={"name": "code"},
+        fields=(
+            Field("code", "Code", required=True, max_length=40, help="What customers say, in any case."),
+            Field("name", "Name", required=True, max_length=200, help="For colleagues."),
+            Field("percent", "Percent", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001"),
+                  maximum=Decimal(100)),
+            Field("amount", "Amount", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001"),
+                  help="Off each document of a period."),
+            Field("currency", "Currency", Kind.CURRENCY, Group.PRICING, help="Of the amount."),
+            Field("periods", "Periods", Kind.INTEGER, Group.PRICING, minimum=Decimal(1), maximum=Decimal(1000),
+                  help="For so many periods."),
+            Field("until", "Until before", Kind.DAY, Group.PRICING,
+                  help="For periods that begin before. Empty both: for ever."),
+            Field("valid_from", "Can be redeemed from", Kind.DAY, Group.PRICING),
+            Field("valid_to", "Can be redeemed until", Kind.DAY, Group.PRICING, help="The last day."),
+            Field("most", "At most", Kind.INTEGER, Group.PRICING, minimum=Decimal(1), maximum=Decimal(1_000_000),
+                  help="Redemptions in all. Empty for no limit."),
+            Field("products", "Only for products", Kind.ROWS, Group.PRICING, rows=COUPON_PRODUCT_FIELDS,
+                  read=lambda one: [{"product": UUID(product)} for product in one.products]),
+            Field("is_active", "Can be redeemed", Kind.YES_NO),
+            Field("redeemed", "Redeemed", Kind.INTEGER, computed=True),
+            Field("created_at", "Made", Kind.INSTANT, computed=True),
         ),
     )
 )  # fmt: skip

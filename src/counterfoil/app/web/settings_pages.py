@@ -52,6 +52,9 @@ PAGES: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
                 "ledger.see",
                 "subscriptions, proration, first period, review, limits a day",
             ),
+            SettingsPage(
+                "Coupons", "subscriptions:coupons", "ticket-percent", "subscriptions.see", "discount code, voucher"
+            ),
         ),
     ),
     (

@@ -92,8 +92,8 @@ def _lines(loaded: Loaded, on: date) -> tuple[list[dict[str, Any]], list[str]]:
                 "interval": found.interval,
             }
         )
-    if any(one.amount is not None or one.periods is not None for one in loaded.agreement.discounts):
-        notes.append("Discounts that end, and amounts off, are not among the lines.")
+    if any(one.amount is not None or not one.is_for_ever for one in loaded.agreement.discounts):
+        notes.append("Discounts that end or are for some products, and amounts off, are not among the lines.")
     return lines, notes
 
 

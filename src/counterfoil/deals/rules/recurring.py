@@ -69,7 +69,7 @@ def offered(pricing: Pricing, quantity: Decimal, interval: Interval, discounts: 
         return None
     left = Decimal(1)
     for discount in discounts:
-        if discount.percent is not None and discount.periods is None:
+        if discount.percent is not None and discount.is_for_ever:
             left = _EXACT.multiply(left, 1 - discount.percent.scaleb(-2))
     percent = _EXACT.multiply(1 - left, Decimal(100))
     if pricing.model in (FLAT, PER_UNIT) and pricing.amount is not None:

@@ -5,11 +5,18 @@ from counterfoil.subscriptions.commands.changing import (
     add_metered_item,
     cancel_subscription,
     change_subscription,
-    pause_subscription,
     record_usage,
-    resume_subscription,
+)
+from counterfoil.subscriptions.commands.couponing import add_coupon, change_coupon, redeem_coupon
+from counterfoil.subscriptions.commands.increasing import (
+    plan_increase,
+    plan_raises,
+    raise_prices,
+    send_notices,
+    undo_increase,
 )
 from counterfoil.subscriptions.commands.joining import Joined, start_with_draft, take_back
+from counterfoil.subscriptions.commands.pausing import end_pauses, pause_subscription, resume_subscription
 from counterfoil.subscriptions.commands.running import CHUNK, ChunkDone, bill_due, unpark_subscription
 from counterfoil.subscriptions.commands.runs import ask_for_work, bill_chunk, bill_one, start_run
 from counterfoil.subscriptions.commands.starting import start_subscriptions
@@ -26,18 +33,26 @@ __all__ = [
     "ChunkDone",
     "Joined",
     "UsageOrder",
+    "add_coupon",
     "add_metered_item",
     "ask_for_work",
     "bill_chunk",
     "bill_due",
     "bill_one",
     "cancel_subscription",
+    "change_coupon",
     "change_details",
     "change_items",
     "change_subscription",
+    "end_pauses",
     "pause_subscription",
+    "plan_increase",
+    "plan_raises",
+    "raise_prices",
     "record_usage",
+    "redeem_coupon",
     "resume_subscription",
+    "send_notices",
     "set_policy",
     "start_run",
     "start_subscription",
@@ -45,5 +60,6 @@ __all__ = [
     "start_with_draft",
     "take_back",
     "take_usage",
+    "undo_increase",
     "unpark_subscription",
 ]

@@ -25,7 +25,7 @@ from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrd
 from counterfoil.plumbing.bulk import insert_rows, new_row, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
-from counterfoil.subscriptions.rules.agreement import Difference
+from counterfoil.subscriptions.rules.agreement import MOVED, Difference
 from counterfoil.subscriptions.rules.billing import Due, next_due, written_to
 from counterfoil.subscriptions.rules.documents import parted
 from counterfoil.subscriptions.rules.grid import Moment, day_of, stored
@@ -275,8 +275,9 @@ def _row(line: _Line, run_id: UUID | None, at: datetime) -> BilledPeriod:
         share_part=one.share.part,
         share_whole=one.share.whole,
         invoice_id=line.document_id,
-        line_id=line.line_id if one.net else None,
+        line_id=line.line_id if one.net and one.kind != MOVED else None,
         credits=[[str(line_id), str(part)] for line_id, part in one.credits],
+        is_void=one.is_void,
         run_id=run_id,
         created_at=at,
     )

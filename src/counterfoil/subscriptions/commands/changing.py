@@ -1,4 +1,4 @@
-"""Changing, pausing, resuming and ending subscriptions, and what they use. Each bills its difference in the same
+"""Changing and ending subscriptions, and what they use. Each bills its difference in the same
 transaction.
 """
 
@@ -25,13 +25,14 @@ from counterfoil.subscriptions.commands.starting import new_item
 from counterfoil.subscriptions.models import (
     ItemVersion,
     Pause,
+    PauseMode,
     Subscription,
     SubscriptionItem,
     UsageRecord,
 )
-from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, Item
+from counterfoil.subscriptions.rules.agreement import Item
 from counterfoil.subscriptions.rules.billing import Due, differences
-from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, renewal_of, with_quantity
+from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, with_quantity
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, next_day, stored
 from counterfoil.subscriptions.rules.orders import ItemOrder, item_problems
 
@@ -66,6 +67,7 @@ def change_subscription(
     loaded = _locked(subscription_id, version)
     moment = _moment(loaded, when)
     _refuse_outside(loaded, moment)
+    refuse_stood_still(loaded, moment)
     problems = item_problems(items)
     if problems:
         raise Refusal.of(problems)
@@ -86,48 +88,6 @@ def change_subscription(
     _tell(events.SubscriptionChanged, loaded, moment)
     is_whole = all(step.is_billed_now for step in steps)
     return _bill(actor, loaded, moment, on=on, at=at, items=None if is_whole else now, fresh=fresh)
-
-
-@command("subscriptions.pause_subscription", needs="subscriptions.change")
-def pause_subscription(
-    *, actor: Actor, subscription_id: UUID, when: Moment, on: date, at: datetime, reason: str = ""
-) -> Written:
-    """Let the subscription rest from a day on. What is billed beyond it is credited like a change to nothing."""
-    loaded = _locked(subscription_id, None)
-    moment = _moment(loaded, when)
-    _refuse_outside(loaded, moment)
-    subscription = loaded.subscription
-    start = moment
-    if subscription.decrease == AT_RENEWAL:
-        running = [item for item in loaded.agreement.items if item.version_at(moment) is not None]
-        start = max((renewal_of(item.grid, moment) for item in running), default=moment)
-    if any(pause.end is None or pause.end > start for pause in loaded.agreement.pauses):
-        raise Conflict("paused", "This subscription is paused already.", "when")
-    Pause.objects.create(
-        id=new_id(), created_at=at, subscription=subscription, starts_at=stored(start), reason=reason[:300]
-    )
-    _raise_version(subscription)
-    _tell(events.SubscriptionPaused, loaded, start)
-    is_now = subscription.decrease == "now"
-    return _bill(actor, _again(loaded), moment, on=on, at=at, items=None if is_now else ())
-
-
-@command("subscriptions.resume_subscription", needs="subscriptions.change")
-def resume_subscription(*, actor: Actor, subscription_id: UUID, when: Moment, on: date, at: datetime) -> Written:
-    """Go on from a day; the rest of the period that contains it is charged. The anchor stays."""
-    loaded = _locked(subscription_id, None)
-    moment = _moment(loaded, when)
-    pause = Pause.objects.select_for_update().filter(subscription=loaded.subscription, ends_at=None).first()
-    if pause is None:
-        raise Conflict("not_paused", "This subscription is not paused.")
-    if stored(moment) < pause.starts_at:
-        raise Refusal("before_pause", "It cannot go on before it was paused.", "when")
-    pause.ends_at = stored(moment)
-    pause.version += 1
-    pause.save()
-    _raise_version(loaded.subscription)
-    _tell(events.SubscriptionResumed, loaded, moment)
-    return _bill(actor, _again(loaded), moment, on=on, at=at)
 
 
 @command("subscriptions.cancel_subscription", needs="subscriptions.change")
@@ -153,6 +113,9 @@ def cancel_subscription(
         raise Refusal("before_start", "It cannot end before it starts.", "when")
     if subscription.ends_at is not None and subscription.ends_at <= stored(moment):
         raise Conflict("ended", "This subscription has ended already.", "when")
+    stands_from = loaded.agreement.stands_from
+    if stands_from is not None and stands_from <= moment:
+        moment = _end_standing(loaded, stands_from, moment, is_at_period_end=is_at_period_end)
     end = _period_end(loaded, moment) if is_at_period_end else moment
     subscription.ends_at = stored(end)
     subscription.is_credited_at_end = is_credited
@@ -160,6 +123,19 @@ def cancel_subscription(
     _raise_version(subscription)
     _tell(events.SubscriptionCancelled, loaded, end)
     return _bill(actor, _again(loaded), moment, on=on, at=at)
+
+
+def _end_standing(loaded: Loaded, stands_from: Moment, moment: Moment, *, is_at_period_end: bool) -> Moment:
+    """Its time stood still, so it ends as of the moment at which it began to."""
+    if is_at_period_end:
+        raise Conflict("stands_still", "Its time stands still, and no period ends. End it now, or let it go on first.")
+    pause = Pause.objects.select_for_update().get(
+        subscription=loaded.subscription, mode=PauseMode.EXTEND, is_over=False
+    )
+    pause.ends_at, pause.is_over = stored(moment), True
+    pause.version += 1
+    pause.save()
+    return stands_from
 
 
 def _period_end(loaded: Loaded, moment: Moment) -> Moment:
@@ -287,6 +263,22 @@ def _refuse_outside(loaded: Loaded, moment: Moment) -> None:
         raise Conflict("ended", "This subscription has ended by then.", "when")
 
 
+def refuse_stood_still(loaded: Loaded, moment: Moment) -> None:
+    """What runs changes; a time that stands still, or that was left out, does not."""
+    stands_from = loaded.agreement.stands_from
+    if stands_from is not None and stands_from <= moment:
+        raise Conflict("stands_still", "Its time stands still. Let it go on first.", "when")
+    over = Pause.objects.filter(
+        subscription=loaded.subscription, mode=PauseMode.EXTEND, is_over=True, ends_at__gt=stored(moment)
+    ).order_by("-ends_at")[:1]
+    for pause in over:
+        assert pause.ends_at is not None
+        if pause.ends_at > pause.starts_at:
+            day = day_of(loaded.moment(pause.ends_at), loaded.subscription.zone)
+            text = f"Its time stood still until {day:%Y-%m-%d}. Give that day or a later one."
+            raise Refusal("stood_still", text, "when")
+
+
 def _wanted(order: ItemOrder) -> Wanted:
     return Wanted(order.price_key, order.pricing, order.interval, order.quantity, order.is_in_advance, order.is_metered)
 
@@ -321,6 +313,8 @@ def _add_item(loaded: Loaded, step: Step, order: ItemOrder, at: datetime) -> UUI
     last = SubscriptionItem.objects.filter(subscription=loaded.subscription).aggregate(last=Max("position"))["last"]
     row = new_item(loaded.subscription, (last or 0) + 1, order, step.at, None, None, at)
     row.grid_from, row.grid_day = stored(step.grid.base), step.grid.anchor_day
+    row.grid_lead = None if step.grid.lead is None else stored(step.grid.lead)
+    row.grid_ordinal = step.grid.ordinal
     insert_rows([row])
     insert_rows([
         ItemVersion(id=new_id(), created_at=at, item=row, starts_at=stored(step.at), quantity=order.quantity)

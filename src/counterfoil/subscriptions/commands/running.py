@@ -25,6 +25,7 @@ from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, write
+from counterfoil.subscriptions.commands.increasing import raise_prices
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
@@ -86,6 +87,8 @@ def bill_due(
     """
     done = ChunkDone()
     claimed = _claim(on, chunk, entity_id)
+    if raise_prices(actor=actor, at=at, subscription_ids=[one.pk for one in claimed]):
+        claimed = _claim(on, chunk, entity_id)
     charges: list[Charged] = []
     for loaded in load(claimed):
         subscription = loaded.subscription
@@ -94,7 +97,7 @@ def bill_due(
         try:
             found = differences(loaded.agreement, loaded.billed, due, since=loaded.settled_to)
         except (Refusal, ValueError, ArithmeticError) as error:
-            _park(loaded, f"It could not be worked out: {error}", on, at)
+            park(loaded, f"It could not be worked out: {error}", on, at)
             done.parked += 1
             continue
         charges.append(Charged(loaded, found, due))
@@ -156,7 +159,7 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
             allowed += group
             continue
         for one in group:
-            _park(one.loaded, reason, on, at)
+            park(one.loaded, reason, on, at)
             done.parked += 1
     return allowed
 
@@ -181,7 +184,8 @@ def _written_today(account_ids: Sequence[UUID], at: datetime) -> dict[UUID, tupl
         return {account_id: (count, amount) for account_id, count, amount in cursor.fetchall()}
 
 
-def _park(loaded: Loaded, reason: str, on: date, at: datetime) -> None:
+def park(loaded: Loaded, reason: str, on: date, at: datetime) -> None:
+    """Hold it back until a person looks at it."""
     subscription = loaded.subscription
     subscription.parked_at = at
     subscription.parked_reason = reason[:500]

@@ -22,6 +22,7 @@ from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, Written, write
+from counterfoil.subscriptions.commands.couponing import redeem
 from counterfoil.subscriptions.models import (
     BillingPolicy,
     ItemVersion,
@@ -88,6 +89,8 @@ def insert_subscriptions(orders: Sequence[SubscriptionOrder], on: date, at: date
         for place, discount in enumerate(order.discounts, 1)
     )
     for subscription, order in zip(subscriptions, orders, strict=True):
+        if order.coupon:
+            redeem(subscription, order.coupon, None, on=on, at=at)
         emit(
             events.SubscriptionStarted(
                 subscription_id=subscription.pk,
@@ -194,6 +197,7 @@ class _Making:
             anchor_on=order.anchor_on,
             committed_to=order.committed_to,
             notice_days=order.notice_days,
+            price_fixed_to=order.price_fixed_to,
             is_renewed=order.is_renewed,
             **policy_columns(policy),
         )

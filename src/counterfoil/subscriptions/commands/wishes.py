@@ -25,7 +25,7 @@ from counterfoil.subscriptions.rules.agreement import Discount
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 
 SUBSCRIPTION, POLICY = "subscriptions.subscription", "subscriptions.policy"
-DETAILS = ("name", "owner", "terms", "po_number", "committed_to", "is_renewed", "notice_days")
+DETAILS = ("name", "owner", "terms", "po_number", "committed_to", "is_renewed", "notice_days", "price_fixed_to")
 _LINKS = ("owner", "terms")
 EVENTS_MAX = 1_000
 
@@ -37,7 +37,7 @@ def start_subscription(
     """Start a subscription of prices that the account can get. What is due by ``on`` is billed at once unless
     ``is_billed`` is false: then the next run does.
     """
-    for name in ("start", "trial_end", "end", "anchor_on", "committed_to"):
+    for name in ("start", "trial_end", "end", "anchor_on", "committed_to", "price_fixed_to"):
         check_day(values.get(name), name, on)
     if not values["items"]:
         raise Refusal("missing", "A subscription needs at least one item.", "items")
@@ -54,6 +54,7 @@ def start_subscription(
         anchor_day=values.get("anchor_day"),
         anchor_on=values.get("anchor_on"),
         discounts=tuple(_discounts(values.get("discounts") or (), currency)),
+        coupon=values.get("coupon") or "",
         entity_id=values.get("entity"),
         currency=currency,
         terms_id=values.get("terms"),
@@ -62,6 +63,7 @@ def start_subscription(
         owner_id=values.get("owner"),
         committed_to=values.get("committed_to"),
         notice_days=values.get("notice_days") or 0,
+        price_fixed_to=values.get("price_fixed_to"),
         is_renewed=values.get("is_renewed") is not False,
     )
     try:
@@ -125,7 +127,7 @@ def change_items(
     return change_subscription(
         actor=actor,
         subscription_id=subscription_id,
-        items=changed_orders(subscription, values["items"], max(on, when)),
+        items=changed_orders(subscription, values["items"], when, max(on, when)),
         when=when,
         on=on,
         at=at,

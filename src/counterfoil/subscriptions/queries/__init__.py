@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from counterfoil.subscriptions.queries.billed import BilledRow, billed_periods
+from counterfoil.subscriptions.queries.coupons import coupons_after, get_coupon, list_coupons
+from counterfoil.subscriptions.queries.increases import (
+    Sums,
+    get_increase,
+    increases_after,
+    list_increases,
+    list_raises,
+    raises_after,
+    raises_of_subscription,
+    sums_of,
+    unplanned_increases,
+)
 from counterfoil.subscriptions.queries.phases import Phase, phases_of
 from counterfoil.subscriptions.queries.policies import get_policy, list_policies
 from counterfoil.subscriptions.queries.runs import count_due, get_run, has_due, list_runs, runs_after, unfinished_runs
@@ -24,26 +36,38 @@ __all__ = [
     "BilledRow",
     "Found",
     "Phase",
+    "Sums",
     "Upcoming",
     "UpcomingLine",
     "billed_periods",
     "count_due",
     "count_parked",
+    "coupons_after",
+    "get_coupon",
+    "get_increase",
     "get_policy",
     "get_run",
     "get_subscription",
     "has_due",
+    "increases_after",
+    "list_coupons",
+    "list_increases",
     "list_policies",
+    "list_raises",
     "list_runs",
     "list_subscriptions",
     "next_bill",
     "offered_prices",
     "phases_of",
+    "raises_after",
+    "raises_of_subscription",
     "renewals",
     "runs_after",
     "subscriptions_after",
     "subscriptions_of_account",
+    "sums_of",
     "titles_of",
     "unfinished_runs",
+    "unplanned_increases",
     "wanted_items",
 ]

@@ -14,6 +14,7 @@ from counterfoil.core.errors import NotFound
 from counterfoil.core.money import Money
 from counterfoil.invoicing.models import Invoice, InvoiceLine, LineKind
 from counterfoil.subscriptions.models import BilledPeriod, Subscription
+from counterfoil.subscriptions.rules.agreement import MOVED
 from counterfoil.subscriptions.rules.grid import day_of, restored
 
 
@@ -60,6 +61,14 @@ def billed_periods(actor: Actor, subscription_id: UUID, *, offset: int = 0, limi
     ]
 
 
+def _words(row: BilledPeriod) -> str:
+    if row.is_void:
+        return "Rested, for nothing"
+    if row.kind == MOVED:
+        return "Goes on after the pause" if row.quantity > 0 else "Moved behind the pause"
+    return str(LineKind(row.kind).label)
+
+
 def _shown(
     row: BilledPeriod,
     subscription: Subscription,
@@ -73,7 +82,7 @@ def _shown(
         item_id=row.item_id,
         description=row.item.description,
         kind=row.kind,
-        kind_label=str(LineKind(row.kind).label),
+        kind_label=_words(row),
         start=day_of(restored(row.starts_at, subscription.basis), subscription.zone),
         end=day_of(restored(row.ends_at, subscription.basis), subscription.zone),
         quantity=row.quantity,

@@ -55,7 +55,7 @@ def _phases(loaded: Loaded, today: date, language: str, may_know: bool) -> list[
     marks: set[Moment] = {first, agreement.start}
     for item in agreement.items:
         marks.update(mark for version in item.versions for mark in (version.start, version.end) if mark is not None)
-    marks.update(mark for pause in agreement.pauses for mark in pause if mark is not None)
+    marks.update(mark for pause in loaded.rests for mark in pause if mark is not None)
     if agreement.end is not None:
         marks = {mark for mark in marks if mark < agreement.end} | {agreement.end}
     places: list[Moment | None] = [*sorted(marks), None]
@@ -79,7 +79,9 @@ def _kind(loaded: Loaded, moment: Moment) -> str:
     agreement = loaded.agreement
     if agreement.end is not None and moment >= agreement.end:
         return "ended"
-    if any(pause.start <= moment and (pause.end is None or moment < pause.end) for pause in agreement.pauses):
+    if agreement.stands_from is not None and moment >= agreement.stands_from:
+        return "paused"
+    if any(pause.start <= moment and (pause.end is None or moment < pause.end) for pause in loaded.rests):
         return "paused"
     return "trial" if moment < agreement.start else "running"
 

@@ -16,7 +16,14 @@ from counterfoil.accounts.models import PaymentTerms
 from counterfoil.accounts.queries import account_titles
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.models import EndDay, Pause, Subscription, SubscriptionDiscount, SubscriptionItem
+from counterfoil.subscriptions.models import (
+    EndDay,
+    Pause,
+    PauseMode,
+    Subscription,
+    SubscriptionDiscount,
+    SubscriptionItem,
+)
 from counterfoil.subscriptions.queries.upcoming import upcoming_of
 from counterfoil.subscriptions.rules.grid import SECONDS, moment_of, stored
 
@@ -31,12 +38,13 @@ def with_state(found: QuerySet[Subscription], today: date) -> QuerySet[Subscript
     present = Case(
         When(basis=SECONDS, then=Value(_end_of(today))), default=Value(stored(today)), output_field=DateTimeField()
     )
-    rests = Pause.objects.filter(subscription=OuterRef("pk"), starts_at__lte=OuterRef("present")).filter(
-        Q(ends_at=None) | Q(ends_at__gt=OuterRef("present"))
-    )
+    begun = Pause.objects.filter(subscription=OuterRef("pk"), starts_at__lte=OuterRef("present"))
+    rests = begun.filter(Q(ends_at=None) | Q(ends_at__gt=OuterRef("present")))
+    stands = begun.filter(mode=PauseMode.EXTEND, is_over=False)
     has_ended = Q(ends_at__lt=F("present")) | Q(ends_at=F("present"), end_day=EndDay.FREE)
     state = Case(
         When(parked_at__isnull=False, then=Value("parked")),
+        When(Exists(stands), then=Value("paused")),
         When(has_ended, then=Value("ended")),
         When(starts_at__gt=F("present"), then=Value("planned")),
         When(Exists(rests), then=Value("paused")),

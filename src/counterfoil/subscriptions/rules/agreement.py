@@ -21,7 +21,12 @@ INTERVAL_CHANGES = (KEEP_ANCHOR, RESTART)
 END_FREE, END_BILLED = "free", "billed"
 END_DAYS = (END_FREE, END_BILLED)
 
+SKIP, VOID, EXTEND = "skip", "void", "extend"
+PAUSE_MODES = (SKIP, VOID, EXTEND)
+
 RECURRING, PRORATION_CHARGE, PRORATION_CREDIT, USAGE = "recurring", "proration_charge", "proration_credit", "usage"
+MOVED = "moved"
+"""A part of a billed period that goes on after a pause. It is taken off where it was and stands where it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Item:
     is_metered: bool = False
     cut_at: Moment | None = None
     usage: tuple[Usage, ...] = ()
+    product: UUID | None = None
 
     @property
     def start(self) -> Moment:
@@ -96,21 +102,41 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """A percentage or an amount off the first ``periods`` periods, or off all of them."""
+    """A percentage or an amount off the first ``periods`` periods, or off all of them.
+
+    With ``since`` periods are counted from the first that begins then or later; with ``until`` it ends before the first
+    that begins then or later. With ``products`` it is for items of these only.
+    """
 
     percent: Decimal | None = None
     amount: Decimal | None = None
     periods: int | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    products: frozenset[UUID] = frozenset()
 
-    def covers(self, ordinal: int) -> bool:
-        return self.periods is None or ordinal < self.periods
+    @property
+    def is_for_ever(self) -> bool:
+        """Whether it is for every period to come, of every item."""
+        return self.periods is None and self.until is None and not self.products
+
+    def covers(self, ordinal: int, begins: Moment, product: UUID | None, first: int) -> bool:
+        """Whether it is for a period with this number that begins then; ``first`` is the number of its own first."""
+        return (
+            (not self.products or product in self.products)
+            and (self.since is None or begins >= self.since)
+            and (self.until is None or begins < self.until)
+            and (self.periods is None or ordinal - first < self.periods)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """A subscription as billing sees it. ``start`` is the first moment that is billed; ``end`` the first that is not.
 
-    With ``is_credited_at_end`` false, what is billed beyond the end is not given back.
+    With ``is_credited_at_end`` false, what is billed beyond the end is not given back. During ``pauses`` it is not
+    billed; periods that begin in one of the ``voids`` come to nothing; from ``stands_from`` on its time stands still.
+    See ``docs/concepts/pauses.md``.
     """
 
     id: UUID
@@ -121,18 +147,32 @@ class Agreement:
     end: Moment | None = None
     is_credited_at_end: bool = True
     pauses: tuple[Span, ...] = ()
+    voids: tuple[Span, ...] = ()
+    stands_from: Moment | None = None
     discounts: tuple[Discount, ...] = ()
     zone: str = "UTC"
 
     def agreed(self, item: Item) -> Iterator[Version]:
         """The item's quantities as they are to be billed: until the end, and not while it rests."""
+        last = self.last_of(item)
         for version in item.versions:
-            spans = [Span(version.start, _earlier(version.end, self.end))]
+            spans = [Span(version.start, _earlier(version.end, last))]
             for pause in self.pauses:
                 spans = [part for span in spans for part in _without(span, pause)]
             for span in spans:
                 if span.end is None or span.start < span.end:
                     yield Version(span.start, span.end, version.quantity)
+
+    def last_of(self, item: Item) -> Moment | None:
+        """From when on nothing of the item is billed: it ended, or its time stands still. What is used goes on."""
+        return self.end if item.is_metered else _earlier(self.end, self.stands_from)
+
+    def is_void(self, item: Item, cell: Cell) -> bool:
+        """Whether a period of the item comes to nothing, since it begins in a pause that voids it."""
+        begins = max(cell.start, item.start, self.start)
+        return not item.is_metered and any(
+            span.start <= begins and (span.end is None or begins < span.end) for span in self.voids
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +180,9 @@ class Billed:
     """A row of the ledger of billed periods: so much of an item was charged, or given back, for part of a period.
 
     ``quantity`` and ``gross`` (the price of the whole period after percentages) are signed like ``net``. ``credits``
-    are the lines that a negative row takes back, each with its part; ``given`` is what other documents took back of the
-    line of a charge.
+    are the lines that a negative row takes back, each with its part; those of a positive one are where it was billed
+    before a pause. ``given`` is what other documents took back of the line of a charge. ``is_void`` says that its
+    period came to nothing.
     """
 
     item_id: UUID
@@ -155,6 +196,7 @@ class Billed:
     line_id: UUID | None = None
     credits: tuple[tuple[UUID, Decimal], ...] = ()
     given: Decimal = Decimal(0)
+    is_void: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +204,7 @@ class Difference:
     """What should be billed and is not yet, for part of a period of one item: a line of a document to be.
 
     ``quantity``, ``gross`` and ``net`` are signed; ``before_discount`` is the amount before the discounts. ``credits``
-    are the lines that a negative one takes back, each with its part.
+    are the lines that a negative one takes back, each with its part; ``discounts`` those that cover its period.
     """
 
     item_id: UUID
@@ -175,8 +217,9 @@ class Difference:
     share: Share
     net: Decimal
     before_discount: Decimal
-    ordinal: int
+    discounts: tuple[Discount, ...] = ()
     credits: tuple[tuple[UUID, Decimal], ...] = ()
+    is_void: bool = False
 
     @property
     def is_credit(self) -> bool:

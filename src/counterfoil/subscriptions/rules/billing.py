@@ -27,11 +27,14 @@ from counterfoil.subscriptions.rules.agreement import (
     Agreement,
     Billed,
     Difference,
+    Discount,
     Item,
     Version,
 )
 from counterfoil.subscriptions.rules.discounting import discounted, factor
-from counterfoil.subscriptions.rules.grid import NONE, Cell, Moment, Share, share_of
+from counterfoil.subscriptions.rules.grid import NONE, Cell, Grid, Moment, Share, share_of
+
+Discounts = tuple[Discount, ...]
 
 _EXACT = Context(prec=120)
 ZERO = Decimal(0)
@@ -73,7 +76,7 @@ class _Left:
                 self._lines[row.line_id] = self._lines.get(row.line_id, ZERO) + row.net - row.given
         for row in rows:
             for line_id, part in row.credits:
-                self._lines[line_id] -= part
+                self._lines[line_id] = self._lines.get(line_id, ZERO) + (part if row.net > 0 else -part)
 
     def take(self, amount: Decimal, wanted: Iterable[tuple[UUID, Decimal]]) -> tuple[tuple[UUID, Decimal], ...]:
         """Give back an amount: of each wanted line its part, then the rest of whatever line has some left."""
@@ -89,12 +92,19 @@ class _Left:
 
 
 class _Piece(NamedTuple):
-    """A stretch of a period in which the agreed quantity and the billed rows stay the same."""
+    """A stretch of a period in which the agreed quantity and the billed rows stay the same. ``is_first`` says that no
+    row at all was written of it.
+    """
 
     start: Moment
     end: Moment
     quantity: Decimal
     rows: tuple[Billed, ...]
+    is_first: bool
+
+    @property
+    def before(self) -> Decimal:
+        return sum((row.quantity for row in self.rows), ZERO)
 
 
 def differences(
@@ -167,7 +177,8 @@ def _last_moment(agreement: Agreement, item: Item) -> Moment | None:
     """The end of everything that was ever agreed of the item; none while it goes on."""
     ends = [version.end for version in item.versions]
     last = None if None in ends else max(end for end in ends if end is not None)
-    return agreement.end if last is None else last if agreement.end is None else min(last, agreement.end)
+    stop = agreement.last_of(item)
+    return stop if last is None else last if stop is None else min(last, stop)
 
 
 def _cut_of(agreement: Agreement, item: Item) -> Moment | None:
@@ -200,25 +211,32 @@ def _next_of(agreement: Agreement, item: Item, billed_to: Moment | None) -> Mome
 
 
 def _of_cell(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Iterator[Difference]:
-    ordinal = max(item.grid.number_at(cell.start) - item.grid.number_at(agreement.start), 0)
+    covering = _covering(agreement, item, cell)
     whole = _whole(agreement, item, cell, rows)
     if whole is None:
         return
     if item.is_metered:
-        yield from _usage(agreement, item, whole, rows, ordinal)
+        yield from _usage(agreement, item, whole, rows, covering)
         return
     agreed = [version for version in agreement.agreed(item) if _overlaps(version, whole)]
+    is_void = agreement.is_void(item, cell)
     if agreement.policy.basis == NONE:
         if agreed and not rows:
-            yield _charge(agreement, item, whole, _Piece(*whole, agreed[0].quantity, ()), ordinal)
+            piece = _Piece(*whole, agreed[0].quantity, (), is_first=True)
+            bill = _void if is_void else _charge
+            yield bill(agreement, item, whole, piece, covering)
         return
     left = _Left(rows)
-    pieces = _pieces(agreed, rows, whole)
-    found = [one for piece in pieces if (one := _of_piece(agreement, item, whole, piece, left, ordinal)) is not None]
-    is_over = not any(version.quantity for version in agreed)
+    kept, void = [row for row in rows if not row.is_void], [row for row in rows if row.is_void]
+    pieces = _pieces(() if is_void else agreed, kept, rows, whole)
+    found = [one for piece in pieces if (one := _of_piece(agreement, item, whole, piece, left, covering)) is not None]
+    is_over = is_void or not any(version.quantity for version in agreed)
     if is_over and found and left.total > 0 and (agreement.end is None or agreement.is_credited_at_end):
         found[-1] = _with_rest(found[-1], left)
     yield from (one for one in found if one.net or one.quantity)
+    for piece in _pieces(agreed if is_void else (), void, rows, whole):
+        if piece.quantity != piece.before:
+            yield _void(agreement, item, whole, piece, covering)
 
 
 def _with_rest(last: Difference, left: _Left) -> Difference:
@@ -228,6 +246,35 @@ def _with_rest(last: Difference, left: _Left) -> Difference:
     for line_id, part in left.take(left.total, ()):
         parts[line_id] = parts.get(line_id, ZERO) + part
     return replace(last, kind=PRORATION_CREDIT, net=net, before_discount=net, credits=tuple(parts.items()))
+
+
+def _covering(agreement: Agreement, item: Item, cell: Cell) -> Discounts:
+    """The discounts that cover a period of the item."""
+    if not agreement.discounts:
+        return ()
+    ordinal = ordinal_of(agreement, item.grid, cell)
+    begins = max(cell.start, agreement.start)
+    return tuple(
+        one
+        for one in agreement.discounts
+        if one.covers(ordinal, begins, item.product, _first_of(agreement, item, one.since))
+    )
+
+
+def _first_of(agreement: Agreement, item: Item, since: Moment | None) -> int:
+    """The number of the first period that begins at a moment or later."""
+    if since is None or since <= agreement.start:
+        return 0
+    cell = item.grid.cell_at(since)
+    return ordinal_of(agreement, item.grid, cell) + (0 if cell.start >= since else 1)
+
+
+def ordinal_of(agreement: Agreement, grid: Grid, cell: Cell) -> int:
+    """The number of a period, the first being 0. A time that stood still is not counted."""
+    number = grid.number_at(cell.start)
+    if grid.ordinal is not None:
+        return max(number + grid.ordinal, 0)
+    return max(number - grid.number_at(agreement.start), 0)
 
 
 def _whole(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Cell | None:
@@ -252,43 +299,47 @@ def _overlaps(version: Version, cell: Cell) -> bool:
     return version.start < cell.end and (version.end is None or version.end > cell.start)
 
 
-def _pieces(agreed: Sequence[Version], rows: Sequence[Billed], whole: Cell) -> list[_Piece]:
-    """The period cut wherever the agreed quantity or the billed rows change, and joined again where neither does."""
-    spans = [*((one.start, one.end) for one in agreed), *((row.start, row.end) for row in rows)]
+def _pieces(agreed: Sequence[Version], rows: Sequence[Billed], every: Sequence[Billed], whole: Cell) -> list[_Piece]:
+    """The period cut wherever the agreed quantity or the billed rows change, and joined again where neither does.
+
+    ``every`` row of the period says where one was written already.
+    """
+    spans = [*((one.start, one.end) for one in agreed), *((row.start, row.end) for row in every)]
     inside = {mark for span in spans for mark in span if mark is not None and whole.start < mark < whole.end}
     places = sorted({whole.start, whole.end, *inside})
     pieces: list[_Piece] = []
     for start, end in pairwise(places):
         quantity = next((one.quantity for one in agreed if _overlaps(one, Cell(start, end))), ZERO)
         covering = tuple(row for row in rows if row.start <= start and row.end >= end)
+        is_first = not any(row.start <= start and row.end >= end for row in every)
         last = pieces[-1] if pieces else None
-        if last is not None and last.quantity == quantity and last.rows == covering:
+        if last is not None and (last.quantity, last.rows, last.is_first) == (quantity, covering, is_first):
             pieces[-1] = last._replace(end=end)
         else:
-            pieces.append(_Piece(start, end, quantity, covering))
+            pieces.append(_Piece(start, end, quantity, covering, is_first))
     return pieces
 
 
 def _of_piece(
-    agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, ordinal: int
+    agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, covering: Discounts
 ) -> Difference | None:
-    before = sum((row.quantity for row in piece.rows), ZERO)
-    if piece.quantity == before:
+    if piece.quantity == piece.before:
         return None
-    if not before:
-        return _charge(agreement, item, whole, piece, ordinal)
+    if not piece.before:
+        return _charge(agreement, item, whole, piece, covering)
     if not agreement.is_credited_at_end and agreement.end is not None and piece.start >= agreement.end:
         return None
-    return _adjustment(agreement, item, whole, piece, left, ordinal)
+    if agreement.stands_from is not None and piece.start >= agreement.stands_from:
+        return None
+    return _adjustment(agreement, item, whole, piece, left, covering)
 
 
-def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordinal: int) -> Difference:
+def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, covering: Discounts) -> Difference:
     """A stretch of which nothing is billed: its share of the price."""
-    begins = piece.start in (whole.start, agreement.start) or not item.is_in_advance
-    is_recurring = begins and not piece.rows  # what was billed, given back and is billed again is no second period
+    is_recurring = _is_recurring(agreement, item, whole, piece)
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
     price = price_of(item.pricing, piece.quantity)
-    gross = _times(price, factor(agreement.discounts, ordinal))
+    gross = _times(price, factor(covering))
     counted = price if is_recurring else gross  # a recurring line's discounts are spread over its document
     amount = _amount(agreement, counted, share)
     return Difference(
@@ -302,16 +353,34 @@ def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, ordina
         share,
         amount,
         amount if is_recurring else _amount(agreement, price, share),
-        ordinal,
+        covering,
     )
 
 
-def _adjustment(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, ordinal: int) -> Difference:
+def _is_recurring(agreement: Agreement, item: Item, whole: Cell, piece: _Piece) -> bool:
+    """What was billed, given back and is billed again is no second period."""
+    begins = piece.start in (whole.start, agreement.start) or not item.is_in_advance
+    return begins and piece.is_first
+
+
+def _void(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, covering: Discounts) -> Difference:
+    """A stretch of a period that comes to nothing: it is written, so that the period is known, and bills nothing."""
+    change = piece.quantity - piece.before
+    kind = RECURRING if _is_recurring(agreement, item, whole, piece) else PRORATION_CHARGE
+    share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
+    return Difference(
+        item.id, kind if change > 0 else PRORATION_CREDIT, piece.start, piece.end, whole, change, ZERO, share, ZERO,
+        ZERO, covering, is_void=True,
+    )  # fmt: skip
+
+
+def _adjustment(
+    agreement: Agreement, item: Item, whole: Cell, piece: _Piece, left: _Left, covering: Discounts
+) -> Difference:
     """A stretch of which something else is billed: the difference of the full amounts times the share, rounded once."""
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
-    before = sum((row.quantity for row in piece.rows), ZERO)
     old_gross = sum((row.gross for row in piece.rows), ZERO)
-    gross = _times(price_of(item.pricing, piece.quantity), factor(agreement.discounts, ordinal)) - old_gross
+    gross = _times(price_of(item.pricing, piece.quantity), factor(covering)) - old_gross
     paid = sum((_value(agreement, row) for row in piece.rows), Fraction(0))
     change = max(Fraction(gross), -paid) if piece.quantity else -paid
     is_all = not piece.quantity and (piece.start, piece.end) == left.span
@@ -322,12 +391,12 @@ def _adjustment(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, le
         piece.start,
         piece.end,
         whole,
-        piece.quantity - before,
+        piece.quantity - piece.before,
         gross,
         share,
         net,
         net,
-        ordinal,
+        covering,
         left.take(-net, _parts(agreement, piece, share)) if net < 0 else (),
     )
 
@@ -339,14 +408,16 @@ def _parts(agreement: Agreement, piece: _Piece, share: Share) -> Iterator[tuple[
             yield row.line_id, _rounded(agreement, _value(agreement, row) * share.fraction)
 
 
-def _usage(agreement: Agreement, item: Item, whole: Cell, rows: Sequence[Billed], ordinal: int) -> Iterator[Difference]:
+def _usage(
+    agreement: Agreement, item: Item, whole: Cell, rows: Sequence[Billed], covering: Discounts
+) -> Iterator[Difference]:
     """What was used in the period and is not billed yet, at the price of the whole quantity. It has no share."""
     used = sum((one.quantity for one in item.usage if whole.start <= one.at < whole.end), ZERO)
     before = sum((row.quantity for row in rows), ZERO)
     if used == before:
         return
     price = price_of(item.pricing, max(used, ZERO))
-    gross = _times(price, factor(agreement.discounts, ordinal)) - sum((row.gross for row in rows), ZERO)
+    gross = _times(price, factor(covering)) - sum((row.gross for row in rows), ZERO)
     share = share_of(whole.start, whole.end, whole, item.interval, agreement.policy.basis)
     start, end = max(whole.start, agreement.start), whole.end
     if agreement.end is not None:
@@ -355,7 +426,7 @@ def _usage(agreement: Agreement, item: Item, whole: Cell, rows: Sequence[Billed]
     left = _Left(rows)
     amount = max(rounded(counted, agreement.currency).amount, -left.total)
     yield Difference(
-        item.id, USAGE, start, end, whole, used - before, gross, share, amount, amount, ordinal,
+        item.id, USAGE, start, end, whole, used - before, gross, share, amount, amount, covering,
         left.take(-amount, ()) if amount < 0 else (),
     )  # fmt: skip
 

@@ -62,7 +62,11 @@ class Step:
 
     @property
     def is_quantity(self) -> bool:
-        return self.old is not None and self.new is not None and self.old.price == self.new.price
+        return (
+            self.old is not None
+            and self.new is not None
+            and (self.old.price, self.old.pricing) == (self.new.price, self.new.pricing)
+        )
 
 
 def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anchors: Anchors) -> list[Step]:
@@ -77,7 +81,9 @@ def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anch
         if not item.is_metered and (version := item.version_at(at)) and version.quantity
     ]
     by_price = {one.price: one for one in wanted if not one.is_metered}
-    kept = {item.price for item, _ in running} & set(by_price)
+    kept = {
+        item.price for item, _ in running if item.price in by_price and by_price[item.price].pricing == item.pricing
+    }
     steps = [
         _step(agreement, item, by_price[item.price], at, anchors)
         for item, version in running

@@ -61,13 +61,17 @@ class Grid:
     """Whole periods of one interval, counted from ``base`` in both directions.
 
     ``anchor_day`` is the day of the month to which longer months return: 31 Jan → 28 Feb → 31 Mar. ``zone`` is the time
-    zone in which instants are stepped, so that a month is a month of that zone's calendar and clock.
+    zone in which instants are stepped, so that a month is a month of that zone's calendar and clock. A grid that goes
+    on after its time stood still begins with the rest of a period that starts at ``lead``; ``ordinal`` is the number of
+    the subscription's period that begins at the base.
     """
 
     interval: Interval
     base: Moment
     anchor_day: int | None = None
     zone: str = "UTC"
+    lead: Moment | None = None
+    ordinal: int | None = None
 
     @cached_property
     def _local(self) -> tuple[date, time | None]:
@@ -78,6 +82,8 @@ class Grid:
 
     def boundary(self, number: int) -> Moment:
         """The start of the period with this number; 0 is the one that starts at the base."""
+        if number < 0 and self.lead is not None:
+            return self._before.boundary(number + 1)
         day, at = self._local
         months = self.interval.months
         day = (
@@ -87,8 +93,17 @@ class Grid:
         )
         return day if at is None else datetime.combine(day, at, ZoneInfo(self.zone)).astimezone(UTC)
 
+    @cached_property
+    def _before(self) -> Grid:
+        """The periods that end at the base or earlier, when one of them has a length of its own."""
+        assert self.lead is not None
+        day = self.lead.astimezone(ZoneInfo(self.zone)).date() if isinstance(self.lead, datetime) else self.lead
+        return Grid(self.interval, self.lead, day.day if self.interval.months else None, self.zone)
+
     def number_at(self, moment: Moment) -> int:
         """The number of the period that contains the moment."""
+        if self.lead is not None and moment < self.base:
+            return -1 if moment >= self.lead else self._before.number_at(moment) - 1
         day, _ = self._local
         there = moment.astimezone(ZoneInfo(self.zone)).date() if isinstance(moment, datetime) else moment
         months = self.interval.months

@@ -51,6 +51,7 @@ class SubscriptionOrder:
     anchor_day: int | None = None
     anchor_on: date | None = None
     discounts: tuple[Discount, ...] = ()
+    coupon: str = ""
     policy: Policy | None = None
     entity_id: UUID | None = None
     currency: str | None = None
@@ -62,6 +63,7 @@ class SubscriptionOrder:
     quote_version: int | None = None
     committed_to: date | None = None
     notice_days: int = 0
+    price_fixed_to: date | None = None
     is_renewed: bool = True
 
 

@@ -22,6 +22,7 @@ from counterfoil.ledger.queries import list_entities
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import BadValue, Field, Kind, clean_value, record_type
 from counterfoil.subscriptions import commands, previewing, queries
+from counterfoil.subscriptions.models import PauseMode
 from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.record_types import SUBSCRIPTION
 from counterfoil.surface.forms import Form, Typed, record_form, values_from, version_from
@@ -30,14 +31,21 @@ from counterfoil.surface.htmx import go, page, say
 SECTIONS: dict[str, list[str]] = {
     "Items": ["items"],
     "Time": ["start", "trial_end", "end", "anchor_day"],
-    "Term": ["committed_to", "notice_days", "is_renewed"],
+    "Term": ["committed_to", "notice_days", "is_renewed", "price_fixed_to"],
     "Documents": ["name", "owner", "entity", "terms", "po_number"],
-    "Discounts": ["discounts"],
+    "Discounts": ["coupon", "discounts"],
 }
 FIELDS = [name for names in SECTIONS.values() for name in names]
-DETAILS = ["name", "owner", "terms", "po_number", "committed_to", "notice_days", "is_renewed"]
+DETAILS = ["name", "owner", "terms", "po_number", "committed_to", "notice_days", "is_renewed", "price_fixed_to"]
 WHEN = Field("when", "From", Kind.DAY, required=True, help="A day in the past repairs what was billed since.")
 ITEMS = record_type(SUBSCRIPTION).by_id["items"]
+MODE = Field(
+    "mode", "Mode", Kind.CHOICE, choices=PauseMode.choices, required=True,
+    help="Skip gives back what is billed beyond the day. Void leaves it billed; the periods that begin meanwhile come "
+    "to nothing. Extend: time stands still, and the days that are left go on after it.",
+)  # fmt: skip
+UNTIL = Field("until", "Until before", Kind.DAY, help="It goes on by itself on this day. Empty until somebody says so.")
+COUPON = Field("code", "Code", required=True, max_length=40)
 REASON = Field("reason", "Reason", max_length=300)
 AT_END = Field("at_period_end", "When its period ends", Kind.YES_NO)
 CREDITED = Field("credited", "Give back what is billed beyond the end", Kind.YES_NO)
@@ -64,16 +72,24 @@ ASKED: Mapping[str, Asked] = {
         "The subscription is changed.",
     ),
     "pause": Asked(
-        (WHEN, REASON),
+        (MODE, WHEN, UNTIL, REASON),
         "Pause",
-        "It is not billed until it goes on. What is billed beyond the day is given back as its policy says.",
+        "It is not billed until it goes on.",
         "Pause subscription",
         "The subscription rests.",
+    ),
+    "coupon": Asked(
+        (COUPON,),
+        "Coupon",
+        "Its discount holds from the next period that is not billed yet, beside those that the subscription has.",
+        "Redeem coupon",
+        "The coupon is redeemed.",
     ),
     "resume": Asked(
         (WHEN,),
         "Go on",
-        "It is billed again from the day on. The rest of the period that contains the day is charged.",
+        "It is billed again from the day on: the rest of the period that contains the day, the next period after a "
+        "pause that voids, or what follows the days that are left after one that extends.",
         "Let it go on",
         "The subscription goes on.",
     ),
@@ -208,7 +224,7 @@ def _act_form(request: Request, row: Row, verb: str, typed: Typed | None, refusa
         offered = queries.offered_prices(request.actor, row.account, row.currency, local_today(), row.id)
     return record_form(
         SUBSCRIPTION,
-        values={"items": queries.wanted_items(row), "when": local_today(), "credited": True},
+        values={"items": queries.wanted_items(row), "when": local_today(), "credited": True, "mode": "skip"},
         typed=typed,
         fields=ASKED[verb].fields,
         problems=refusal or (),
@@ -292,13 +308,25 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
     """The change itself, for real or in a scratch copy."""
     asked = _cleaned([one for one in ASKED[verb].fields if one.kind is not Kind.ROWS], typed)
     on, at = local_today(), clock.now()
-    check_day(asked["when"], "when", on)
+    check_day(asked.get("when"), "when", on)
     same: dict[str, Any] = {"actor": request.actor, "subscription_id": subscription_id, "on": on, "at": at}
     if verb == "change":
         values = {"items": typed.get("items", [])}
         commands.change_items(values=values, when=asked["when"], version=version_from(request.POST), **same)
     elif verb == "pause":
-        commands.pause_subscription(when=asked["when"], reason=asked.get("reason", ""), **same)
+        check_day(asked.get("until"), "until", on)
+        commands.pause_subscription(
+            when=asked["when"],
+            mode=asked.get("mode") or PauseMode.SKIP,
+            until=asked.get("until"),
+            reason=asked.get("reason", ""),
+            **same,
+        )
+    elif verb == "coupon":
+        try:
+            commands.redeem_coupon(code=asked["code"], **same)
+        except Refusal as refused:
+            raise _at(refused, "code") from None
     elif verb == "resume":
         commands.resume_subscription(when=asked["when"], **same)
     else:
@@ -311,6 +339,13 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
         )
 
 
+def _at(refused: Refusal, field: str) -> Refusal:
+    """The refusal at the field of this form."""
+    for one in refused.problems:
+        return type(refused)(one.code, one.message, field) if one.field else refused
+    return refused
+
+
 def _cleaned(fields: Sequence[Field], typed: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     problems: list[Problem] = []
@@ -320,7 +355,7 @@ def _cleaned(fields: Sequence[Field], typed: Mapping[str, Any]) -> dict[str, Any
         except BadValue as bad:
             problems.append(Problem(item.id, bad.code, bad.message))
             continue
-        if item.required and value is None:
+        if item.required and value in (None, ""):
             problems.append(Problem(item.id, "missing", f"{item.label} is missing."))
         if item.id in typed:
             found[item.id] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from counterfoil.subscriptions.web import changes, runs, settings, views
+from counterfoil.subscriptions.web import changes, coupons, increases, runs, settings, views
 
 app_name = "subscriptions"
 
@@ -23,6 +23,15 @@ urlpatterns = [
     path("subscriptions/<uuid:subscription_id>/preview/<slug:verb>/", changes.preview, name="preview"),
     path("subscriptions/<uuid:subscription_id>/unpark/", views.unpark, name="unpark"),
     path("accounts/<uuid:account_id>/subscriptions/", views.account_panel, name="account_panel"),
+    path("subscriptions/<uuid:subscription_id>/coupon/", changes.act, {"verb": "coupon"}, name="redeem"),
+    path("settings/coupons/", coupons.coupons, name="coupons"),
+    path("settings/coupons/new/", coupons.new_coupon, name="new_coupon"),
+    path("settings/coupons/<uuid:coupon_id>/", coupons.coupon, name="coupon"),
+    path("price-increases/", increases.increases, name="increases"),
+    path("price-increases/new/", increases.new_increase, name="new_increase"),
+    path("price-increases/new/preview/", increases.preview_increase, name="preview_increase"),
+    path("price-increases/<uuid:increase_id>/", increases.increase, name="increase"),
+    path("price-increases/<uuid:increase_id>/undo/", increases.undo_increase, name="undo_increase"),
     path("billing-runs/", runs.runs, name="runs"),
     path("billing-runs/<uuid:run_id>/", runs.run, name="run"),
     path("settings/billing-policies/", settings.policies, name="policies"),

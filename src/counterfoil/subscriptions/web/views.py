@@ -111,8 +111,9 @@ def subscription(request: Request, subscription_id: UUID) -> HttpResponse:
         "several_companies": len(list_entities(request.actor)) > 1,
         "may_change": may_change and row.state != "ended",
         "may_unpark": may_change and row.state == "parked",
-        "is_paused": any(pause["to"] is None for pause in row.pauses),
+        "is_paused": any(not pause["is_over"] for pause in row.pauses),
         "today": today,
+        "raises": queries.raises_of_subscription(request.actor, subscription_id),
     }
     return page(request, "subscriptions/subscription.html", context)
 

@@ -1,0 +1,408 @@
+"""Price increases: planned for a set of subscriptions at once, told to the customers, and carried out on their days.
+
+A plan is a row for each price that is raised or left out. It is carried out by an ordinary change of the subscription
+on the day that the row names; until then it can be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from counterfoil.access.actors import Actor
+from counterfoil.access.door import Takes, command
+from counterfoil.accounts.queries import billing_facts
+from counterfoil.activities.commands import queue_mails
+from counterfoil.activities.rules.orders import MailOrder, NewRecipient
+from counterfoil.catalog.models import Price
+from counterfoil.catalog.rules.pricing import Pricing, price_of, tiers_as_rows, tiers_from
+from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal
+from counterfoil.core.ids import new_id
+from counterfoil.core.money import rounded
+from counterfoil.core.periods import add_months
+from counterfoil.documents.mail_texts import RisingPrice, increase_mail
+from counterfoil.invoicing.mailing import NOBODY, recipients_of
+from counterfoil.ledger.queries import entities
+from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.jobs import enqueue
+from counterfoil.plumbing.outbox import emit
+from counterfoil.subscriptions import events
+from counterfoil.subscriptions.agreements import Loaded, load
+from counterfoil.subscriptions.commands.changing import change_subscription
+from counterfoil.subscriptions.models import (
+    IncreaseState,
+    PriceIncrease,
+    PriceRaise,
+    RaiseState,
+    Subscription,
+)
+from counterfoil.subscriptions.ordering import check_day, order_of_item
+from counterfoil.subscriptions.queries.increases import chosen, local_day
+from counterfoil.subscriptions.rules.agreement import Item
+from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of
+from counterfoil.subscriptions.rules.orders import ItemOrder
+from counterfoil.subscriptions.rules.raising import (
+    a_year,
+    first_document,
+    reason_left_out,
+    takes_effect,
+    with_new_price,
+)
+
+INCREASE = "subscriptions.increase"
+CHUNK = 500
+_LINKS = ("product", "price_list", "entity")
+
+
+@command("subscriptions.plan_increase", needs="subscriptions.change", takes={"values": Takes(INCREASE)})
+def plan_increase(*, actor: Actor, values: Mapping[str, Any], on: date, at: datetime) -> UUID:
+    """Plan to raise prices. Which subscriptions it concerns is worked out in the background, chunk by chunk; nothing
+    is billed and nobody is told before that.
+    """
+    prices = [{"price": row["price"], "amount": str(row["amount"])} for row in values.get("prices") or ()]
+    _refuse_bad(values, prices, on)
+    increase = PriceIncrease(
+        id=new_id(), created_at=at, planned_on=on, planned_by_name=actor.name[:200], prices=prices,
+        **{
+            f"{name}_id" if name in _LINKS else name: value
+            for name, value in values.items()
+            if name != "prices" and value is not None
+        },
+    )  # fmt: skip
+    increase.expected = chosen(increase).count()
+    increase.save(force_insert=True)
+    enqueue("subscriptions.plan_increase", once=f"increase:{increase.pk}", increase_id=increase.pk)
+    return increase.pk
+
+
+def _refuse_bad(values: Mapping[str, Any], prices: Sequence[Mapping[str, str]], on: date) -> None:
+    problems: list[Problem] = []
+    percent = values.get("percent")
+    if (percent is None) == (not prices):
+        problems.append(Problem("percent", "one_of_both", "Give a percentage or new amounts."))
+    if prices and not values.get("currency"):
+        problems.append(Problem("currency", "missing", "Say in which currency the new amounts are."))
+    keys = [row["price"] for row in prices]
+    for place, key in enumerate(keys):
+        if key in keys[:place]:
+            problems.append(Problem(f"prices.{place}.price", "twice", "Name each price once."))
+        elif not Price.objects.filter(key=key).exists():
+            problems.append(Problem(f"prices.{place}.price", "not_found", "The catalog has no such price."))
+    if values["from_on"] < on:
+        problems.append(Problem("from_on", "in_the_past", "A price rises from today on at the earliest."))
+    if problems:
+        raise Refusal.of(problems)
+    check_day(values["from_on"], "from_on", on)
+
+
+@command("subscriptions.plan_raises", needs="subscriptions.run")
+def plan_raises(*, actor: Actor, increase_id: UUID, at: datetime, chunk: int = CHUNK) -> bool:
+    """Work out the next chunk of an increase; false when nothing is left. Asked again, it finds nothing to do."""
+    increase = PriceIncrease.objects.select_for_update().filter(pk=increase_id).first()
+    if increase is None or increase.state != IncreaseState.PLANNING:
+        return False
+    found = chosen(increase)
+    if increase.looked_to is not None:
+        found = found.filter(pk__gt=increase.looked_to)
+    subscriptions = list(found.select_for_update(of=("self",)).order_by("pk")[:chunk])
+    rows = list(_raises(increase, load(subscriptions), at))
+    insert_rows(rows)
+    _tell(events.PriceIncreasePlanned, (row for row in rows if row.state == RaiseState.PLANNED))
+    increase.looked_at += len(subscriptions)
+    if subscriptions:
+        increase.looked_to = subscriptions[-1].pk
+    if len(subscriptions) < chunk:
+        increase.state = IncreaseState.PLANNED
+    increase.version += 1
+    increase.save()
+    return increase.state == IncreaseState.PLANNING
+
+
+def _raises(increase: PriceIncrease, several: Sequence[Loaded], at: datetime) -> Iterator[PriceRaise]:
+    keys = {row["price"]: Decimal(row["amount"]) for row in increase.prices}
+    listed = None
+    if increase.price_list_id is not None:
+        listed = set(Price.objects.filter(price_list=increase.price_list_id).values_list("id", flat=True))
+    others: dict[tuple[UUID, str], list[PriceRaise]] = {}
+    for other in PriceRaise.objects.filter(
+        subscription__in=[one.subscription.pk for one in several], state__in=[RaiseState.PLANNED, RaiseState.RAISED]
+    ).select_related("item"):
+        others.setdefault((other.subscription_id, other.item.price_key), []).append(other)
+    for loaded in several:
+        for item in loaded.agreement.items:
+            row = loaded.items[item.id]
+            is_chosen = (
+                (increase.product_id is None or row.product_id == increase.product_id)
+                and (not increase.price_key or row.price_key == increase.price_key)
+                and (not keys or row.price_key in keys)
+                and (listed is None or row.price_id in listed)
+            )
+            if is_chosen:
+                before = others.get((loaded.subscription.pk, row.price_key), ())
+                amount = keys[row.price_key] if keys else None
+                found = _raise(increase, loaded, item, before, amount, at)
+                if found is not None:
+                    yield found
+
+
+def _raise(
+    increase: PriceIncrease,
+    loaded: Loaded,
+    item: Item,
+    before: Sequence[PriceRaise],
+    amount: Decimal | None,
+    at: datetime,
+) -> PriceRaise | None:
+    """What the increase does to an item; none for one that does not run by then."""
+    one, row = loaded.subscription, loaded.items[item.id]
+    today = local_day(one, at)
+    earliest = _moment(loaded, max(increase.from_on, today + timedelta(days=increase.notice_days or 0)))
+    present = item.version_at(max(earliest, item.start))
+    if present is None or (loaded.agreement.end is not None and loaded.agreement.end <= earliest):
+        return None
+    takes = takes_effect(item, earliest, is_at_renewal=increase.is_at_renewal)
+    takes_on = day_of(takes, one.zone)
+    new = with_new_price(item.pricing, one.currency, increase.percent, amount)
+    version = item.version_at(takes)
+    ends = loaded.agreement.end is not None and loaded.agreement.end <= takes
+    quantity = present.quantity if version is None else version.quantity
+    since = add_months(takes_on, -increase.months_apart)
+    reason = reason_left_out(
+        item if not ends else replace(item, versions=(replace(item.versions[0], end=takes),)),
+        item.pricing,
+        new,
+        takes_on=takes,
+        committed_beyond=not increase.is_in_term and one.committed_to is not None and one.committed_to >= takes_on,
+        is_protected=one.price_fixed_to is not None and one.price_fixed_to >= takes_on,
+        is_standing=loaded.agreement.stands_from is not None,
+        was_raised=any(raised.state == RaiseState.PLANNED or raised.takes_on > since for raised in before),
+    )
+    shown = new or item.pricing
+    return PriceRaise(
+        id=new_id(), created_at=at, increase=increase, subscription=one, item=row,
+        state=RaiseState.LEFT_OUT if reason else RaiseState.PLANNED, reason=reason, quantity=quantity,
+        old_amount=item.pricing.amount, old_tiers=tiers_as_rows(item.pricing.tiers),
+        new_amount=shown.amount, new_tiers=tiers_as_rows(shown.tiers), currency=one.currency,
+        old_net=rounded(price_of(item.pricing, quantity), one.currency).amount,
+        new_net=rounded(price_of(shown, quantity), one.currency).amount,
+        a_year=a_year(item.pricing, shown, quantity, item.interval, one.currency),
+        takes_on=takes_on, document_on=day_of(first_document(item, takes), one.zone),
+        notice_on=None if increase.notice_days is None else takes_on - timedelta(days=increase.notice_days),
+    )  # fmt: skip
+
+
+def _moment(loaded: Loaded, day: date) -> Moment:
+    return moment_of(day, loaded.subscription.basis, loaded.subscription.zone)
+
+
+@command("subscriptions.undo_increase", needs="subscriptions.change")
+def undo_increase(*, actor: Actor, increase_id: UUID, raise_ids: Sequence[UUID] = ()) -> int:
+    """Take back what has not taken effect: all of an increase, or the raises that are named. Answers how many."""
+    increase = PriceIncrease.objects.select_for_update().filter(pk=increase_id).first()
+    if increase is None:
+        raise NotFound("This price increase does not exist.", "increase")
+    rows = PriceRaise.objects.select_for_update(of=("self",)).select_related("subscription")
+    rows = rows.filter(increase=increase, state__in=[RaiseState.PLANNED, RaiseState.FAILED]).order_by("id")
+    if raise_ids:
+        rows = rows.filter(pk__in=raise_ids)
+    undone = list(rows)
+    if not undone and increase.state != IncreaseState.PLANNING:
+        raise Conflict("nothing_to_undo", "Nothing of it is left to undo.")
+    PriceRaise.objects.filter(pk__in=[row.pk for row in undone]).update(state=RaiseState.UNDONE)
+    _tell(events.PriceIncreaseUndone, undone)
+    if not raise_ids:
+        increase.state = IncreaseState.UNDONE
+        increase.version += 1
+        increase.save()
+    return len(undone)
+
+
+# Telling --------------------------------------------------------------------------------------------------------------
+
+
+@command("subscriptions.send_notices", needs="subscriptions.run")
+def send_notices(*, actor: Actor, at: datetime, chunk: int = CHUNK) -> int:
+    """Queue the mails about prices that rise, each in the language of its account, one a subscription and increase.
+
+    A notice that is late moves the day: the price then rises with the first period that is far enough ahead. Where
+    nobody can be told it is tried again every day.
+    """
+    groups: dict[tuple[UUID, UUID], list[PriceRaise]] = {}
+    for row in notices_due(at).select_for_update(of=("self",), skip_locked=True)[:chunk]:
+        if row.notice_on is not None and row.notice_on <= local_day(row.subscription, at):
+            groups.setdefault((row.increase_id, row.subscription_id), []).append(row)
+    orders = []
+    several = {one.subscription.pk: one for one in load([rows[0].subscription for rows in groups.values()])}
+    for rows in groups.values():
+        order = _notice(several[rows[0].subscription_id], rows, at)
+        if order is not None:
+            orders.append(order)
+    if orders:
+        queue_mails(actor=actor, orders=orders, at=at)
+    return len(orders)
+
+
+def notices_due(at: datetime) -> QuerySet[PriceRaise]:
+    """Planned raises of which the customer is to be told by now, give or take a time zone."""
+    found = PriceRaise.objects.filter(
+        state=RaiseState.PLANNED, noticed_at=None, notice_on__lte=at.date() + timedelta(days=1)
+    )
+    return found.exclude(increase__state=IncreaseState.PLANNING).select_related(
+        "subscription__entity", "increase", "item"
+    ).order_by("notice_on", "id")  # fmt: skip
+
+
+def _notice(loaded: Loaded, rows: Sequence[PriceRaise], at: datetime) -> MailOrder | None:
+    one, increase = loaded.subscription, rows[0].increase
+    today = local_day(one, at)
+    facts = billing_facts([one.account_id], today)[one.account_id]
+    people = recipients_of(facts)
+    entity = entities()[one.entity_id]
+    for row in rows:
+        if not people:
+            row.problem = "No billing contact has an address to which this can be sent."
+            row.notice_on = today + timedelta(days=1)
+        else:
+            _move_day(loaded, row, today + timedelta(days=increase.notice_days or 0))
+            row.noticed_at, row.problem = at, ""
+        row.version += 1
+        row.save()
+    if not people:
+        return None
+    addressed = [person for person in people if person.line == "to"]
+    prices = [RisingPrice(row.item.description, row.old_net, row.new_net, row.currency, row.takes_on) for row in rows]
+    text = increase_mail(
+        prices, facts.language.value, entity.legal_name, entity.country, one.title,
+        addressed[0].name if len(addressed) == 1 else "",
+    )  # fmt: skip
+    sender = entity.email or NOBODY
+    return MailOrder(
+        cause=f"price-increase:{increase.pk}:{one.pk}:{rows[0].pk}",
+        sender=f"{entity.legal_name} <{sender}>",
+        reply_to=sender,
+        subject=text.subject,
+        body=text.body,
+        recipients=tuple(NewRecipient(each.line, each.email, each.name, each.contact_id) for each in people),
+        record_key="subscriptions.subscription",
+        record_id=one.pk,
+        account_id=one.account_id,
+    )
+
+
+def _move_day(loaded: Loaded, row: PriceRaise, earliest: date) -> None:
+    """Let the price rise on a day that is no earlier, if it would."""
+    item = next((one for one in loaded.agreement.items if one.id == row.item_id), None)
+    if row.takes_on >= earliest or item is None:
+        return
+    takes = takes_effect(item, _moment(loaded, earliest), is_at_renewal=row.increase.is_at_renewal)
+    zone = loaded.subscription.zone
+    row.takes_on, row.document_on = day_of(takes, zone), day_of(first_document(item, takes), zone)
+
+
+# Carrying out ---------------------------------------------------------------------------------------------------------
+
+
+@command("subscriptions.raise_prices", needs="subscriptions.run")
+def raise_prices(
+    *, actor: Actor, at: datetime, chunk: int = CHUNK, subscription_ids: Sequence[UUID] | None = None
+) -> int:
+    """Carry out the raises whose day has come, of these subscriptions or of all; answers how many it looked at.
+
+    What fails stays as it was, with its reason; the others go on.
+    """
+    due = raises_due(at).select_for_update(of=("self",), skip_locked=True)
+    if subscription_ids is not None:
+        due = due.filter(subscription__in=subscription_ids)
+    done = 0
+    for row in due[:chunk]:
+        if row.takes_on > local_day(row.subscription, at):
+            continue
+        done += 1
+        try:
+            with transaction.atomic():
+                _carry_out(actor, row, at)
+        except (Refusal, ValueError, ArithmeticError) as error:
+            row.state, row.problem, row.raised_at = RaiseState.FAILED, str(error)[:500], None
+        row.version += 1
+        row.save()
+    return done
+
+
+def raises_due(at: datetime) -> QuerySet[PriceRaise]:
+    """Planned raises whose day has come by now, give or take a time zone; a time that stands still has none."""
+    found = PriceRaise.objects.filter(state=RaiseState.PLANNED, takes_on__lte=at.date() + timedelta(days=1))
+    standing = Q(subscription__pauses__mode="extend", subscription__pauses__is_over=False)
+    ids = found.filter(standing, subscription__pauses__starts_at__lte=at).values("pk")
+    return found.exclude(pk__in=ids).exclude(increase__state=IncreaseState.PLANNING).select_related(
+        "subscription", "increase", "item"
+    ).order_by("takes_on", "id")  # fmt: skip
+
+
+def _carry_out(actor: Actor, row: PriceRaise, at: datetime) -> None:
+    """Make the subscription consist of what it has, with the new price from the day on."""
+    subscription = Subscription.objects.select_for_update().get(pk=row.subscription_id)
+    loaded = load([subscription])[0]
+    moment = _moment(loaded, row.takes_on)
+    old = Pricing(row.item.model, row.old_amount, row.item.per, tiers_from(row.old_tiers))
+    new = Pricing(row.item.model, row.new_amount, row.item.per, tiers_from(row.new_tiers))
+    item = _running(loaded, row, old, moment)
+    today = local_day(subscription, at)
+    reason = ""
+    if item is None or (loaded.agreement.end is not None and loaded.agreement.end <= moment):
+        reason = "changed"
+    elif row.notice_on is not None and row.noticed_at is None:
+        reason = "no_notice"
+    elif subscription.price_fixed_to is not None and subscription.price_fixed_to >= row.takes_on:
+        reason = "protected"
+    elif row.increase.is_at_renewal and item.grid.cell_at(moment).start != moment:
+        # its time stood still meanwhile, and its periods begin on other days
+        row.takes_on = day_of(item.grid.cell_at(moment).end, subscription.zone)
+        return
+    if reason:
+        row.state, row.reason = RaiseState.LEFT_OUT, reason
+        return
+    change_subscription(
+        actor=actor, subscription_id=subscription.pk, items=_orders(loaded, item, new, moment),
+        when=row.takes_on, on=today, at=at,
+    )  # fmt: skip
+    row.state, row.raised_at, row.problem = RaiseState.RAISED, at, ""
+    _tell(events.PriceRaised, [row])
+
+
+def _running(loaded: Loaded, row: PriceRaise, old: Pricing, moment: Moment) -> Item | None:
+    """The item that runs at its old price: the one that was planned, or what it went on as."""
+    for item in loaded.agreement.items:
+        version = item.version_at(moment)
+        if item.price == row.item.price_key and item.pricing == old and version is not None and version.quantity:
+            return item
+    return None
+
+
+def _orders(loaded: Loaded, item: Item | None, new: Pricing, moment: Moment) -> list[ItemOrder]:
+    found = []
+    for one in loaded.agreement.items:
+        version = one.version_at(moment)
+        if one.is_metered or version is None or not version.quantity:
+            continue
+        order = order_of_item(loaded.items[one.id], version.quantity)
+        found.append(replace(order, pricing=new) if one is item else order)
+    return found
+
+
+def _tell(kind: type[events.PriceRaised] | type, rows: Any) -> None:
+    for row in rows:
+        emit(
+            kind(
+                subscription_id=row.subscription_id,
+                account_id=row.subscription.account_id,
+                title=row.subscription.title,
+                from_on=row.takes_on,
+            )
+        )
