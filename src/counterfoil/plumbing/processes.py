@@ -8,6 +8,8 @@ import pwd
 import signal
 
 _libc = ctypes.CDLL(None, use_errno=True)
+# Looked up here and not in a new child: another thread may hold the loader's lock when it is forked.
+_prctl, _capset = _libc.prctl, _libc.capset
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
@@ -30,7 +32,7 @@ def die_with_parent(parent: int, by: signal.Signals = signal.SIGTERM) -> None:
 
     A change of the user clears this wish, so it comes after ``become``.
     """
-    _libc.prctl(_PR_SET_PDEATHSIG, int(by), 0, 0, 0)
+    _prctl(_PR_SET_PDEATHSIG, int(by), 0, 0, 0)
     if os.getppid() != parent:  # the parent ended before the wish was made
         os._exit(1)
 
@@ -42,12 +44,12 @@ def become(user: pwd.struct_passwd, *, through_closed_folders: bool) -> None:
     below a home folder works without opening that folder to everybody. It keeps this one capability and no other.
     """
     if through_closed_folders:
-        _libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        _prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
     os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
     os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
     if through_closed_folders:
         data = (_CapabilityData * 2)()
         data[0].effective = data[0].permitted = data[0].inheritable = 1 << _CAP_DAC_OVERRIDE
-        _libc.capset(ctypes.byref(_CapabilityHeader(_CAPABILITY_VERSION_3, 0)), ctypes.byref(data))
-        _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
+        _capset(ctypes.byref(_CapabilityHeader(_CAPABILITY_VERSION_3, 0)), ctypes.byref(data))
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)

@@ -60,16 +60,18 @@ def _scratch_copy() -> Iterator[None]:
         with the_product():
             yield
         return
-    with ThreadPoolExecutor(1) as beside, _server() as server:
+    with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(set_up)
-        try:
-            if server.process is None:
-                server.start()
-            loading.result()
-            _prepare(server)
-            yield
-        finally:
-            server.stop()
+        with _server() as server:
+            try:
+                if server.process is None:
+                    server.start()
+                loading.result()
+                beside.shutdown()  # from here on this process forks
+                _prepare(server)
+                yield
+            finally:
+                server.stop()
 
 
 @contextmanager
