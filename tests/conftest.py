@@ -19,6 +19,8 @@ from urllib.parse import quote
 import pytest
 from django.conf import settings
 from django.db import connection
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from counterfoil.access.actors import Actor
 from counterfoil.plumbing import clock as product_clock
@@ -26,6 +28,10 @@ from counterfoil.plumbing.postgres import Server, connection_settings
 
 if TYPE_CHECKING:
     from staff import Staff
+
+# No test fails because the machine is slow: neither an example nor the making of one has a limit of time.
+hypothesis_settings.register_profile("counterfoil", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("counterfoil")
 
 SERVER = pytest.StashKey[tuple[Server, Path]]()
 
