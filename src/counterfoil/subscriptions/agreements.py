@@ -66,6 +66,8 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
 
     Of what was billed, only what ends after ``settled_to`` is read unless ``whole``.
     """
+    if not subscriptions:
+        return []
     ids = [one.pk for one in subscriptions]
     rows: dict[UUID, list[SubscriptionItem]] = defaultdict(list)
     for item in read_where(SubscriptionItem, _THEIRS, ids, order="subscription_id, position"):
