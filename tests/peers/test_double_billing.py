@@ -413,18 +413,19 @@ def _until_asleep() -> None:
 # Schedulers, clicks ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Auckland"])
 def test_a_scheduler_that_asks_every_minute(screens: Screens, clock: Any, zone: str) -> None:
     """Invoice Ninja #9997 https://github.com/invoiceninja/invoiceninja/issues/9997, #12013
     https://github.com/invoiceninja/invoiceninja/issues/12013 and #2449
-    https://github.com/invoiceninja/invoiceninja/issues/2449: asked every minute of two days around a renewal, one
+    https://github.com/invoiceninja/invoiceninja/issues/2449: asked every minute of a day around a renewal, one
     invoice, issued on the company's own day: in Auckland while it is still April in London.
     """
     with connection.cursor() as cursor:
         cursor.execute("UPDATE ledger_legalentity SET timezone = %s", [zone])
     screens.start(("hosting", "1"), start="2026-04-01")
-    instant = clock.set("2026-04-30T00:00")
-    for _ in range(2 * 24 * 60):
+    instant = clock.set("2026-04-30T10:00")
+    for _ in range(24 * 60):
         with product_clock.stopped_at(instant):
             if jobs.due_subscriptions():
                 run_waiting_jobs()
@@ -623,7 +624,7 @@ def previewed(billing: Billing, subscription: UUID, act: Callable[[], Any]) -> l
     return sorted((one.kind, one.net.amount, one.total.amount) for one in found.documents)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_any_order_of_acts_comes_to_an_end(billing: Billing, seed: int) -> None:
     """Kill Bill #2306 https://github.com/killbill/killbill/issues/2306 and #1505
     https://github.com/killbill/killbill/issues/1505: changed, paused, resumed, credited by hand, ended and billed in
