@@ -1,4 +1,6 @@
-"""Writing many rows at once: new ones by ``COPY``, changed ones each to values of its own in one statement."""
+"""Many rows at once: read plainly, new ones by ``COPY`` or, when they are few, one ``INSERT``, changed ones each to values
+of its own in one statement.
+"""
 
 from __future__ import annotations
 
