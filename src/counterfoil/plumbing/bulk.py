@@ -1,5 +1,5 @@
-"""Many rows at once: read plainly, new ones by ``COPY`` or, when they are few, one ``INSERT``, changed ones each to values
-of its own in one statement.
+"""Many rows at once: read plainly; new ones by ``COPY``, or one ``INSERT`` when they are few; changed ones each to
+values of its own in one statement.
 """
 
 from __future__ import annotations
