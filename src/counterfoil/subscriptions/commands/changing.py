@@ -122,7 +122,7 @@ def cancel_subscription(
     subscription.end_reason = reason[:300]
     _raise_version(subscription)
     _tell(events.SubscriptionCancelled, loaded, end)
-    return _bill(actor, _again(loaded), moment, on=on, at=at)
+    return _bill(actor, loaded, moment, on=on, at=at)
 
 
 def _end_standing(loaded: Loaded, stands_from: Moment, moment: Moment, *, is_at_period_end: bool) -> Moment:

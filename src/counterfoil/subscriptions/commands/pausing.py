@@ -18,7 +18,6 @@ from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.commands.billing import Charged, Written, _Line, _row
 from counterfoil.subscriptions.commands.changing import (
-    _again,
     _bill,
     _locked,
     _moment,
@@ -80,7 +79,7 @@ def pause_subscription(
     _raise_version(subscription)
     _tell(events.SubscriptionPaused, loaded, start)
     is_whole = mode != PauseMode.SKIP or subscription.decrease == NOW
-    written = _bill(actor, _again(loaded), moment, on=on, at=at, items=None if is_whole else ())
+    written = _bill(actor, loaded, moment, on=on, at=at, items=None if is_whole else ())
     if is_over and end is not None:
         if mode != PauseMode.EXTEND:
             _tell(events.SubscriptionResumed, loaded, end)
@@ -154,7 +153,7 @@ def _go_on(actor: Actor, loaded: Loaded, pause: Pause, moment: Moment, *, on: da
     pause.save()
     _raise_version(loaded.subscription)
     _tell(events.SubscriptionResumed, loaded, moment)
-    return _bill(actor, _again(loaded), moment, on=on, at=at)
+    return _bill(actor, loaded, moment, on=on, at=at)
 
 
 # Extending ------------------------------------------------------------------------------------------------------------
