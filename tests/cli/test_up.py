@@ -174,12 +174,16 @@ def test_second_start_keeps_the_data(installation: Installation) -> None:
 
 def test_what_is_killed_comes_back(running: Installation) -> None:
     """kill -9 of web server, worker, watchdog and PostgreSQL: each is started again and pages are served again."""
-    children = {pid for pid in tree(running.pid) if parent_of(pid) == running.pid}
-    assert len(children) == 4
+
+    def below() -> set[int]:
+        return {pid for pid in tree(running.pid) if parent_of(pid) == running.pid}
+
+    running.wait_for(lambda: len(below()) == 4)  # what only helps the start has ended
+    children = below()
     for pid in children:
         os.kill(pid, signal.SIGKILL)
     running.wait_for(lambda: not alive(children))
-    running.wait_for(lambda: len({pid for pid in tree(running.pid) if parent_of(pid) == running.pid}) == 4)
+    running.wait_for(lambda: len(below()) == 4)
     running.wait_for(running.serves)
     doctor = running.run("doctor")
     assert "ok       The worker is alive." in doctor.stdout

@@ -132,6 +132,22 @@ def test_the_split_follows_what_is_typed(page: Page, world: Money) -> None:
     assert (world.open(old), world.open(young)) == ("0.00", "980.00")
 
 
+def test_who_types_fast_gets_what_was_typed(page: Page, world: Money) -> None:
+    """Enter before the answer is there chooses the payer when it comes; a name that nobody has sends no form."""
+    world.invoice("INV-1", "100.00")
+    page.goto("/payments/record/")
+    payer = page.get_by_role("combobox", name="Payer")
+    payer.click()
+    page.keyboard.type("Acme")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Settles of INV-1")).to_be_visible()
+    expect(payer).to_have_value("Acme")
+    payer.fill("Nobody Ltd")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing found")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_a_proposal_follows_the_amount(page: Page, world: Money) -> None:
     """Half of what is owed came: the amount alone is changed, and the share goes with it."""
     invoice = world.invoice("INV-1", "100.00")

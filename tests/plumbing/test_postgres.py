@@ -127,8 +127,12 @@ def children(server: Server, title: str) -> list[int]:
     """The server's processes whose title starts so."""
     assert server.process is not None
     parent = server.process.pid
-    found = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in found if Path(f"/proc/{pid}/cmdline").read_text().startswith(f"postgres: {title}")]
+    found = []
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with suppress(OSError):  # it has ended meanwhile
+            if Path(f"/proc/{pid}/cmdline").read_text().startswith(f"postgres: {title}"):
+                found.append(int(pid))
+    return found
 
 
 def test_a_server_that_never_recovers_is_known(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ const FILLED = { name: "description", unit: "unit", tax_class: "tax_class", inte
 
 on("chosen", "[data-deal-lines] [data-grid-row]", async (event, row) => {
   const form = row.closest("[data-deal-lines]");
-  const response = await ask(`${form.dataset.dealLines}?id=${event.detail.id}`);
-  if (!response) return;
-  const product = await response.json();
+  const answer = await ask(`${form.dataset.dealLines}?id=${event.detail.id}`);
+  if (answer === null) return;
+  const product = JSON.parse(answer);
   for (const [from, to] of Object.entries(FILLED)) fill(row, to, product[from]);
   if (product.currency === form.dataset.currency) fill(row, "unit_price", price(product.unit_price));
   fill(row, "quantity", "1");

@@ -46,11 +46,10 @@ async function move(card, column) {
   count(from);
   count(column);
   const values = { to: column.dataset.column, version: card.dataset.version ?? "" };
-  const response = await ask(card.dataset.move, { method: "POST", values, target: "board" });
-  if (response) {
+  const html = await ask(card.dataset.move, { method: "POST", values, target: "board" });
+  if (html !== null) {
     place.remove();
     card.dataset.version = String(Number(card.dataset.version) + 1);
-    const html = response.status === 204 ? "" : await response.text();
     if (html.trim()) replace(card.closest(BOARD), html);
     return;
   }

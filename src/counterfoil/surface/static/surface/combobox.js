@@ -10,7 +10,10 @@ const parts = (input) => {
 const isOpen = (input) => input.getAttribute("aria-expanded") === "true";
 const options = (input) => [...parts(input).list.querySelectorAll("[role=option]")];
 const active = (input) => parts(input).list.querySelector('[aria-selected="true"]');
+// What was found for an older text is not taken for the newer one.
+const wanted = (input) => isOpen(input) && parts(input).list.dataset.shownFor === input.value.trim() ? active(input) : null;
 let running = null;
+let enteredFor = null; // Enter came before the answer for this text
 
 async function find(input) {
   const { box } = parts(input);
@@ -18,14 +21,14 @@ async function find(input) {
   running = new AbortController();
   const text = input.value.trim();
   const mark = box.dataset.combobox.includes("?") ? "&" : "?";
-  const response = await ask(`${box.dataset.combobox}${mark}${new URLSearchParams({ q: text })}`, { signal: running.signal });
-  if (!response || document.activeElement !== input) return;
-  const found = (await response.json()).options;
-  if (text === input.value.trim()) draw(input, found, text);
+  const answer = await ask(`${box.dataset.combobox}${mark}${new URLSearchParams({ q: text })}`, { signal: running.signal });
+  if (answer === null || document.activeElement !== input) return;
+  if (text === input.value.trim()) draw(input, JSON.parse(answer).options, text);
 }
 
 function draw(input, found, text) {
   const { list } = parts(input);
+  list.dataset.shownFor = text;
   list.replaceChildren(...found.map(({ id, title, hint }, place) => {
     const option = Object.assign(document.createElement("span"), { className: "option", id: `${list.id}-${place}`, textContent: title });
     option.setAttribute("role", "option");
@@ -38,6 +41,8 @@ function draw(input, found, text) {
   if (!found.length) list.append(Object.assign(document.createElement("span"), { className: "options-note", textContent: text ? "Nothing found" : "Type to find" }));
   open(input);
   if (text && found.length) choose(input, list.firstElementChild);
+  if (text === enteredFor && wanted(input)) take(input, wanted(input));
+  enteredFor = null;
 }
 
 function open(input) {
@@ -88,6 +93,7 @@ function take(input, option) {
 const findSoon = afterPause(120, find);
 on("input", BOX, (event, input) => {
   parts(input).value.value = "";
+  enteredFor = null;
   findSoon(input);
 });
 on("keydown", BOX, (event, input) => {
@@ -98,10 +104,14 @@ on("keydown", BOX, (event, input) => {
     event.preventDefault();
     if (!isOpen(input)) return find(input);
     choose(input, all[(now + (event.key === "ArrowDown" ? 1 : -1) + all.length) % all.length]);
-  } else if (event.key === "Enter" && isOpen(input) && active(input)) {
+  } else if (event.key === "Enter" && (wanted(input) || (input.value.trim() && !parts(input).value.value))) {
     event.preventDefault();
-    take(input, active(input));
-  } else if (event.key === "Tab" && isOpen(input) && active(input)) take(input, active(input));
+    if (wanted(input)) take(input, wanted(input));
+    else {
+      enteredFor = input.value.trim();
+      find(input);
+    }
+  } else if (event.key === "Tab" && wanted(input)) take(input, wanted(input));
   else if (event.key === "Escape" && isOpen(input)) {
     event.preventDefault();
     event.stopPropagation();

@@ -13,14 +13,16 @@ export function sessionLost() {
   else if (!dialog.open) dialog.showModal();
 }
 
-/** Ask the server outside of htmx. Gives the response, or null when it was refused, which was then already said. */
+/** Ask the server outside of htmx. Gives the answer's text, or null when it was refused, which was then already said. */
 export async function ask(url, { method = "GET", values = null, target = "", signal } = {}) {
   const headers = { "HX-Request": "true", "HX-Current-URL": location.href };
   if (target) headers["HX-Target"] = target;
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   let response;
+  let text;
   try {
     response = await fetch(url, { method, headers, signal, body: values && new URLSearchParams(values), credentials: "same-origin" });
+    text = await response.text();
   } catch (error) {
     if (error.name !== "AbortError") toast({ message: NO_ANSWER, kind: "error" });
     return null;
@@ -29,7 +31,7 @@ export async function ask(url, { method = "GET", values = null, target = "", sig
   if (response.headers.get("HX-Refresh") === "true") location.reload();
   const elsewhere = response.headers.get("HX-Redirect");
   if (elsewhere) location.assign(elsewhere);
-  if (response.ok) return response;
+  if (response.ok) return text;
   fail(response.status, response.headers.get("HX-Trigger"));
   return null;
 }

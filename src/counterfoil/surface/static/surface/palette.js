@@ -26,10 +26,8 @@ async function find() {
   running?.abort();
   running = new AbortController();
   const address = `${document.body.dataset.searchUrl}?${new URLSearchParams({ q: text })}`;
-  const response = await ask(address, { target: "palette-results", signal: running.signal });
-  if (!response) return;
-  const html = await response.text();
-  if (text !== input.value.trim()) return;
+  const html = await ask(address, { target: "palette-results", signal: running.signal });
+  if (html === null || text !== input.value.trim()) return;
   results.innerHTML = html;
   shownFor = text;
   if (!text) drawRecent(true);
