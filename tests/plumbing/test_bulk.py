@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from counterfoil.core.ids import new_id
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
 from counterfoil.plumbing.models import Alarm, OutboxEvent
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 4, 1, 9, 30, 15, 123456, tzinfo=UTC)
+DAY = timedelta(days=1)
 ODD = 'tab\t line\n back\\slash "quote" \\N ä 🧾'
 
 
@@ -23,14 +24,41 @@ def event(**values: Any) -> OutboxEvent:
     return OutboxEvent(id=new_id(), **(given | values))
 
 
-def test_every_value_comes_back() -> None:
-    """Texts with what COPY escapes, JSON, lists, nothing at all, and an instant to the microsecond."""
+@pytest.mark.parametrize("count", [1, 7])
+def test_every_value_comes_back(count: int) -> None:
+    """Texts with what COPY escapes, JSON, lists, nothing at all, and an instant to the microsecond, in one row by
+    INSERT and in many by COPY.
+    """
     about = [new_id(), new_id()]
-    one = event(payload={"text": ODD, "list": [1, None, "x"]}, about=about, actor_name=ODD)
-    insert_rows([one])
-    found = OutboxEvent.objects.get(pk=one.pk)
-    assert (found.payload, found.about, found.actor_name, found.happened_at) == (one.payload, about, ODD, AT)
-    assert (found.actor_id, found.cause) == (None, None)
+    payload = {"text": ODD, "list": [1, None, "x"]}
+    rows = [event(payload=payload, about=about, actor_name=ODD) for _ in range(count)]
+    insert_rows(rows)
+    for one in rows:
+        found = OutboxEvent.objects.get(pk=one.pk)
+        assert (found.payload, found.about, found.actor_name, found.happened_at) == (one.payload, about, ODD, AT)
+        assert (found.actor_id, found.cause) == (None, None)
+
+
+def test_each_row_is_changed_to_its_own_values() -> None:
+    """Texts that an array would break at, an instant, and nothing where something was."""
+    texts = [ODD, "NULL", "", "a, b", "{}", '"']
+    insert_rows(Alarm(key=text, message="", opened_at=AT, seen_at=AT, closed_at=AT) for text in texts)
+    rows = list(Alarm.objects.order_by("pk"))
+    for place, row in enumerate(rows):
+        row.message, row.seen_at, row.closed_at = row.key, AT + place * DAY, None if place % 2 else AT
+    update_rows(rows, ["message", "seen_at", "closed_at"])
+    found = Alarm.objects.order_by("pk").values_list("message", "seen_at", "closed_at")
+    assert list(found) == [(text, AT + place * DAY, None if place % 2 else AT) for place, text in enumerate(texts)]
+
+
+def test_rows_are_read_by_lists_of_any_kind() -> None:
+    """A condition takes ids and texts as arrays."""
+    rows = [event(name=name) for name in ("x, y", '"quoted"', "plain")]
+    insert_rows(rows)
+    by_id = read_where(OutboxEvent, "id = ANY(%s)", [row.pk for row in rows[:2]], order="id")
+    by_name = read_where(OutboxEvent, "name = ANY(%s)", ["x, y", '"quoted"'], order="id")
+    assert [row.pk for row in by_id] == [row.pk for row in by_name] == [row.pk for row in rows[:2]]
+    assert read_where(OutboxEvent, "id = ANY(%s)", []) == []
 
 
 def test_nothing_is_nothing() -> None:

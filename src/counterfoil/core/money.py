@@ -97,6 +97,8 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
+        if _is_written_out(self.amount, self.currency):
+            return
         if not isinstance(self.amount, Decimal):
             raise TypeError(f"an amount is a Decimal, not {type(self.amount).__name__}")
         decimals = currency_decimals(self.currency)
@@ -114,6 +116,8 @@ class Money:
         """Money from an amount that may carry zeros behind the currency's last decimal, as a database column does."""
         if not isinstance(amount, Decimal):
             raise TypeError(f"an amount is a Decimal, not {type(amount).__name__}")
+        if _is_written_out(amount, currency):
+            return cls(amount, currency)
         decimals = currency_decimals(currency)
         if not amount.is_finite() or abs(amount) >= _LIMIT:
             raise ValueError(f"{amount} is not an amount")
@@ -122,9 +126,10 @@ class Money:
             raise ValueError(f"{amount} has more decimals than {currency}, which has {decimals}")
         return cls(written, currency)
 
-    @classmethod
-    def zero(cls, currency: str) -> Money:
-        return cls(Decimal(0), currency)
+    @staticmethod
+    @cache
+    def zero(currency: str) -> Money:
+        return Money(Decimal(0), currency)
 
     def __add__(self, other: Money) -> Money:
         return Money(self.amount + self._same(other), self.currency)
@@ -186,6 +191,18 @@ class Money:
         if other.currency != self.currency:
             raise ValueError(f"{self.currency} and {other.currency} do not mix")
         return other.amount
+
+
+def _is_written_out(amount: Decimal, currency: str) -> bool:
+    """Whether it is an amount with just the currency's decimals and not zero, so that nothing is to be done to it."""
+    unit = _UNITS.get(currency)
+    return (
+        unit is not None
+        and isinstance(amount, Decimal)
+        and amount.same_quantum(unit)
+        and bool(amount)
+        and -_LIMIT < amount < _LIMIT
+    )
 
 
 def rounded(value: Decimal | Fraction, currency: str, mode: Rounding = "half_up") -> Money:
@@ -271,6 +288,9 @@ def _signed(money: Money, written: str) -> str:
 @cache
 def _unit(decimals: int) -> Decimal:
     return Decimal(1).scaleb(-decimals)
+
+
+_UNITS = {code: _unit(decimals) for code, decimals in CURRENCIES.items()}
 
 
 def _of_units(units: int, currency: str) -> Money:

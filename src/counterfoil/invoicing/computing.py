@@ -128,9 +128,9 @@ def _credited(line_ids: Sequence[UUID]) -> dict[UUID, CreditedLine]:
     found = {}
     for line in lines:
         invoice = line.invoice
-        why = [reasons.get((invoice.pk, key), "") for key in keys_of(line)]
+        why = [reasons.get((invoice.id, key), "") for key in keys_of(line)]
         borne = frozen_taxes(line, why, f"As on {invoice.number}, which it takes back")
-        found[line.pk] = CreditedLine(invoice.payer_id, invoice.entity_id, invoice.currency, line.tax_class, borne)
+        found[line.id] = CreditedLine(invoice.payer_id, invoice.entity_id, invoice.currency, line.tax_class, borne)
     return found
 
 
@@ -152,12 +152,12 @@ def _rates() -> list[Rate]:
 
 @read_once(lambda: "terms")
 def _terms() -> dict[UUID, TermsFact]:
-    return {terms.pk: terms_fact(terms) for terms in PaymentTerms.objects.all()}
+    return {terms.id: terms_fact(terms) for terms in PaymentTerms.objects.all()}
 
 
 def _rate(rate: TaxRate) -> Rate:
     return Rate(
-        rate.pk, rate.entity_id, rate.tax_class, rate.label, rate.percent, rate.category, rate.legal_note,
+        rate.id, rate.entity_id, rate.tax_class, rate.label, rate.percent, rate.category, rate.legal_note,
         rate.valid_from, rate.valid_to, rate.included, rate.part,
     )  # fmt: skip
 
@@ -170,7 +170,7 @@ def compute(draft: Draft, around: Surroundings) -> Totals:
     taxes = [
         _frozen_taxes(line)
         if line.credits_line_id
-        else line_taxes(around.rates, entity.pk, line.tax_class, profile, reason, around.on)
+        else line_taxes(around.rates, entity.id, line.tax_class, profile, reason, around.on)
         for line in draft.lines
     ]
     lines = [
@@ -239,7 +239,7 @@ def _tax_rows(
     return [
         new_row(
             InvoiceTax,
-            invoice_id=invoice.pk,
+            invoice_id=invoice.id,
             created_at=invoice.created_at,
             category=subtotal.tax.category,
             percent=subtotal.tax.percent,

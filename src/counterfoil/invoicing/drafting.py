@@ -40,6 +40,7 @@ _BORN_WITH = ("kind", "subscription_id", "subscription_item_id")
 _GIVEN = ("is_net_given", "net", "before_discount", "share", "why")
 _CREDITED = ("credits_line_id", *TAX_COLUMNS)
 WHY_MAX, SHARE_MAX = 300, 60
+_KINDS = frozenset(LineKind.values)
 
 
 # Making ---------------------------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ def _check_given(invoice: Invoice, lines: Sequence[OrderLine], discounts: Sequen
         if not discount.is_possible or not _is_amount(discount.amount, invoice.currency)
     ]
     for place, line in enumerate(lines):
-        if line.kind not in LineKind.values:
+        if line.kind not in _KINDS:
             problems.append(Problem(f"lines.{place}.kind", "not_a_choice", f"“{line.kind}” is no kind of line."))
         if len(line.why) > WHY_MAX or len(line.share) > SHARE_MAX:
             problems.append(Problem(f"lines.{place}.why", "too_long", f"A reason has at most {WHY_MAX} characters."))
@@ -206,7 +207,7 @@ def _new_line(invoice: Invoice, position: int, line: OrderLine, given: Source) -
         InvoiceLine,
         id=line.line_id or new_id(),
         created_at=invoice.created_at,
-        invoice_id=invoice.pk,
+        invoice_id=invoice.id,
         position=position,
         product_id=line.product_id,
         description=line.description,
@@ -291,7 +292,7 @@ def _order_line(
     discount = row.get("discount_percent") or Decimal(0)
     is_catalog = product is not None and price in (None, list_price) and not discount
     source = (
-        Sourced("", "catalog", f"Catalog · {product.name}", product.pk)
+        Sourced("", "catalog", f"Catalog · {product.name}", product.id)
         if is_catalog and product
         else Sourced("", "edited", f"Entered by {by}")
     )
@@ -303,7 +304,7 @@ def _order_line(
         unit=row.get("unit") or (product.unit if product else ""),
         unit_price=price if price is not None else list_price or Decimal(0),
         discount_percent=discount,
-        product_id=product.pk if product else None,
+        product_id=product.id if product else None,
         tax_class=row.get("tax_class") or (product.tax_class if product else "standard"),
         source=source,
         list_price=list_price,
@@ -381,7 +382,7 @@ def _replace_lines(draft: Draft, rows: Sequence[Mapping[str, Any]], by: str) -> 
         if old is None:
             is_changed = True
             continue
-        line.id, line.created_at, line.version = old.pk, old.created_at, old.version
+        line.id, line.created_at, line.version = old.id, old.created_at, old.version
         _keep(line, old, _BORN_WITH)
         if _is_same(line, old, _FACTORS):
             _keep(line, old, (*_GIVEN, *_CREDITED))

@@ -60,7 +60,7 @@ def read_where(model: type[M], condition: str, *values: Any, order: str = "", lo
     names, select, json_places = _selecting(model)
     with connection.cursor() as cursor:
         ordered = f"{' ORDER BY ' if order else ''}{order}{' FOR UPDATE' if lock else ''}"
-        cursor.execute(f"{select} WHERE {condition}{ordered}", values)
+        cursor.execute(f"{select} WHERE {condition}{ordered}", [_array(value) for value in values])
         found = cursor.fetchall()
     rows = []
     for read in found:
@@ -95,7 +95,7 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     if not new:
         return
     table, columns, read, packers = _writing(type(new[0]))
-    written: dict[int, str] = {}
+    written: dict[int, _Packed] = {}
     if len(new) <= _FEW:  # one round trip instead of two
         values = [_row_of(read(row), packers) for row in new]
         places = ", ".join([f"({', '.join(['%s'] * len(values[0]))})"] * len(values))
@@ -138,21 +138,22 @@ def _row_of(values: tuple[Any, ...], packers: _Packers) -> list[Any]:
     ]
 
 
-def _line(values: tuple[Any, ...], packers: _Packers, written: dict[int, str]) -> str:
+def _line(values: tuple[Any, ...], packers: _Packers, written: dict[int, _Packed]) -> str:
     """A row as ``COPY`` reads it. JSON that several rows share is written once; the rows keep it alive meanwhile."""
-    texts = []
-    for place, value in enumerate(values):
-        if value is None:
-            texts.append("\\N")
-        elif place in packers:
-            text = written.get(id(value))
-            if text is None:
-                text = written[id(value)] = _text(packers[place](value))
-            texts.append(text)
-        else:
-            write = _WRITERS.get(type(value), _other)
-            texts.append(write(value))
-    return "\t".join(texts)
+    if packers:
+        cells = list(values)
+        for place, pack in packers.items():
+            value = cells[place]
+            if value is not None:
+                cells[place] = written.get(id(value)) or written.setdefault(id(value), _Packed(_text(pack(value))))
+        return "\t".join([_WRITERS[value.__class__](value) for value in cells])
+    return "\t".join([_WRITERS[value.__class__](value) for value in values])
+
+
+class _Packed(str):
+    """JSON as ``COPY`` reads it."""
+
+    __slots__ = ()
 
 
 def _text(value: str) -> str:
@@ -164,20 +165,52 @@ def _other(value: Any) -> str:
     if isinstance(value, str):
         return _text(str(value))
     if isinstance(value, list) and all(type(one) is UUID for one in value):
-        return "{" + ",".join([one.hex for one in value]) + "}"
+        return str(_array(value))
     dumped = Transformer(connection.connection).get_dumper(value, PyFormat.TEXT).dump(value)
     return bytes(dumped or b"").decode().translate(_ESCAPED)
 
 
-_WRITERS: dict[type, Callable[[Any], str]] = {
-    str: _text,
-    UUID: attrgetter("hex"),
-    Decimal: str,
-    int: str,
-    bool: lambda value: "t" if value else "f",
-    datetime: datetime.isoformat,
-    date: date.isoformat,
+class _Writers(dict[type, Callable[[Any], str]]):
+    """How a value of each kind is written."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        return _other
+
+
+_WRITERS = _Writers(
+    {
+        type(None): lambda value: "\\N",
+        str: _text,
+        UUID: lambda value: f"{value.int:032x}",
+        Decimal: str,
+        int: str,
+        bool: lambda value: "t" if value else "f",
+        datetime: datetime.isoformat,
+        date: date.isoformat,
+        _Packed: str,
+    }
+)
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_ELEMENTS: dict[type, Callable[[Any], str]] = {
+    **{kind: _WRITERS[kind] for kind in (UUID, Decimal, int, bool, datetime, date)},
+    type(None): lambda value: "NULL",
+    str: _quoted,
 }
+
+
+def _array(value: Any) -> Any:
+    """A list as PostgreSQL writes an array, at a tenth of psycopg's cost; psycopg writes anything else itself."""
+    if type(value) is not list:
+        return value
+    writers = [_ELEMENTS.get(one.__class__) for one in value]
+    if None in writers:
+        return value
+    return "{" + ",".join([write(one) for write, one in zip(writers, value, strict=True) if write]) + "}"
 
 
 def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
@@ -196,7 +229,7 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
         assert isinstance(field, models.Field)
         kind = field.rel_db_type(connection) if field.is_relation or field is key else field.db_type(connection)
         is_json = isinstance(field, models.JSONField)
-        arrays.append([_value(field, row, is_json) for row in rows])
+        arrays.append(_array([_value(field, row, is_json) for row in rows]))
         types.append("text[]" if is_json else f"{kind}[]")
         names.append((connection.ops.quote_name(field.column or ""), "::jsonb" if is_json else ""))
     table = connection.ops.quote_name(meta.db_table)

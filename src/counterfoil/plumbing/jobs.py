@@ -8,10 +8,12 @@ returns stalled jobs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from django.db import connection
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app as queue
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -21,6 +23,13 @@ from counterfoil.plumbing.invariants import invariant
 from counterfoil.plumbing.scratch import is_scratch
 
 MAX_ATTEMPTS = 8
+# The queue's own function, given its many jobs as one JSON: the library's client takes a millisecond to write ten.
+_DEFER = """
+SELECT procrastinate_defer_jobs_v1(ARRAY(
+    SELECT ROW(%s, %s, %s, NULL, NULL, args, NULL)::procrastinate_job_to_defer_v1
+    FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS given (args, place) ORDER BY place
+))
+"""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,10 +64,12 @@ def job(name: str, *, queue_name: str = "default", attempts: int = MAX_ATTEMPTS)
 
 def enqueue_many(name: str, arguments: Sequence[Mapping[str, Any]]) -> None:
     """Ask for one job per set of arguments, all in one statement of the present transaction."""
-    if arguments and not is_scratch():
-        queue.configure_task(name).batch_defer(
-            *({key: _plain(value) for key, value in one.items()} for one in arguments)
-        )
+    if not arguments or is_scratch():
+        return
+    task = queue.tasks[name]
+    plain = [{key: _plain(value) for key, value in one.items()} for one in arguments]
+    with connection.cursor() as cursor:
+        cursor.execute(_DEFER, [task.queue, name, task.priority, json.dumps(plain)])
 
 
 def enqueue(name: str, *, once: str | None = None, **arguments: Any) -> None:
@@ -97,8 +108,6 @@ def run_waiting_jobs(limit: int = 10_000) -> int:
 
     For tests and for ``counterfoil demo``: a worker does the same from another process. An error of a job is raised.
     """
-    from django.db import connection
-
     done = 0
     while done < limit:
         waiting = ProcrastinateJob.objects.filter(status="todo").order_by("id").first()

@@ -68,12 +68,12 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
     """
     if not subscriptions:
         return []
-    ids = [one.pk for one in subscriptions]
+    ids = [one.id for one in subscriptions]
     rows: dict[UUID, list[SubscriptionItem]] = defaultdict(list)
     for item in read_where(SubscriptionItem, _THEIRS, ids, order="subscription_id, position"):
         rows[item.subscription_id].append(item)
     versions: dict[UUID, list[ItemVersion]] = defaultdict(list)
-    item_ids = [item.pk for items in rows.values() for item in items]
+    item_ids = [item.id for items in rows.values() for item in items]
     for version in read_where(ItemVersion, "item_id = ANY(%s)", item_ids, order="item_id, starts_at"):
         versions[version.item_id].append(version)
     pauses: dict[UUID, list[Pause]] = defaultdict(list)
@@ -88,19 +88,19 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
     return [
         Loaded(
             one,
-            {item.pk: item for item in rows[one.pk]},
+            {item.id: item for item in rows[one.id]},
             _agreement(
-                one, _seen(rows[one.pk], versions, billed[one.pk]), versions, usage, pauses[one.pk], discounts[one.pk]
+                one, _seen(rows[one.id], versions, billed[one.id]), versions, usage, pauses[one.id], discounts[one.id]
             ),
-            [billed_of(row, one.basis, given) for row in billed[one.pk]],
-            _spans(one, pauses[one.pk]),
+            [billed_of(row, one.basis, given) for row in billed[one.id]],
+            _spans(one, pauses[one.id]),
         )
         for one in subscriptions
     ]
 
 
 def _usage(rows: Mapping[UUID, Iterable[SubscriptionItem]]) -> dict[UUID, list[UsageRecord]]:
-    metered = [item.pk for items in rows.values() for item in items if item.is_metered]
+    metered = [item.id for items in rows.values() for item in items if item.is_metered]
     found: dict[UUID, list[UsageRecord]] = defaultdict(list)
     if metered:
         for record in read_where(UsageRecord, "item_id = ANY(%s)", metered, order="item_id, used_at"):
@@ -110,7 +110,7 @@ def _usage(rows: Mapping[UUID, Iterable[SubscriptionItem]]) -> dict[UUID, list[U
 
 def _billed(subscriptions: Sequence[Subscription], whole: bool) -> dict[UUID, list[BilledPeriod]]:
     condition = _THEIRS
-    values: list[Any] = [[one.pk for one in subscriptions]]
+    values: list[Any] = [[one.id for one in subscriptions]]
     settled = [one.settled_to for one in subscriptions]
     if not whole and settled and None not in settled:
         condition += " AND cell_ends_at > %s"
@@ -130,7 +130,7 @@ def _seen(
     what was billed of it is to be given back.
     """
     of_rows = {row.item_id for row in billed}
-    return [item for item in items if versions.get(item.pk) or item.pk in of_rows]
+    return [item for item in items if versions.get(item.id) or item.id in of_rows]
 
 
 def _given(billed: Mapping[UUID, Iterable[BilledPeriod]]) -> dict[UUID, Decimal]:
@@ -149,10 +149,10 @@ def _agreement(
 ) -> Agreement:
     start = restored(one.trial_ends_at or one.starts_at, one.basis)
     return Agreement(
-        id=one.pk,
+        id=one.id,
         currency=one.currency,
         start=start,
-        items=tuple(item_of(item, one, versions.get(item.pk, ()), usage.get(item.pk, ())) for item in items),
+        items=tuple(item_of(item, one, versions.get(item.id, ()), usage.get(item.id, ())) for item in items),
         policy=policy_of(one),
         end=end_of(one),
         is_credited_at_end=one.is_credited_at_end,
@@ -208,7 +208,7 @@ def item_of(
 ) -> Item:
     begins = restored(one.trial_ends_at or one.starts_at, one.basis)
     return Item(
-        id=row.pk,
+        id=row.id,
         price=row.price_key,
         pricing=pricing_of(row),
         grid=Grid(

@@ -67,7 +67,7 @@ def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFa
 def _accounts(account_ids: set[UUID]) -> dict[UUID, Account]:
     if not account_ids:
         return {}
-    return {account.pk: account for account in read_where(Account, "id = ANY(%s)", list(account_ids))}
+    return {account.id: account for account in read_where(Account, "id = ANY(%s)", list(account_ids))}
 
 
 Arrangement = tuple[Sourced[UUID], Sourced[UUID], Sourced[UUID]]
@@ -77,7 +77,7 @@ def _arrangement(chain: Sequence[Account]) -> Arrangement:
     """Whose name is on the invoice, who pays, who receives it."""
     own = chain[0]
     invoiced = _explicit(chain, "invoiced_account_id", "invoiced account") or Sourced(
-        own.pk, DEFAULT, "The account itself", own.pk
+        own.id, DEFAULT, "The account itself", own.id
     )
     payer = _explicit(chain, "payer_id", "payer") or Sourced(invoiced.value, DEFAULT, "The invoiced account", None)
     send_to = _explicit(chain, "send_to_id", "send to") or Sourced(
@@ -92,7 +92,7 @@ def _explicit(chain: Sequence[Account], attribute: str, subject: str) -> Sourced
 
 
 def _said(account: Account, attribute: str) -> Said[Any]:
-    return Said(account.pk, account.title, getattr(account, attribute))
+    return Said(account.id, account.title, getattr(account, attribute))
 
 
 def _facts(
@@ -116,7 +116,7 @@ def _facts(
     known = terms.get(terms_source.value) or (defaults.terms if defaults and terms_source.kind == DEFAULT else None)
     legal = accounts[invoiced.value]
     return BillingFacts(
-        account_id=own.pk,
+        account_id=own.id,
         legal_name=own.legal_name,
         title=own.title,
         status=own.status,
@@ -141,8 +141,8 @@ def _facts(
 def _tax_profile(own: Account, legal: Account, defaults: BillingDefaults | None) -> Sourced[str]:
     """Never inherited: it goes with the legal identity, so it is the invoiced account's or the company's default."""
     if legal.tax_profile:
-        kind = OWN if legal.pk == own.pk else PARENT
-        return Sourced(legal.tax_profile, kind, f"{legal.title} · tax profile", legal.pk)
+        kind = OWN if legal.id == own.id else PARENT
+        return Sourced(legal.tax_profile, kind, f"{legal.title} · tax profile", legal.id)
     default = defaults.tax_profile if defaults else ""
     kind = DEFAULT if default else NONE
     return Sourced(default, kind, "Company default · tax profile" if default else "No tax profile anywhere")
@@ -167,7 +167,7 @@ def _parties(account_ids: set[UUID], accounts: dict[UUID, Account]) -> dict[UUID
 
 def _party(account: Account, address: Address, tax_ids: tuple[str, ...]) -> Party:
     return Party(
-        account_id=account.pk,
+        account_id=account.id,
         legal_name=account.legal_name,
         trading_name=account.trading_name,
         registration_number=account.registration_number,

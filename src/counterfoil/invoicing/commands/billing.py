@@ -56,9 +56,9 @@ def bill_invoices(
     waiting = [draft for draft in drafts if blocking(draft.invoice)]
     if waiting:
         write_drafts(waiting)
-    held = frozenset(draft.invoice.pk for draft in waiting)
-    _issue(actor, [draft for draft in drafts if draft.invoice.pk not in held], around, on, at)
-    return BilledOrders(tuple(draft.invoice.pk for draft in drafts), held)
+    held = frozenset(draft.invoice.id for draft in waiting)
+    _issue(actor, [draft for draft in drafts if draft.invoice.id not in held], around, on, at)
+    return BilledOrders(tuple(draft.invoice.id for draft in drafts), held)
 
 
 def _issue(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date, at: datetime) -> None:

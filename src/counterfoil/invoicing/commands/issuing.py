@@ -68,7 +68,7 @@ def issue_invoices(
     if not drafts:
         return []
     around = surroundings((draft.invoice.account_id for draft in drafts), on)
-    taxed_before = {draft.invoice.pk: _figures(draft) for draft in drafts}
+    taxed_before = {draft.invoice.id: _figures(draft) for draft in drafts}
     make_current(drafts, around)
     _refuse_blocked(drafts)
     refuse_more_than_left(line for draft in drafts for line in draft.lines)
@@ -81,7 +81,7 @@ def issue_invoices(
     with numbers_once(invoices):
         update_rows(invoices, (*CURRENT_COLUMNS, *_ISSUED_COLUMNS, *DUE_COLUMNS))
     announce(invoices)
-    return [invoice.pk for invoice in invoices]
+    return [invoice.id for invoice in invoices]
 
 
 @command("invoicing.issue_clean", needs="invoicing.issue")
@@ -95,7 +95,7 @@ def issue_clean(*, actor: Actor, on: date, at: datetime, limit: int = CLEAN_AT_O
     drafts = load_drafts(free.values_list("id", flat=True)[: limit * 4])
     around = surroundings((draft.invoice.account_id for draft in drafts), on)
     make_current(drafts, around)
-    clean = [draft.invoice.pk for draft in drafts if draft.invoice.is_clean][:limit]
+    clean = [draft.invoice.id for draft in drafts if draft.invoice.is_clean][:limit]
     if not clean:
         raise Conflict("none_clean", "There is no draft on which nothing warns. Look at them one by one.")
     return issue_invoices(actor=actor, invoice_ids=clean, on=on, at=at, send=True)
@@ -110,7 +110,7 @@ def _refuse_blocked(drafts: Sequence[Draft]) -> None:
 def blocking(invoice: Invoice) -> list[Problem]:
     """What keeps a draft from being issued, as its checks found it."""
     return [
-        Problem(str(invoice.pk), check["code"], check["message"])
+        Problem(str(invoice.id), check["code"], check["message"])
         for check in invoice.checks
         if check["level"] == BLOCKING
     ]
@@ -122,12 +122,12 @@ def _figures(draft: Draft) -> list[tuple[object, ...]]:
 
 def _write_figures(drafts: Sequence[Draft], before: Mapping[UUID, list[tuple[object, ...]]]) -> None:
     """Write lines and taxes that the day or the account changed since the draft was made; most drafts have none."""
-    changed = [draft for draft in drafts if _figures(draft) != before[draft.invoice.pk]]
-    taxes: dict[UUID, list[tuple[object, ...]]] = {draft.invoice.pk: [] for draft in drafts}
+    changed = [draft for draft in drafts if _figures(draft) != before[draft.invoice.id]]
+    taxes: dict[UUID, list[tuple[object, ...]]] = {draft.invoice.id: [] for draft in drafts}
     for tax in InvoiceTax.objects.filter(invoice__in=taxes).order_by("-percent", "category", "included", "again"):
         taxes[tax.invoice_id].append(_tax_values(tax))
     update_rows([line for draft in changed for line in draft.lines], FIGURES)
-    retaxed = [draft for draft in drafts if [_tax_values(tax) for tax in draft.taxes] != taxes[draft.invoice.pk]]
+    retaxed = [draft for draft in drafts if [_tax_values(tax) for tax in draft.taxes] != taxes[draft.invoice.id]]
     if retaxed:
         replace_taxes(retaxed)
 
@@ -147,8 +147,8 @@ def posted_entry(invoice: Invoice, on: date) -> EntryOrder:
     sign = 1 if invoice.kind == DocumentKind.INVOICE else -1
     return EntryOrder(
         entity_id=invoice.entity_id,
-        source=f"invoice:{invoice.pk}",
-        document_id=invoice.pk,
+        source=f"invoice:{invoice.id}",
+        document_id=invoice.id,
         memo=f"{DocumentKind(invoice.kind).label} issued",
         posted_on=on,
         postings=(
@@ -178,13 +178,13 @@ def freeze(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date
 def number_documents(invoices: Sequence[Invoice], on: date) -> None:
     """A block of numbers per series, taken in one update each, in the order in which the drafts waited."""
     wanted: dict[tuple[UUID, str], list[Invoice]] = {}
-    for invoice in sorted(invoices, key=lambda invoice: (invoice.waiting_since or invoice.created_at, invoice.pk)):
+    for invoice in sorted(invoices, key=lambda invoice: (invoice.waiting_since or invoice.created_at, invoice.id)):
         wanted.setdefault((invoice.entity_id, invoice.kind), []).append(invoice)
     series = _series(frozenset(entity_id for entity_id, _ in wanted))
     if wanted.keys() - series.keys():
         raise Refusal("no_series", "This company has no number series for this kind of document.", "series")
     # Always in the same order, so that two sets never wait for each other's counters.
-    for key in sorted(wanted, key=lambda key: series[key].pk):
+    for key in sorted(wanted, key=lambda key: series[key].id):
         one, numbered = series[key], wanted[key]
         year = counter_year(one.pattern, on.year)
         last = _take_numbers(one, year, on, len(numbered))
@@ -202,7 +202,7 @@ def _series(entity_ids: frozenset[UUID]) -> dict[tuple[UUID, str], Series]:
 def _take_numbers(series: Series, year: int, on: date, count: int) -> int:
     """The last of ``count`` new numbers. The counter's row stays locked until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE_NUMBERS, [series.pk, year, count, on])
+        cursor.execute(_TAKE_NUMBERS, [series.id, year, count, on])
         found = cursor.fetchone()
     if found is not None:
         last: int = found[0]
@@ -241,7 +241,7 @@ def announce(invoices: Sequence[Invoice]) -> None:
         assert invoice.due_on is not None
         emit(
             events.InvoiceIssued(
-                invoice_id=invoice.pk,
+                invoice_id=invoice.id,
                 account_id=invoice.account_id,
                 payer_id=invoice.payer_id,
                 deal_id=invoice.deal_id,
@@ -251,4 +251,4 @@ def announce(invoices: Sequence[Invoice]) -> None:
                 due_on=invoice.due_on,
             )
         )
-    enqueue_many("invoicing.deliver", [{"invoice_id": invoice.pk} for invoice in invoices])
+    enqueue_many("invoicing.deliver", [{"invoice_id": invoice.id} for invoice in invoices])

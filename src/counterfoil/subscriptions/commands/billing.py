@@ -224,15 +224,15 @@ def _order_line(line: _Line, line_id: UUID, credited: UUID | None, net: Decimal)
         unit_price=unit_price_shown(item.pricing, quantity),
         product_id=row.product_id,
         tax_class=row.tax_class,
-        source=Sourced("", "subscription", f"Subscription {subscription.number}", subscription.pk),
+        source=Sourced("", "subscription", f"Subscription {subscription.number}", subscription.id),
         service_from=day_of(difference.start, subscription.zone),
         service_to=day_of(difference.end, subscription.zone),
         kind=difference.kind,
         net=net,
         share=str(difference.share),
         why=why(difference, item, subscription.basis, subscription.currency),
-        subscription_id=subscription.pk,
-        subscription_item_id=row.pk,
+        subscription_id=subscription.id,
+        subscription_item_id=row.id,
         credits_line_id=credited,
     )
 
@@ -262,7 +262,7 @@ def _row(line: _Line, run_id: UUID | None, at: datetime) -> BilledPeriod:
     return new_row(
         BilledPeriod,
         id=new_id(),
-        subscription_id=line.charged.loaded.subscription.pk,
+        subscription_id=line.charged.loaded.subscription.id,
         item_id=one.item_id,
         kind=one.kind,
         starts_at=stored(one.start),
