@@ -340,19 +340,19 @@ class Invoice(Record):
     kind = models.CharField(max_length=20, choices=DocumentKind.choices, default=DocumentKind.INVOICE)
     status = models.CharField(max_length=20, choices=InvoiceStatus.choices, default=InvoiceStatus.DRAFT)
     origin = models.CharField(max_length=20, choices=Origin.choices)
-    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+", db_index=False)
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     invoiced_account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     payer = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     send_to = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     sales_owner = models.ForeignKey("access.User", null=True, on_delete=models.PROTECT, related_name="+")
-    deal_id = models.UUIDField(null=True, db_index=True)
+    deal_id = models.UUIDField(null=True)
     deal_title = models.CharField(max_length=300, blank=True, default="")
     quote_version = models.PositiveIntegerField(null=True)
 
     language = models.CharField(max_length=10)
     currency = CurrencyField()
-    terms = models.ForeignKey("accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+")
+    terms = models.ForeignKey("accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     delivery_channel = models.CharField(max_length=20)
     po_number = models.CharField(max_length=60, blank=True, default="")
     tax_profile = models.CharField(max_length=20)
@@ -378,7 +378,7 @@ class Invoice(Record):
     returned_at = models.DateTimeField(null=True)
     returned_reason = models.CharField(max_length=500, blank=True, default="")
 
-    series = models.ForeignKey(Series, null=True, on_delete=models.PROTECT, related_name="+")
+    series = models.ForeignKey(Series, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     year = models.PositiveSmallIntegerField(null=True)
     sequence = models.PositiveIntegerField(null=True)
     number = models.CharField(max_length=60, blank=True, default="")
@@ -536,7 +536,7 @@ class InvoiceLine(Record):
     subscription mean something to whoever ordered the line.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines", db_index=False)
     position = models.PositiveSmallIntegerField()
     product = models.ForeignKey("catalog.Product", null=True, on_delete=models.PROTECT, related_name="+")
     description = models.CharField(max_length=300)
@@ -599,7 +599,7 @@ class InvoiceTax(Record):
     bears twice (``again``), such as CGST 9 % and SGST 9 %. The bases of taxes on the same lines overlap.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="taxes")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="taxes", db_index=False)
     category = models.CharField(max_length=2)
     percent = models.DecimalField(max_digits=7, decimal_places=4)
     label = models.CharField(max_length=60)

@@ -97,9 +97,9 @@ class JournalEntry(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    entity = models.ForeignKey(LegalEntity, on_delete=models.PROTECT, related_name="+")
+    entity = models.ForeignKey(LegalEntity, on_delete=models.PROTECT, related_name="+", db_index=False)
     posted_on = models.DateField(db_index=True)
-    source = models.CharField(max_length=120, unique=True)
+    source = models.CharField(max_length=120)
     document_id = models.UUIDField(db_index=True)
     memo = models.CharField(max_length=200)
     command_run = models.UUIDField()
@@ -107,6 +107,7 @@ class JournalEntry(models.Model):
 
     class Meta:
         triggers = [append_only()]
+        constraints = [models.UniqueConstraint(fields=["source"], name="ledger_journalentry_source_once")]
 
 
 _SUM_IS_ZERO = """
@@ -129,7 +130,7 @@ class Posting(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings")
-    ledger_account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="+")
+    ledger_account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="+", db_index=False)
     account = models.ForeignKey("accounts.Account", null=True, on_delete=models.PROTECT, related_name="+")
     amount = AmountField()
     currency = CurrencyField()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, partial
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -97,7 +97,7 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     table, columns, read, packers = _writing(type(new[0]))
     written: dict[int, _Packed] = {}
     if len(new) <= _FEW:  # one round trip instead of two
-        values = [_row_of(read(row), packers) for row in new]
+        values = [_row_of(read(row.__dict__), packers) for row in new]
         places = ", ".join([f"({', '.join(['%s'] * len(values[0]))})"] * len(values))
         with connection.cursor() as cursor:
             cursor.execute(f"INSERT INTO {table} ({columns}) VALUES {places}", [one for row in values for one in row])  # noqa: S608
@@ -105,7 +105,7 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     statement = f"COPY {table} ({columns}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for start in range(0, len(new), _COPIED_AT_ONCE):
-            lines = [_line(read(row), packers, written) for row in new[start : start + _COPIED_AT_ONCE]]
+            lines = [_line(read(row.__dict__), packers, written) for row in new[start : start + _COPIED_AT_ONCE]]
             copy.write("\n".join([*lines, ""]).encode())
 
 
@@ -117,12 +117,12 @@ _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @cache
-def _writing(model: type[models.Model]) -> tuple[str, str, Callable[[models.Model], tuple[Any, ...]], _Packers]:
+def _writing(model: type[models.Model]) -> tuple[str, str, Callable[[dict[str, Any]], tuple[Any, ...]], _Packers]:
     """The table of a model, its columns, what reads a row's values in their order, and how its JSON is written."""
     meta = model._meta
     fields = [field for field in meta.concrete_fields if not isinstance(field, models.AutoField)]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    read = attrgetter(*(field.attname for field in fields))
+    read = itemgetter(*(field.attname for field in fields))
     packers: _Packers = {
         place: partial(json.dumps, cls=field.encoder)
         for place, field in enumerate(fields)

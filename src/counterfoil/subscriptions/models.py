@@ -100,15 +100,15 @@ class Subscription(Record, PolicyFields):
     """
 
     number = models.CharField(max_length=20, unique=True)
-    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
-    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+", db_index=False)
+    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+", db_index=False)
     owner = models.ForeignKey("access.User", null=True, on_delete=models.PROTECT, related_name="+")
     deal_id = models.UUIDField(null=True)
     quote_version = models.PositiveIntegerField(null=True)
     title = models.CharField(max_length=200)
     currency = CurrencyField()
     zone = models.CharField(max_length=60, default="UTC")
-    terms = models.ForeignKey("accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+")
+    terms = models.ForeignKey("accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     po_number = models.CharField(max_length=60, blank=True, default="")
     starts_at = models.DateTimeField()
     trial_ends_at = models.DateTimeField(null=True)
@@ -165,7 +165,7 @@ class SubscriptionItem(Record):
     ``price_id`` names the catalog's price from which it was copied, ``price_key`` what is sold.
     """
 
-    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="items")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="items", db_index=False)
     position = models.PositiveSmallIntegerField()
     product = models.ForeignKey("catalog.Product", null=True, on_delete=models.PROTECT, related_name="+")
     price_id = models.UUIDField(null=True)
@@ -401,7 +401,7 @@ class BilledPeriod(models.Model):
 
     id = models.UUIDField(primary_key=True)
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="+")
-    item = models.ForeignKey(SubscriptionItem, on_delete=models.PROTECT, related_name="billed")
+    item = models.ForeignKey(SubscriptionItem, on_delete=models.PROTECT, related_name="billed", db_index=False)
     kind = models.CharField(max_length=20)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()

@@ -7,11 +7,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db import connection
 
 from counterfoil.accounts.models import (
     Account,
-    AccountContact,
     Address,
     BillingDefaults,
     PaymentTerms,
@@ -32,6 +31,13 @@ _SUBJECTS = {
     "service_tier": "service tier",
     "delivery_channel": "delivery",
 }
+_RECIPIENTS = """
+SELECT r.account_id, r.contact_id, c.name, c.email, r.mail_line, c.email_state
+FROM accounts_accountcontact r JOIN accounts_contact c ON c.id = r.contact_id
+WHERE r.account_id = ANY(%(accounts)s) AND r.role = 'billing' AND r.valid_from <= %(on)s
+    AND (r.valid_to IS NULL OR r.valid_to > %(on)s) AND (c.left_on IS NULL OR c.left_on > %(on)s)
+ORDER BY r.mail_line DESC, r.valid_from, r.id
+"""
 
 
 def terms_by_key() -> dict[str, UUID]:
@@ -157,10 +163,8 @@ def _parties(account_ids: set[UUID], accounts: dict[UUID, Account]) -> dict[UUID
         if known is None or kinds[address.kind] > kinds[known.kind]:
             addresses[address.account_id] = address
     tax_ids: dict[UUID, list[str]] = {}
-    for account_id, value in (
-        TaxIdentifier.objects.filter(account__in=account_ids).order_by("id").values_list("account_id", "value")
-    ):
-        tax_ids.setdefault(account_id, []).append(value)
+    for row in read_where(TaxIdentifier, "account_id = ANY(%s)", list(account_ids), order="id"):
+        tax_ids.setdefault(row.account_id, []).append(row.value)
     none = Address()
     return {pk: _party(accounts[pk], addresses.get(pk, none), tuple(tax_ids.get(pk, ()))) for pk in account_ids}
 
@@ -184,14 +188,9 @@ def _party(account: Account, address: Address, tax_ids: tuple[str, ...]) -> Part
 
 def _recipients(account_ids: set[UUID], on: date) -> dict[UUID, tuple[Recipient, ...]]:
     """The billing contacts of each account on that day, To before Cc, in the order in which they got the role."""
-    roles = (
-        AccountContact.objects.filter(account__in=account_ids, role="billing", valid_from__lte=on)
-        .filter(Q(valid_to=None) | Q(valid_to__gt=on))
-        .filter(Q(contact__left_on=None) | Q(contact__left_on__gt=on))
-        .order_by("-mail_line", "valid_from", "id")
-        .values_list("account_id", "contact_id", "contact__name", "contact__email", "mail_line", "contact__email_state")
-    )
     found: dict[UUID, list[Recipient]] = {}
-    for account_id, contact_id, name, email, mail_line, email_state in roles:
-        found.setdefault(account_id, []).append(Recipient(contact_id, name, email, mail_line, email_state))
+    with connection.cursor() as cursor:
+        cursor.execute(_RECIPIENTS, {"accounts": list(account_ids), "on": on})
+        for account_id, *person in cursor.fetchall():
+            found.setdefault(account_id, []).append(Recipient(*person))
     return {account_id: tuple(people) for account_id, people in found.items()}

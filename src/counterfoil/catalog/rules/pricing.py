@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
+from functools import lru_cache
 from typing import Any
 
 from counterfoil.core.errors import Problem
@@ -89,6 +90,7 @@ def parts_of(pricing: Pricing, quantity: Decimal) -> tuple[Part, ...]:
     raise ValueError(f"{pricing.model!r} is no model of a price")
 
 
+@lru_cache(maxsize=4096)
 def unit_price_shown(pricing: Pricing, quantity: Decimal) -> Decimal:
     """What stands as the unit price beside the quantity on a line.
 
@@ -106,6 +108,7 @@ def unit_price_shown(pricing: Pricing, quantity: Decimal) -> Decimal:
     return _CUT.divide(price, quantity).quantize(_SMALLEST, rounding=ROUND_HALF_UP, context=_CUT)
 
 
+@lru_cache(maxsize=4096)
 def explain(pricing: Pricing, quantity: Decimal, *, decimals: int = 2) -> str:
     """How the price comes about, in short words: ``1,000 × 0.01 + 500 × 0.005``. ``decimals`` are the currency's."""
     parts = parts_of(pricing, quantity) or (Part(quantity, unit_price_shown(pricing, quantity)),)

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('invoice', 'Invoice'), ('credit_note', 'Credit note')], default='invoice', max_length=20)),
                 ('status', models.CharField(choices=[('draft', 'Draft'), ('returned', 'Returned to sales'), ('issued', 'Issued'), ('void', 'Void')], default='draft', max_length=20)),
                 ('origin', models.CharField(choices=[('deal', 'Won deal'), ('manual', 'Entered by hand'), ('subscription', 'Subscription'), ('imported', 'Taken over from another system')], max_length=20)),
-                ('deal_id', models.UUIDField(db_index=True, null=True)),
+                ('deal_id', models.UUIDField(null=True)),
                 ('deal_title', models.CharField(blank=True, default='', max_length=300)),
                 ('quote_version', models.PositiveIntegerField(null=True)),
                 ('language', models.CharField(max_length=10)),
@@ -79,13 +79,13 @@ class Migration(migrations.Migration):
                 ('dispute_note', models.CharField(blank=True, default='', max_length=500)),
                 ('void_reason', models.CharField(blank=True, default='', max_length=500)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('entity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.legalentity')),
+                ('entity', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.legalentity')),
                 ('invoiced_account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
                 ('payer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
                 ('pdf', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='documents.storedfile')),
                 ('sales_owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('send_to', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('terms', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.paymentterms')),
+                ('terms', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.paymentterms')),
             ],
             options={
                 'abstract': False,
@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
                 ('subscription_item_id', models.UUIDField(null=True)),
                 ('sources', models.JSONField(default=dict)),
                 ('credits_line', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='invoicing.invoiceline')),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='invoicing.invoice')),
+                ('invoice', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='invoicing.invoice')),
                 ('product', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.product')),
             ],
             options={
@@ -157,7 +157,7 @@ class Migration(migrations.Migration):
                 ('base', counterfoil.plumbing.fields.AmountField(decimal_places=4, max_digits=19)),
                 ('amount', counterfoil.plumbing.fields.AmountField(decimal_places=4, max_digits=19)),
                 ('reason', models.CharField(blank=True, default='', max_length=200)),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='taxes', to='invoicing.invoice')),
+                ('invoice', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='taxes', to='invoicing.invoice')),
             ],
             options={
                 'abstract': False,
@@ -181,7 +181,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='invoice',
             name='series',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='invoicing.series'),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='invoicing.series'),
         ),
         migrations.CreateModel(
             name='SeriesCounter',

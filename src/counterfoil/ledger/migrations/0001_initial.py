@@ -83,12 +83,12 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(primary_key=True, serialize=False)),
                 ('posted_on', models.DateField(db_index=True)),
-                ('source', models.CharField(max_length=120, unique=True)),
+                ('source', models.CharField(max_length=120)),
                 ('document_id', models.UUIDField(db_index=True)),
                 ('memo', models.CharField(max_length=200)),
                 ('command_run', models.UUIDField()),
                 ('created_at', models.DateTimeField()),
-                ('entity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.legalentity')),
+                ('entity', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.legalentity')),
             ],
         ),
         pgtrigger.migrations.AddTrigger(
@@ -116,7 +116,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='posting',
             name='ledger_account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.ledgeraccount'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.ledgeraccount'),
+        ),
+        migrations.AddConstraint(
+            model_name='journalentry',
+            constraint=models.UniqueConstraint(fields=('source',), name='ledger_journalentry_source_once'),
         ),
         migrations.AddConstraint(
             model_name='ledgeraccount',

@@ -30,7 +30,7 @@ from counterfoil.core.periods import add_months
 from counterfoil.documents.mail_texts import RisingPrice, increase_mail
 from counterfoil.invoicing.mailing import NOBODY, recipients_of
 from counterfoil.ledger.queries import entities
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, read_where
 from counterfoil.plumbing.jobs import enqueue
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
@@ -319,7 +319,10 @@ def raise_prices(
     """
     due = raises_due(at).select_for_update(of=("self",), skip_locked=True)
     if subscription_ids is not None:
-        due = due.filter(subscription__in=subscription_ids)
+        planned = read_where(PriceRaise, "state = 'planned' AND subscription_id = ANY(%s)", list(subscription_ids))
+        if not planned:
+            return 0
+        due = due.filter(pk__in=[row.pk for row in planned])
     done = 0
     for row in due[:chunk]:
         if row.takes_on > local_day(row.subscription, at):

@@ -390,12 +390,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='subscription',
             name='account',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account'),
         ),
         migrations.AddField(
             model_name='subscription',
             name='entity',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.legalentity'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.legalentity'),
         ),
         migrations.AddField(
             model_name='subscription',
@@ -405,7 +405,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='subscription',
             name='terms',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.paymentterms'),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.paymentterms'),
         ),
         migrations.AddField(
             model_name='runparking',
@@ -450,7 +450,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='subscriptionitem',
             name='subscription',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='subscriptions.subscription'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='items', to='subscriptions.subscription'),
         ),
         migrations.AddField(
             model_name='priceraise',
@@ -465,7 +465,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='billedperiod',
             name='item',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='billed', to='subscriptions.subscriptionitem'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='billed', to='subscriptions.subscriptionitem'),
         ),
         migrations.AddField(
             model_name='usagerecord',

@@ -80,8 +80,18 @@ class Grid:
             return local.date(), local.time()
         return self.base, None
 
+    @cached_property
+    def _known(self) -> dict[int, Moment]:
+        return {}
+
     def boundary(self, number: int) -> Moment:
         """The start of the period with this number; 0 is the one that starts at the base."""
+        known = self._known.get(number)
+        if known is None:
+            known = self._known[number] = self._boundary(number)
+        return known
+
+    def _boundary(self, number: int) -> Moment:
         if number < 0 and self.lead is not None:
             return self._before.boundary(number + 1)
         day, at = self._local
