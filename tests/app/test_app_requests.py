@@ -202,7 +202,7 @@ def test_numbers_stay_exact() -> None:
     from decimal import Decimal
 
     from counterfoil.app.api import exact_json
-    from counterfoil.surface.api import plain
+    from counterfoil.surface.as_json import plain
 
     assert exact_json(b'{"price": 0.1}') == {"price": Decimal("0.1")}
     assert plain({"price": Decimal("0.10"), "rate": Decimal("1E+3")}) == {"price": "0.10", "rate": "1000"}

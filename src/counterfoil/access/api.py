@@ -16,7 +16,8 @@ from counterfoil.access.projection import CLOSED
 from counterfoil.access.rules.permissions import PERMISSIONS
 from counterfoil.access.rules.roles import EVERY_GROUP
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, page_of, plain, row_json, schema_for
+from counterfoil.surface.api import Paging, page_of, schema_for
+from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
 

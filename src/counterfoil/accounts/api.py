@@ -13,7 +13,8 @@ from counterfoil.access.projection import CLOSED
 from counterfoil.access.requests import Request
 from counterfoil.accounts import commands, queries
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, plain, row_json, schema_for
+from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
 

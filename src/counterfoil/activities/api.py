@@ -14,7 +14,8 @@ from counterfoil.activities import commands, queries
 from counterfoil.activities.record_types import MAIL, NOTE, TASK
 from counterfoil.core.errors import NotFound
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
+from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.as_json import row_json
 
 router = Router()
 NewTask, ChangedTask, NewNote = schema_for(TASK, "create"), schema_for(TASK, "change"), schema_for(NOTE, "create")

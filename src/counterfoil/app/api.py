@@ -22,7 +22,8 @@ from counterfoil.access.actors import Actor
 from counterfoil.app.once import once_only
 from counterfoil.core.errors import NotFound, Problem, Refusal
 from counterfoil.plumbing.apps import rooms
-from counterfoil.surface.api import ExactJSON, problem_answer, problem_response
+from counterfoil.surface.api import ExactJSON
+from counterfoil.surface.as_json import problem_answer, problem_response
 
 DESCRIPTION = """
 One record for the customer, from the deal to the payment.

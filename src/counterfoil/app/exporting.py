@@ -29,7 +29,7 @@ from counterfoil.core.errors import Conflict, NotAllowed, Refusal
 from counterfoil.documents.queries import visible_files
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import Field, Kind, RecordType, record_types
-from counterfoil.surface.api import row_json
+from counterfoil.surface.as_json import row_json
 from counterfoil.surface.export import csv_cell
 
 CHUNK = 1_000

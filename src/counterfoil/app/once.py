@@ -24,7 +24,7 @@ from django.http.response import HttpResponseBase
 
 from counterfoil.core.errors import Conflict, Refusal
 from counterfoil.plumbing.models import IdempotencyKey
-from counterfoil.surface.api import problem_answer, problem_response
+from counterfoil.surface.as_json import problem_answer, problem_response
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 KEY_LENGTH_MAX = 255

@@ -24,7 +24,7 @@ from django.template.loader import render_to_string
 from django.utils.http import urlencode
 
 from counterfoil.core.errors import Conflict, NotAllowed, NotFound, Refusal
-from counterfoil.surface.api import problem_answer, problem_response
+from counterfoil.surface.as_json import problem_answer, problem_response
 
 API_ROOT = "/api/v1/"
 

@@ -49,7 +49,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "lucide",
-    "ninja",
     "pgtrigger",
     "procrastinate.contrib.django",
     *(f"counterfoil.{room}" for room in ROOMS),

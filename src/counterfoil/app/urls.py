@@ -7,11 +7,25 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from allauth.account import views as allauth_views
-from django.urls import include, path
+from django.urls import URLResolver, include, path
+from django.urls.resolvers import RoutePattern
 
-from counterfoil.app.api import api
 from counterfoil.app.web import views
 from counterfoil.plumbing.apps import rooms
+
+API = "counterfoil.app.api_urls"
+
+
+class Later(URLResolver):
+    """Addresses whose module is imported when one of them is asked for: building the API takes as long as all pages.
+
+    It has a namespace, so that the names in it need not be known to reverse any other.
+    """
+
+    def _populate(self) -> None:
+        if "urlconf_module" in self.__dict__:
+            super()._populate()
+
 
 urlpatterns = [
     path("", views.today, name="today"),
@@ -27,7 +41,7 @@ urlpatterns = [
     path("api/docs", views.api_docs, name="api_docs"),
     path("api/docs/openapi.json", views.openapi, name="api_docs_openapi"),
     path("api/v1/openapi.json", views.openapi, name="openapi"),
-    path("api/v1/", api.urls),
+    Later(RoutePattern("api/v1/"), API, app_name="api", namespace="api"),
     *(
         path("", include(f"{room}.web.urls"))
         for room in rooms()

@@ -15,7 +15,8 @@ from counterfoil.catalog import commands, queries
 from counterfoil.catalog.web.input import day_from, quantity_from
 from counterfoil.core.errors import Refusal
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, page_of, plain, row_json, schema_for
+from counterfoil.surface.api import Paging, page_of, schema_for
+from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
 

@@ -7,7 +7,6 @@ from functools import cache, lru_cache
 from zoneinfo import available_timezones
 
 from babel.core import Locale, UnknownLocaleError, get_global
-from rapidfuzz import fuzz, process
 
 __all__ = [
     "COUNTRIES",
@@ -111,6 +110,8 @@ def similar_countries(text: str, limit: int = 3) -> list[str]:
     words = _words(text)
     if len(words) < 3:
         return []
+    from rapidfuzz import fuzz, process  # loaded when something is misspelt: it delays every start
+
     names = {**_aliases(), **_english()}
     found = process.extract(words, names.keys(), scorer=fuzz.ratio, score_cutoff=_SIMILAR, limit=limit * 3)
     codes = dict.fromkeys(names[name] for name, _score, _place in found)

@@ -14,7 +14,8 @@ from counterfoil.core.errors import Refusal
 from counterfoil.deals import commands, queries
 from counterfoil.deals.web.days import today
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, plain, row_json, schema_for
+from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
 

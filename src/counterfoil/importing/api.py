@@ -11,7 +11,8 @@ from pydantic import Field as SchemaField
 from counterfoil.access.requests import Request
 from counterfoil.importing import commands, queries
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, row_json, schema_for
+from counterfoil.surface.api import Paging, schema_for
+from counterfoil.surface.as_json import row_json
 
 router = Router()
 

@@ -18,7 +18,8 @@ from counterfoil.invoicing import commands, queries
 from counterfoil.invoicing.credit_wishes import clean_credit
 from counterfoil.invoicing.rules.due import EarlyDiscount
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, plain, row_json, schema_for
+from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
 

@@ -352,7 +352,9 @@ class Invoice(Record):
 
     language = models.CharField(max_length=10)
     currency = CurrencyField()
-    terms = models.ForeignKey("accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    terms = models.ForeignKey(
+        "accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     delivery_channel = models.CharField(max_length=20)
     po_number = models.CharField(max_length=60, blank=True, default="")
     tax_profile = models.CharField(max_length=20)

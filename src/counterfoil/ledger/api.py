@@ -9,7 +9,8 @@ from ninja import Query, Router, Status
 
 from counterfoil.access.requests import Request
 from counterfoil.ledger import commands, queries
-from counterfoil.surface.api import Paging, page_of, row_json, schema_for
+from counterfoil.surface.api import Paging, page_of, schema_for
+from counterfoil.surface.as_json import row_json
 
 router = Router()
 

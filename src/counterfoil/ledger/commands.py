@@ -9,8 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from schwifty import BIC, IBAN
-from schwifty.exceptions import SchwiftyException
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
@@ -147,6 +145,9 @@ def install_defaults(*, actor: Actor) -> None:
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with IBAN and colour in their usual form; refused when they cannot be right."""
+    from schwifty import BIC, IBAN  # loaded when a bank account is checked: its registers delay every start
+    from schwifty.exceptions import SchwiftyException
+
     columns = dict(values)
     iban = columns.get("iban")
     if iban:

@@ -19,7 +19,8 @@ from counterfoil.payments.aging import aging
 from counterfoil.payments.record_types import PAYMENT
 from counterfoil.payments.shares import clean_invoices, clean_shares
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
+from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.as_json import row_json
 
 router = Router()
 

@@ -14,7 +14,8 @@ from counterfoil.invoicing.queries import local_today
 from counterfoil.plumbing import clock
 from counterfoil.retainers import commands, queries
 from counterfoil.retainers.record_types import EXPENSE, RETAINER, TIME
-from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
+from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.as_json import row_json
 
 router = Router()
 ENTRIES_MAX = 1_000

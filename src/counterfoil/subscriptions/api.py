@@ -22,7 +22,8 @@ from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.previewing import Preview
 from counterfoil.subscriptions.queries import Upcoming
 from counterfoil.subscriptions.record_types import COUPON, INCREASE, POLICY, RAISE, RUN, SUBSCRIPTION
-from counterfoil.surface.api import Paging, Words, page_of, row_json, schema_for
+from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.as_json import row_json
 
 router = Router()
 

@@ -108,7 +108,9 @@ class Subscription(Record, PolicyFields):
     title = models.CharField(max_length=200)
     currency = CurrencyField()
     zone = models.CharField(max_length=60, default="UTC")
-    terms = models.ForeignKey("accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    terms = models.ForeignKey(
+        "accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     po_number = models.CharField(max_length=60, blank=True, default="")
     starts_at = models.DateTimeField()
     trial_ends_at = models.DateTimeField(null=True)

@@ -14,7 +14,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import IO, Any, TypeVar
 
-import xlsxwriter
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -119,6 +118,8 @@ def csv_cell(value: Any) -> str:
 
 def write_xlsx(file: IO[bytes], columns: Sequence[Column], rows: Iterable[Any]) -> None:
     """One sheet with a heading that stays in sight. Rows are written as they come, never held together in memory."""
+    import xlsxwriter  # loaded when a workbook is written: it delays every start
+
     options = {
         "constant_memory": True,
         "strings_to_formulas": False,

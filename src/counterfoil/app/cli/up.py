@@ -5,6 +5,7 @@ processes.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ def register(commands: Commands) -> None:
 
 def run(given: argparse.Namespace) -> int:
     began = time.monotonic()
+    gc.disable()  # what is loaded here stays
     environment = present()
     listener = listen(environment.address)
     server = Server(environment.data_folder) if environment.is_embedded else None
@@ -48,6 +50,8 @@ def run(given: argparse.Namespace) -> int:
             Child("preparing the database", lambda: _prepare(environment)),
             meanwhile=_load_pages,
         )
+        gc.freeze()
+        gc.enable()
         if not supervisor.is_ending:
             supervisor.keep(Child("web server", lambda: _web(listener)))
             _wait_for_the_first_page(listener)
@@ -80,7 +84,7 @@ def _start_server(server: Server | None) -> None:
 
 
 def _load_pages() -> None:
-    """Load every page and endpoint here, once, while the database is prepared; the children are forks and have them."""
+    """Load every page here, once, while the database is prepared; the children are forks and have them."""
     import_module("counterfoil.app.urls")
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from functools import cache
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 WORKERS = 2
@@ -24,6 +27,9 @@ def serve(listener: socket.socket, *, workers: int = WORKERS) -> None:
     def in_each_worker(arbiter: Any, worker: Any) -> None:
         die_with_parent(arbiter.pid, signal.SIGTERM)
 
+    def after_a_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
+        load_the_api()
+
     class Server(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
             options = {
@@ -36,6 +42,7 @@ def serve(listener: socket.socket, *, workers: int = WORKERS) -> None:
                 "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108 - never on a disk
                 "loglevel": "debug" if settings.DEBUG else "warning",
                 "post_fork": in_each_worker,
+                "post_request": after_a_request,
                 "control_socket_disable": True,
                 "proc_name": "counterfoil-web",
             }
@@ -46,3 +53,11 @@ def serve(listener: socket.socket, *, workers: int = WORKERS) -> None:
             return application
 
     Server().run()
+
+
+@cache
+def load_the_api() -> None:
+    """Begin to load the API, once, beside whatever else goes on: the first page does not wait for it."""
+    from counterfoil.app.urls import API
+
+    Thread(target=import_module, args=[API], name="loading the API", daemon=True).start()

@@ -6,8 +6,6 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-from rapidfuzz import fuzz
-
 _SURE = 88
 
 
@@ -43,6 +41,8 @@ def _alike(left: str, right: str) -> float:
         return 100
     if len(left) < 4 or len(right) < 4:
         return 0
+    from rapidfuzz import fuzz  # loaded when a file is read: it delays every start
+
     return fuzz.ratio(left, right)
 
 

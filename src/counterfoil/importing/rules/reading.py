@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import python_calamine
-from charset_normalizer import from_bytes
 
 from counterfoil.core.errors import Refusal
 
@@ -127,6 +126,8 @@ def _decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
+        from charset_normalizer import from_bytes  # loaded when a file is no UTF-8: it delays every start
+
         best = from_bytes(content[:_SAMPLE_BYTES], cp_isolation=_OLD_ENCODINGS).best()
         if best is None:
             raise Refusal("bad_encoding", "This is not a text file. Save it as CSV in UTF-8.", "file") from None

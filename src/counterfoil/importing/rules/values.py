@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rapidfuzz import fuzz, process
-
 from counterfoil.importing.rules.mapping import plain
 
 _PROBABLE = 70
@@ -25,5 +23,7 @@ def probable(text: str, options: Sequence[tuple[str, str]]) -> str | None:
     if not options:
         return None
     labels = [plain(label).replace(" ", "") for _, label in options]
+    from rapidfuzz import fuzz, process  # loaded when a file is read: it delays every start
+
     found = process.extractOne(plain(text).replace(" ", ""), labels, scorer=fuzz.ratio, score_cutoff=_PROBABLE)
     return options[found[2]][0] if found else None

@@ -22,7 +22,7 @@ from counterfoil.deals.rules.amounts import ONE_OFF, PricedLine, line_net, sums_
 from counterfoil.deals.web.days import today
 from counterfoil.deals.web.views.handoff import handoff_context, readiness_context
 from counterfoil.plumbing.record_types import BadValue, Field, Kind, clean_value, record_type
-from counterfoil.surface.api import plain
+from counterfoil.surface.as_json import plain
 from counterfoil.surface.fields import inline_edit
 from counterfoil.surface.forms import Form, record_form, values_from, version_from
 from counterfoil.surface.htmx import go, page, say
