@@ -18,7 +18,15 @@ import psycopg
 import pytest
 
 from counterfoil.plumbing import postgres
-from counterfoil.plumbing.postgres import PostgresProblem, Server, connection_settings, is_ready, running, socket_folder
+from counterfoil.plumbing.postgres import (
+    PostgresProblem,
+    Server,
+    connection_settings,
+    copy_database,
+    is_ready,
+    running,
+    socket_folder,
+)
 from counterfoil.plumbing.processes import become
 
 
@@ -226,6 +234,28 @@ def test_somebody_elses_socket_folder_is_refused(tmp_path: Path) -> None:
             connection_settings(deep)
     finally:
         folder.rmdir()
+
+
+def test_a_first_start_copies_what_was_made_before(made_folder: Path, tmp_path: Path) -> None:
+    """A database folder that was kept is copied, tables and all; one of another release or user is left alone."""
+    with running(made_folder), connect(made_folder) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+    kept = made_folder / "postgres"
+    other = tmp_path / "other"
+    copy_database(kept, other)
+    (other / "PG_VERSION").write_text("16\n")
+    found = {}
+    for name, first in (("good", kept), ("of another release", other), ("not there", tmp_path / "nothing")):
+        server = Server(tmp_path / name, durable=False, first=first)
+        server.start()
+        try:
+            with connect(server.data_folder) as connection:
+                found[name] = connection.execute("SELECT to_regclass('kept') IS NOT NULL").fetchone()
+        finally:
+            server.stop()
+    assert found == {"good": (True,), "of another release": (False,), "not there": (False,)}
+    with running(made_folder), connect(made_folder) as connection:
+        connection.execute("DROP TABLE kept")
 
 
 def test_data_of_another_major_version(made_folder: Path) -> None:

@@ -84,12 +84,18 @@ def write_snapshot() -> None:
 
 
 def main() -> None:
-    """Write the snapshot with a PostgreSQL that lives only for it; nothing is done when it is current."""
+    """Write the snapshot with a PostgreSQL that lives only for it, and keep its folder for a first start; nothing is
+    done when both are current.
+    """
+    from django.core.management import call_command
+
     from counterfoil.app.cli.ground import set_up
+    from counterfoil.app.first_database import first_database, keep
     from counterfoil.plumbing.postgres import Server, connection_settings
 
     set_up()
-    if SNAPSHOT.exists() and SNAPSHOT.read_text().startswith(_WRITTEN_FROM + digest(MigrationLoader(None)) + "\n"):
+    present = _WRITTEN_FROM + digest(MigrationLoader(None)) + "\n"
+    if SNAPSHOT.exists() and SNAPSHOT.read_text().startswith(present) and first_database() is not None:
         return
     with TemporaryDirectory(prefix="counterfoil-") as folder:
         server = Server(Path(folder), durable=False)
@@ -97,9 +103,11 @@ def main() -> None:
         try:
             connection.settings_dict.update(connection_settings(Path(folder)))
             write_snapshot()
+            call_command("migrate", interactive=False, verbosity=0)
             connection.close()
         finally:
             server.stop()
+        keep(server.database)
 
 
 def _sections(text: str) -> Iterator[tuple[str, str, list[str]]]:

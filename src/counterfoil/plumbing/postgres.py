@@ -20,6 +20,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,10 @@ class Server:
     ``start`` and ``stop`` may be called again and again; ``poll`` says how it fares.
     """
 
-    def __init__(self, data_folder: Path, *, durable: bool = True) -> None:
+    def __init__(self, data_folder: Path, *, durable: bool = True, first: Path | None = None) -> None:
+        """``first`` is a database folder that a new one may be copied from, when it fits this machine and user."""
         self.data_folder = data_folder
+        self._first = first
         self.database = data_folder / "postgres"
         self.log = data_folder / "postgres.log"
         self.durable = durable
@@ -179,6 +182,23 @@ class Server:
         fresh = self.data_folder / "postgres.new"
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(self.database, ignore_errors=True)
+        if self._first is not None and self._fits(self._first):
+            copy_database(self._first, fresh)
+        else:
+            self._make_by_initdb(fresh)
+        fresh.rename(self.database)
+        if self.durable:
+            self._write_down()
+
+    def _fits(self, database: Path) -> bool:
+        """Whether the server of this user and this release of PostgreSQL can run on a copy of the folder."""
+        owner = os.geteuid() if self._user is None else self._user.pw_uid
+        try:
+            return database.stat().st_uid == owner and (database / "PG_VERSION").read_text().strip() == _version()
+        except OSError:
+            return False
+
+    def _make_by_initdb(self, fresh: Path) -> None:
         self._own(fresh)
         self._run(
             [
@@ -193,9 +213,6 @@ class Server:
             single,
             f"CREATE ROLE {ROLE} LOGIN CREATEDB\nCREATE DATABASE {DATABASE} OWNER {ROLE}\n",
         )
-        fresh.rename(self.database)
-        if self.durable:
-            self._write_down()
 
     def _write_down(self) -> None:
         """Have the disk hold the new folder, beside the first start: initdb was told not to wait for it.
@@ -214,8 +231,7 @@ class Server:
 
     def _check_version(self) -> None:
         made_by = (self.database / "PG_VERSION").read_text().strip()
-        answer = subprocess.run([program("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
-        ours = answer.split()[2].split(".")[0]
+        ours = _version()
         if made_by != ours:
             raise PostgresProblem(
                 f"The data in {self.database} was written by PostgreSQL {made_by}, and this is PostgreSQL {ours}. "
@@ -303,6 +319,18 @@ class Server:
             time.sleep(0.01)
         self.stop()
         raise PostgresProblem(f"PostgreSQL did not answer within {START_SECONDS:.0f} seconds; see {self.log}.")
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a database folder whose server has ended, with the owner of each file."""
+    subprocess.run(["cp", "--archive", "--reflink=auto", str(source), str(target)], check=True)
+
+
+@cache
+def _version() -> str:
+    """The major version of our PostgreSQL, as a database folder names it."""
+    answer = subprocess.run([program("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
+    return answer.split()[2].split(".")[0]
 
 
 @contextmanager

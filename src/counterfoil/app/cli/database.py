@@ -57,7 +57,8 @@ def prepare(environment: Environment) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [PREPARING])
     try:
-        call_command("migrate", interactive=False, verbosity=0)
+        if pending_migrations():
+            call_command("migrate", interactive=False, verbosity=0)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [PREPARING])

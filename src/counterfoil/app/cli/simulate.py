@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from counterfoil.app.cli.ground import complain, say, set_up, the_product
 from counterfoil.app.environment import present
+from counterfoil.app.first_database import first_database
 from counterfoil.plumbing.postgres import PostgresProblem, Server, connection_settings
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _server() -> Iterator[Server]:
     """The server that is kept beside the data, already running, when no other simulation has it; else one to start
     that is gone afterwards. What is kept holds tables and no data, and saves the seconds in which they are made.
     """
-    kept = Server(present().data_folder / "simulation", durable=False)
+    kept = Server(present().data_folder / "simulation", durable=False, first=first_database())
     with suppress(PostgresProblem, OSError):
         kept.start()
     if kept.process is not None:

@@ -19,6 +19,7 @@ from counterfoil.app.cli.listening import listen
 from counterfoil.app.cli.processes import CONCURRENCY, watch_until_told
 from counterfoil.app.cli.supervisor import Child, Supervisor
 from counterfoil.app.environment import Environment, present
+from counterfoil.app.first_database import first_database
 from counterfoil.plumbing.postgres import PostgresProblem, Server
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def run(given: argparse.Namespace) -> int:
     gc.disable()  # what is loaded here stays
     environment = present()
     listener = listen(environment.address)
-    server = Server(environment.data_folder) if environment.is_embedded else None
+    server = Server(environment.data_folder, first=first_database()) if environment.is_embedded else None
     supervisor = Supervisor(server)
     supervisor.catch_signals()
     try:
