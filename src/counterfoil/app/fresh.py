@@ -107,6 +107,7 @@ def main() -> None:
             connection.close()
         finally:
             server.stop()
+        server.forget_log()
         keep(server.database)
 
 
