@@ -90,17 +90,13 @@ TEMPLATES = [
     }
 ]
 
-_database = (
-    postgres.connection_settings(COUNTERFOIL.data_folder)
-    if COUNTERFOIL.is_embedded
-    else dj_database_url.parse(COUNTERFOIL.database_url, engine="django.db.backends.postgresql")
-)
-_options = _database.pop("OPTIONS", {})
 DATABASES = {
     "default": {
-        **_database,
-        # PostgreSQL's compiler takes seconds for what runs in milliseconds. What the address asks for stands last.
-        "OPTIONS": {**_options, "options": f"-c jit=off {_options.get('options', '')}".rstrip()},
+        **(
+            postgres.connection_settings(COUNTERFOIL.data_folder)
+            if COUNTERFOIL.is_embedded
+            else dj_database_url.parse(COUNTERFOIL.database_url, engine="django.db.backends.postgresql")
+        ),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }
