@@ -122,6 +122,32 @@ def test_ten_workers_and_an_eager_scheduler(billing: Billing) -> None:
     assert_whole(expected)
 
 
+def test_what_shares_a_document_is_never_split_between_workers(billing: Billing) -> None:
+    """Six workers with small chunks at the same accounts: one document of each account, with all five periods."""
+    customers = [add_account(f"Customer{place} AG") for place in range(12)]
+    orders = [
+        SubscriptionOrder(account_id=customers[place % 12], items=(item("basic"),), start=date(2026, 1, 1))
+        for place in range(60)
+    ]
+    commands.start_subscriptions(actor=SYSTEM, orders=orders, on=billing.on, at=billing.at, is_billed=False)
+    together = threading.Barrier(6, timeout=60)
+
+    def work(_: int) -> None:
+        try:
+            together.wait()
+            while commands.bill_due(actor=SYSTEM, on=JANUARY[0], at=noon(JANUARY[0]), chunk=2).subscriptions:
+                pass
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    while commands.bill_due(actor=SYSTEM, on=JANUARY[0], at=noon(JANUARY[0])).subscriptions:
+        pass
+    documents = [invoice.lines.count() for invoice in Invoice.objects.all()]
+    assert documents == [5] * 12
+
+
 def test_killed_in_between(billing: Billing) -> None:
     """Workers that are killed in the middle of a chunk, again and again, leave what one that nobody disturbs leaves."""
     subscribed(billing, SUBSCRIPTIONS, days=31)

@@ -1,8 +1,9 @@
 """The billing run: what is due is claimed in chunks and written, by as many workers as there are, as often as one
 likes.
 
-A claim locks due subscriptions and skips those that another worker has; what a chunk writes, and the note that it is
-written, are one transaction. So a run that dies goes on where it was, and one that is repeated finds nothing to do.
+A claim locks accounts with due subscriptions and skips those that another worker has; what a chunk writes, and the note
+that it is written, are one transaction. So a run that dies goes on where it was, and one that is repeated finds nothing
+to do.
 """
 
 from __future__ import annotations
@@ -44,17 +45,14 @@ AND (s.deal_id IS NULL OR NOT EXISTS (
     WHERE b.subscription_id = s.id AND i.status = 'draft'
 ))
 """
-# Due subscriptions of whole accounts, so that what shares a document is written together.
+# The accounts of what is due first. Each is locked, so that no other worker takes a part of what shares a document.
+_ACCOUNTS = f"""
+SELECT s.account_id FROM subscriptions_subscription s JOIN accounts_account a ON a.id = s.account_id WHERE {_IS_DUE}
+ORDER BY s.due_at, s.id LIMIT %(chunk)s
+FOR NO KEY UPDATE OF a SKIP LOCKED
+"""  # noqa: S608 - constants
 _CLAIM = f"""
-WITH first AS (
-    SELECT DISTINCT account_id FROM (
-        SELECT s.account_id FROM subscriptions_subscription s WHERE {_IS_DUE}
-        ORDER BY s.due_at, s.id LIMIT %(chunk)s
-        FOR UPDATE OF s SKIP LOCKED
-    ) due
-)
-SELECT s.id FROM subscriptions_subscription s JOIN first USING (account_id)
-WHERE {_IS_DUE}
+SELECT s.id FROM subscriptions_subscription s WHERE s.account_id = ANY(%(accounts)s) AND {_IS_DUE}
 ORDER BY s.account_id, s.id FOR UPDATE OF s SKIP LOCKED
 """  # noqa: S608 - constants
 
@@ -119,8 +117,11 @@ def bill_due(
 def _claim(on: date, chunk: int, entity_id: UUID | None) -> list[Subscription]:
     """Lock what is due. The day begins earlier in the east: what is not due in its own zone is left out."""
     before = next_day(moment_of(on, "seconds", "Etc/GMT+12"), "Etc/GMT+12")
+    given = {"before": before, "chunk": chunk, "entity": entity_id}
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"before": before, "chunk": chunk, "entity": entity_id})
+        cursor.execute(_ACCOUNTS, given)
+        accounts = list({account_id for (account_id,) in cursor.fetchall()})
+        cursor.execute(_CLAIM, {**given, "accounts": accounts})
         ids = [subscription_id for (subscription_id,) in cursor.fetchall()]
     rows = {one.pk: one for one in read_where(Subscription, "id = ANY(%s)", ids)}
     return [rows[subscription_id] for subscription_id in ids if _is_due(rows[subscription_id], on)]
