@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -117,7 +118,7 @@ def bill_due(
 def _claim(on: date, chunk: int, entity_id: UUID | None) -> list[Subscription]:
     """Lock what is due. The day begins earlier in the east: what is not due in its own zone is left out."""
     before = next_day(moment_of(on, "seconds", "Etc/GMT+12"), "Etc/GMT+12")
-    given = {"before": before, "chunk": chunk, "entity": entity_id}
+    given: dict[str, Any] = {"before": before, "chunk": chunk, "entity": entity_id}
     with connection.cursor() as cursor:
         cursor.execute(_ACCOUNTS, given)
         accounts = list({account_id for (account_id,) in cursor.fetchall()})
