@@ -16,6 +16,7 @@ from counterfoil.documents.addresses import address_lines, one_line
 from counterfoil.documents.mail_texts import invoice_mail
 from counterfoil.documents.printed import Address
 from counterfoil.documents.wording import LANGUAGES, wording
+from counterfoil.invoicing.rules.tax import OUTSIDE_NOTE, REVERSE_CHARGE_NOTE
 
 PLACES = string.Formatter()
 
@@ -33,7 +34,7 @@ def test_the_languages() -> None:
 def test_every_language_says_the_same(language: str) -> None:
     """Each language has every text of the English one, with the same blanks to fill in."""
     english, other = wording("en"), wording(language)
-    for part in ("document", "mail"):
+    for part in ("document", "tax", "mail"):
         texts, theirs = getattr(english, part), getattr(other, part)
         assert list(theirs) == list(texts)
         for key, text in texts.items():
@@ -161,3 +162,53 @@ def test_every_language_has_its_mail(language: str) -> None:
         assert invoice.number in mail.body
         assert "Northwind Instruments Ltd" in mail.body
         assert "{" not in mail.subject + mail.body
+
+
+ARTICLE = "Art. 196 der Richtlinie 2006/112/EG"
+
+
+@pytest.mark.parametrize(
+    ("language", "unit", "quantity", "said"),
+    [
+        ("de", "day", "1", "Tag"),
+        ("de", "day", "2.5", "Tage"),
+        ("de-AT", "Hours", "8", "Stunden"),
+        ("it", "day", "8", "giorni"),
+        ("nl", "hour", "1234.5", "uur"),
+        ("pl", "month", "5", "miesięcy"),
+        ("de", "seat", "5", "seat"),
+        ("de", "Tag", "5", "Tag"),
+        ("en", "day", "5", "day"),
+        ("de", "", "5", ""),
+    ],
+)
+def test_units_of_time_are_counted_in_the_language(language: str, unit: str, quantity: str, said: str) -> None:
+    """Hours and days stand in the customer's language; what a company calls its own things stays."""
+    assert wording(language).unit(unit, Decimal(quantity)) == said
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "said"),
+    [
+        ("de", "VAT 19 %", "USt. 19 %"),
+        ("de", "VAT 8.1 %", "USt. 8,1 %"),
+        ("fr", "Exempt", "Exonéré"),
+        (
+            "de",
+            REVERSE_CHARGE_NOTE,
+            "Steuerschuldnerschaft des Leistungsempfängers (Art. 196 der Richtlinie 2006/112/EG)",
+        ),
+        ("pl", OUTSIDE_NOTE, "Nie podlega opodatkowaniu w kraju świadczenia"),
+        ("de", "MwSt. 19 %", "MwSt. 19 %"),
+        ("en", "VAT 19 %", "VAT 19 %"),
+        ("de", "", ""),
+    ],
+)
+def test_taxes_are_named_in_the_language(language: str, text: str, said: str) -> None:
+    """Our own labels and legal notes are translated, a company's own are not."""
+    assert wording(language).tax_words(text) == said
+
+
+def test_the_legal_notes_are_those_of_the_rules() -> None:
+    """What the rules write on documents is known by the wording, word for word."""
+    assert {REVERSE_CHARGE_NOTE, OUTSIDE_NOTE} <= set(wording("en").tax.values())

@@ -142,10 +142,10 @@ class _Sheet:
             "text": line.text,
             "detail": "\n".join(part for part in details if part),
             "quantity": words.number(line.quantity),
-            "unit": line.unit,
+            "unit": words.unit(line.unit, line.quantity),
             "unit_price": words.number(line.unit_price, decimals),
             "discount": self.percent(line.discount_percent) if line.discount_percent else "",
-            "tax": line.tax_label,
+            "tax": words.tax_words(line.tax_label),
             "net": formatted_amount(line.net, words.language),
         }
 
@@ -165,7 +165,8 @@ class _Sheet:
             rows.append(self.row(labels["net_total"], printed.net))
         for tax in printed.taxes:
             base = formatted(tax.base, self.words.language)
-            label = labels["tax_on"].format(label=tax.label, base=base) if len(printed.taxes) > 1 else tax.label
+            name = self.words.tax_words(tax.label)
+            label = labels["tax_on"].format(label=name, base=base) if len(printed.taxes) > 1 else name
             rows.append(self.row(label, tax.amount))
         is_last = printed.kind == "credit_note" or not printed.paid
         rows.append(self.row(labels["total"], printed.total, "grand" if is_last else "sum"))
@@ -179,7 +180,7 @@ class _Sheet:
 
     def remarks(self) -> list[Texts]:
         printed, labels = self.printed, self.labels
-        reasons = dict.fromkeys(tax.reason for tax in printed.taxes if tax.reason)
+        reasons = dict.fromkeys(self.words.tax_words(tax.reason) for tax in printed.taxes if tax.reason)
         remarks = [
             ("", "\n".join(reasons)),
             (labels["terms"], self.terms() if printed.kind == "invoice" else ""),

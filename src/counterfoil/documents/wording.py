@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +10,13 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from babel.core import Locale
 from babel.dates import format_date, format_interval
 from babel.languages import get_official_languages
-from babel.numbers import NumberPattern, parse_pattern
+from babel.numbers import NumberPattern, format_decimal, parse_pattern
+from babel.units import format_unit
 
 from counterfoil.core.periods import Period
 from counterfoil.core.places import is_language, locale_of
@@ -32,6 +35,7 @@ class Wording:
 
     language: str
     document: Mapping[str, str]
+    tax: Mapping[str, str]
     mail: Mapping[str, str]
 
     @property
@@ -51,6 +55,31 @@ class Wording:
         """The number with at least so many decimals, without zeros beyond them, and with a true minus."""
         written: str = _number_pattern(decimals).apply(abs(number), self.locale)
         return "\u2212" + written if number < 0 else written
+
+    def tax_words(self, text: str) -> str:
+        """A label or reason of a tax in this language, where it is one of ours; a company's own words stay."""
+        ours = wording("en").tax
+        rate = re.fullmatch(rf"{ours['vat']} (\d+(?:\.\d+)?) %", text)
+        if rate is not None:
+            return f"{self.tax['vat']} {self.number(Decimal(rate[1]))} %"
+        key = next((key for key, words in ours.items() if words == text), None)
+        return text if key is None else self.tax[key]
+
+    def unit(self, unit: str, quantity: Decimal) -> str:
+        """A unit of time as this language counts so many of it; any other stays as it was written."""
+        name = unit.strip().lower().removesuffix("s")
+        if self.language.partition("-")[0] == "en" or name not in _UNITS_OF_TIME:
+            return unit
+        number = format_decimal(quantity, locale=self.locale)
+        for length in _LENGTHS:  # where the long form is the short one, Babel does not know it
+            said = format_unit(quantity, f"duration-{name}", length, locale=self.locale)
+            if "duration-" not in said:
+                return said.replace(number, "").strip() or unit
+        return unit
+
+
+_LENGTHS: tuple[Literal["long", "short"], ...] = ("long", "short")
+_UNITS_OF_TIME = frozenset({"hour", "day", "week", "month", "quarter", "year"})
 
 
 def wording(language: str, country: str = "") -> Wording:
@@ -74,9 +103,9 @@ def grouped_iban(iban: str) -> str:
 
 
 @cache
-def _texts(language: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def _texts(language: str) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]]:
     texts = tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8"))
-    return texts["document"], texts["mail"]
+    return texts["document"], texts["tax"], texts["mail"]
 
 
 @cache
