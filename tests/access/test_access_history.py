@@ -13,6 +13,7 @@ from counterfoil.access import commands, queries
 from counterfoil.access.actors import Actor
 from counterfoil.access.models import Change, User
 from counterfoil.access.projection import CLOSED
+from counterfoil.accounts import commands as accounts
 from counterfoil.core.errors import NotFound
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import record_types
@@ -52,6 +53,16 @@ def test_what_goes_past_the_door_is_written_down_too(staff: Staff) -> None:
         cursor.execute("UPDATE access_user SET name = 'Mallory' WHERE email = 'sales@example.com'")
     change = queries.list_changes(staff.actor("admin"))[0]
     assert (change.who, change.what, said(change)) == ("", "Past the product", [("Name", "Sales Person", "Mallory")])
+
+
+def test_a_link_is_told_by_the_name_of_what_it_links_to(staff: Staff, clock: Any) -> None:
+    """Who got which role at which account: names, not numbers, also where no field of a record holds the link."""
+    acme = accounts.add_account(actor=SYSTEM, values={"legal_name": "Acme GmbH"}, on=clock.today)
+    ada = accounts.add_contact(actor=SYSTEM, values={"name": "Ada Beck", "email": "ada@acme.example"}, on=clock.today)
+    accounts.give_role(actor=SYSTEM, account_id=acme, contact_id=ada, role="billing", on=clock.today)
+    change = queries.list_changes(staff.actor("admin"))[0]
+    told = {label: after for label, _, after in said(change)}
+    assert (told["Account"], told["Contact"]) == ("Acme GmbH", "Ada Beck")
 
 
 def test_filters(staff: Staff, clock: Any) -> None:

@@ -59,12 +59,15 @@ class Changed:
 
 @dataclass(frozen=True)
 class _Table:
-    """What is known of a table: its record type, and the field that each column holds."""
+    """What is known of a table: its record type, the field that each column holds, and the kind that a column links to
+    without being a field.
+    """
 
     label: str
     described: RecordType | None
     fields: dict[str, Field]
     labels: dict[str, str]
+    links: dict[str, str]
 
 
 def list_changes(
@@ -125,17 +128,18 @@ def _page(actor: Actor, changes: models.QuerySet[Change], before: int | None, li
         changes = changes.filter(id__lt=before)
     rows = list(changes.order_by("-id")[:limit])
     tables = _tables()
-    unknown = _Table("Record", None, {}, {})
+    unknown = _Table("Record", None, {}, {}, {})
     known = [(row, tables.get(row.table_name, unknown)) for row in rows]
     seen = [(row, table) for row, table in known if table.described is None or actor.may(table.described.see)]
     wanted: dict[str, set[UUID]] = {}
     for row, table in seen:
         if table.described is not None:
             wanted.setdefault(table.described.key, set()).add(row.record_id)
-        for column, field in table.fields.items():
+        fields = {column: field.to for column, field in table.fields.items() if field.kind is Kind.LINK}
+        for column, to in (table.links | fields).items():
             for side in (row.before, row.after):
-                if field.kind is Kind.LINK and side and side.get(column):
-                    wanted.setdefault(field.to, set()).add(UUID(side[column]))
+                if side and side.get(column):
+                    wanted.setdefault(to, set()).add(UUID(side[column]))
     titles = titles_of(wanted)
     return [_changed(actor, row, table, titles) for row, table in seen]
 
@@ -177,7 +181,10 @@ def _differences(actor: Actor, row: Change, table: _Table, titles: dict[UUID, st
         label = field.label if field else table.labels.get(column, column)
         is_open = field.group in actor.reads if field else actor.reads == EVERY_GROUP
         if is_open:
-            found.append(Difference(label, *(_in_words(field, side.get(column), titles) for side in (old, new))))
+            is_link = column in table.links
+            found.append(
+                Difference(label, *(_in_words(field, side.get(column), titles, is_link) for side in (old, new)))
+            )
         else:
             found.append(Difference(label, *(CLOSED if column in side else None for side in (old, new))))
     return found
@@ -187,10 +194,12 @@ def _is_nothing(value: Any) -> bool:
     return value is None or value == "" or value == [] or value == {}
 
 
-def _in_words(field: Field | None, value: Any, titles: dict[UUID, str]) -> Any:
+def _in_words(field: Field | None, value: Any, titles: dict[UUID, str], is_link: bool) -> Any:
     """The value as a reader knows it: a label for a choice, a title for a link, a date for a date."""
     if _is_nothing(value):
         return None
+    if field is None and is_link:
+        return titles.get(UUID(value), value)
     if field is None:
         return (
             ", ".join(map(str, value)) if isinstance(value, list) else str(value) if isinstance(value, dict) else value
@@ -222,8 +231,13 @@ def _tables() -> dict[str, _Table]:
             if column:
                 fields[column] = item
         labels = {str(field.column): str(field.verbose_name).capitalize() for field in model._meta.concrete_fields}
+        links = {
+            str(field.column): described[field.related_model].key
+            for field in model._meta.concrete_fields
+            if field.related_model in described and str(field.column) not in fields
+        }
         found[model._meta.db_table] = _Table(
-            kind.label if kind else str(model._meta.verbose_name).capitalize(), kind, fields, labels
+            kind.label if kind else str(model._meta.verbose_name).capitalize(), kind, fields, labels, links
         )
     return found
 
