@@ -80,6 +80,7 @@ class Deal(Record):
     lost_reason = models.CharField(max_length=300, blank=True, default="")
     next_step = models.CharField(max_length=200, blank=True, default="")
     po_number = models.CharField(max_length=60, blank=True, default="")
+    references = models.TextField(blank=True, default="")
     notes = models.TextField(blank=True, default="")
     quote_version = models.PositiveIntegerField(default=1)
     external_id = models.CharField(max_length=100, blank=True, default="")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from counterfoil.catalog.models import Interval, TaxClass
+from counterfoil.core.references import REFERENCES_LENGTH, REFERENCES_MAX
 from counterfoil.deals.models import Deal, Pipeline, Stage, StageKind
 from counterfoil.deals.rules.amounts import PricedLine, line_net
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
@@ -97,6 +98,14 @@ DEAL = register(
                 help="Which of our companies invoices. Empty: the default one.",
             ),
             Field("po_number", "PO number", max_length=60, aliases=("purchase order", "po")),
+            Field(
+                "references",
+                "References",
+                Kind.PARAGRAPH,
+                max_length=REFERENCES_LENGTH,
+                max_lines=REFERENCES_MAX,
+                help="One on each line, such as “Cost centre: 4711”. They go on to the invoices, and are printed.",
+            ),
             Field(
                 "service_starts_on",
                 "Service starts on",

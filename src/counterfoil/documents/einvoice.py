@@ -96,8 +96,9 @@ def einvoice_xml(printed: PrintedInvoice) -> bytes:
     _put(document, "ram:ID", printed.number)
     _put(document, "ram:TypeCode", _DOCUMENT_TYPES[printed.kind])
     _put_day(document, "ram:IssueDateTime", printed.issued_on)
-    if printed.notes.strip():
-        _put(document, "ram:IncludedNote/ram:Content", printed.notes)
+    for note in (*(f"{what}: {value}" if what else value for what, value in printed.references), printed.notes):
+        if note.strip():
+            _put(document, "ram:IncludedNote/ram:Content", note)
     transaction = _put(root, "rsm:SupplyChainTradeTransaction")
     for line in printed.lines:
         _line(transaction, line)

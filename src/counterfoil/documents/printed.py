@@ -108,6 +108,7 @@ class PrintedPart:
 class PrintedInvoice:
     """An invoice, credit note or draft, ready to be printed. A draft has no number and may have no dates.
 
+    ``references`` are what the customer wants to find on it, each with what it is, which may be empty.
     ``reference`` is what the payer quotes: the number unless given. ``corrected`` are numbers and days of the invoices
     that a credit note takes back. ``instalments`` are there only where there are several; ``early`` is what settles the
     invoice until its day. The amounts of a credit note are positive: its kind says which way the money goes.
@@ -129,6 +130,7 @@ class PrintedInvoice:
     due_on: date | None = None
     service: Period | None = None
     po_number: str = ""
+    references: tuple[tuple[str, str], ...] = ()
     terms: str = ""
     instalments: tuple[PrintedPart, ...] = ()
     early: PrintedPart | None = None

@@ -111,7 +111,8 @@ class _Sheet:
             ("customer_number", printed.buyer.customer_number),
             ("po_number", printed.po_number),
         ]
-        return [[labels[label], value] for label, value in facts if value]
+        said = [[labels[label], value] for label, value in facts if value]
+        return [*said, *([what or labels["reference"], value] for what, value in printed.references)]
 
     def columns(self) -> Texts:
         """The headings; the columns for discount and tax stand only where they say something."""

@@ -76,6 +76,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
         terms_id=order.terms_id or (terms.id if terms else None),
         delivery_channel=facts.delivery_channel.value or "email",
         po_number=order.po_number,
+        references=order.references,
         tax_profile=facts.tax_profile.value,
         tax_exemption_reason=facts.tax_exemption_reason,
         service_from=order.service_from,
@@ -96,6 +97,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
             name: as_source(given if value else Sourced("", "none", "Nothing given"))
             for name, value in (
                 ("po_number", order.po_number),
+                ("references", order.references),
                 ("service", order.service_from or order.service_to),
                 ("notes", order.notes),
                 ("lines", order.lines),
@@ -247,6 +249,7 @@ def order_of(values: Mapping[str, Any], around: Surroundings, by: str) -> DraftO
         currency=values.get("currency") or None,
         origin=Origin.MANUAL,
         po_number=values.get("po_number") or "",
+        references=values.get("references") or "",
         notes=values.get("notes") or "",
         internal_notes=values.get("internal_notes") or "",
         service_from=values.get("service_from"),

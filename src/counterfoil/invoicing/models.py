@@ -357,6 +357,7 @@ class Invoice(Record):
     )
     delivery_channel = models.CharField(max_length=20)
     po_number = models.CharField(max_length=60, blank=True, default="")
+    references = models.TextField(blank=True, default="")
     tax_profile = models.CharField(max_length=20)
     tax_exemption_reason = models.CharField(max_length=200, blank=True, default="")
     service_from = models.DateField(null=True, blank=True)

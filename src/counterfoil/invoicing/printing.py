@@ -14,6 +14,7 @@ from typing import Any
 from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
 from counterfoil.core.money import Money
 from counterfoil.core.periods import Period
+from counterfoil.core.references import references_of
 from counterfoil.documents.printed import Address, Buyer, PrintedInvoice, PrintedLine, PrintedPart, PrintedTax, Seller
 from counterfoil.invoicing.blocks import party_block, seller_block
 from counterfoil.invoicing.borne import amounts_of, keys_of, labels_of
@@ -92,6 +93,7 @@ def _printed(
         due_on=plan.due_on,
         service=_period(invoice.service_from, invoice.service_to),
         po_number=invoice.po_number,
+        references=references_of(invoice.references),
         terms=terms,
         instalments=parts if len(parts) > 1 else (),
         early=PrintedPart(early.until, early.pay) if early is not None else None,

@@ -7,6 +7,7 @@ from typing import Any
 
 from counterfoil.accounts.models import DeliveryChannel, TaxProfile
 from counterfoil.catalog.models import TaxClass
+from counterfoil.core.references import REFERENCES_LENGTH, REFERENCES_MAX
 from counterfoil.invoicing.borne import shown_taxes
 from counterfoil.invoicing.models import (
     DocumentKind,
@@ -120,6 +121,14 @@ register(
             Field("terms", "Payment terms", Kind.LINK, TERMS, to="accounts.terms"),
             Field("delivery_channel", "Goes by", Kind.CHOICE, TERMS, choices=DeliveryChannel.choices),
             Field("po_number", "PO number", max_length=60),
+            Field(
+                "references",
+                "References",
+                Kind.PARAGRAPH,
+                max_length=REFERENCES_LENGTH,
+                max_lines=REFERENCES_MAX,
+                help="One on each line, such as “Cost centre: 4711”. They are printed.",
+            ),
             Field("service_from", "Service from", Kind.DAY),
             Field("service_to", "Service until before", Kind.DAY),
             Field("notes", "Printed note", Kind.PARAGRAPH),

@@ -79,6 +79,7 @@ class Field:
     computed: bool = False
     column: str = ""
     max_length: int | None = None
+    max_lines: int | None = None
     minimum: Decimal | None = None
     maximum: Decimal | None = None
     decimals: int = 6
@@ -278,6 +279,8 @@ def _clean_text(item: Field, raw: Any) -> str:
     if len(text) > limit:
         raise BadValue("too_long", f"{item.label} can have at most {limit} characters; this has {len(text):,}.")
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
+    if item.max_lines is not None and text.count("\n") >= item.max_lines:
+        raise BadValue("too_many", f"{item.label} can have at most {item.max_lines} lines.")
     allowed = "\n\t" if item.kind is Kind.PARAGRAPH else ""
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs") and character not in allowed:

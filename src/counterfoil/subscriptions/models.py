@@ -112,6 +112,7 @@ class Subscription(Record, PolicyFields):
         "accounts.PaymentTerms", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     po_number = models.CharField(max_length=60, blank=True, default="")
+    references = models.TextField(blank=True, default="")
     starts_at = models.DateTimeField()
     trial_ends_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)

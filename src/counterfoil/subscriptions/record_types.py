@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from counterfoil.catalog.rules.wording import price_in_words
+from counterfoil.core.references import REFERENCES_LENGTH, REFERENCES_MAX
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 from counterfoil.subscriptions.agreements import pricing_of
 from counterfoil.subscriptions.models import (
@@ -176,6 +177,8 @@ register(
             Field("currency", "Currency", Kind.CURRENCY, Group.TERMS),
             Field("terms", "Payment terms", Kind.LINK, Group.TERMS, to="accounts.terms"),
             Field("po_number", "PO number", max_length=60),
+            Field("references", "References", Kind.PARAGRAPH, max_length=REFERENCES_LENGTH, max_lines=REFERENCES_MAX,
+                  help="One on each line, such as “Cost centre: 4711”. They go on to the invoices, and are printed."),
             Field("committed_to", "Committed until", Kind.DAY, Group.TERMS, help="The last day of the agreed term."),
             Field("is_renewed", "Goes on after the term", Kind.YES_NO, Group.TERMS),
             Field("notice_days", "Days of notice", Kind.INTEGER, Group.TERMS, minimum=Decimal(0),

@@ -24,13 +24,15 @@ from counterfoil.deals.rules.amounts import PricedLine, deal_amount
 from counterfoil.plumbing.outbox import emit
 
 AMOUNT_LIMIT = Decimal(10) ** 15
-HANDED_OVER = frozenset({"account", "currency", "entity", "po_number", "lines", "amount", "service_starts_on"})
+HANDED_OVER = frozenset(
+    {"account", "currency", "entity", "po_number", "references", "lines", "amount", "service_starts_on"}
+)
 """What a draft and a subscription are made from."""
 
 _LINKS = {"account": "account_id", "owner": "owner_id", "entity": "entity_id"}
 _PLAIN = (
-    "name", "currency", "expected_close_on", "next_step", "po_number", "service_starts_on", "engaged_on", "notes",
-    "external_id",
+    "name", "currency", "expected_close_on", "next_step", "po_number", "references", "service_starts_on", "engaged_on",
+    "notes", "external_id",
 )  # fmt: skip
 
 

@@ -166,6 +166,7 @@ def _order(deal: Deal, lines: Sequence[DealLine]) -> DraftOrder:
         quote_version=deal.quote_version,
         sales_owner_id=deal.owner_id,
         po_number=deal.po_number,
+        references=deal.references,
     )
 
 
@@ -179,6 +180,7 @@ def _subscription(deal: Deal, lines: Sequence[DealLine], start: date, term: Term
         entity_id=deal.entity_id,
         currency=deal.currency,
         po_number=deal.po_number,
+        references=deal.references,
         title=deal.name,
         owner_id=deal.owner_id,
         deal_id=deal.pk,

@@ -46,6 +46,7 @@ def open_renewal(*, actor: Actor, subscription_id: UUID, on: date, at: datetime)
             "entity": subscription.entity_id,
             "currency": subscription.currency,
             "po_number": subscription.po_number,
+            "references": subscription.references,
             "expected_close_on": subscription.committed_to,
             "service_starts_on": subscription.committed_to,
             "lines": lines,

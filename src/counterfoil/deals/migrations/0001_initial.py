@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
                 ('lost_reason', models.CharField(blank=True, default='', max_length=300)),
                 ('next_step', models.CharField(blank=True, default='', max_length=200)),
                 ('po_number', models.CharField(blank=True, default='', max_length=60)),
+                ('references', models.TextField(blank=True, default='')),
                 ('notes', models.TextField(blank=True, default='')),
                 ('quote_version', models.PositiveIntegerField(default=1)),
                 ('external_id', models.CharField(blank=True, default='', max_length=100)),

@@ -182,6 +182,7 @@ def _document(first: Invoice, order: CreditOrder, at: datetime) -> Invoice:
         currency=first.currency,
         delivery_channel=first.delivery_channel,
         po_number=first.po_number,
+        references=first.references,
         tax_profile=first.tax_profile,
         tax_exemption_reason=first.tax_exemption_reason,
         notes=order.reason,

@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ('currency', counterfoil.plumbing.fields.CurrencyField(max_length=3)),
                 ('delivery_channel', models.CharField(max_length=20)),
                 ('po_number', models.CharField(blank=True, default='', max_length=60)),
+                ('references', models.TextField(blank=True, default='')),
                 ('tax_profile', models.CharField(max_length=20)),
                 ('tax_exemption_reason', models.CharField(blank=True, default='', max_length=200)),
                 ('service_from', models.DateField(blank=True, null=True)),

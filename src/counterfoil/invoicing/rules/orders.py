@@ -60,6 +60,7 @@ class DraftOrder:
     quote_version: int | None = None
     sales_owner_id: UUID | None = None
     po_number: str = ""
+    references: str = ""
     notes: str = ""
     internal_notes: str = ""
     service_from: date | None = None

@@ -23,7 +23,7 @@ from counterfoil.surface.lists import Empty, Listing, text
 
 COLUMNS = (
     "number", "kind", "invoiced_account", "state", "issued_on", "due_on", "total", "open", "sales_owner", "entity",
-    "account", "payer", "po_number", "deal_title",
+    "account", "payer", "po_number", "references", "deal_title",
 )  # fmt: skip
 SHOWN = ("number", "kind", "invoiced_account", "state", "issued_on", "due_on", "total", "open", "sales_owner")
 FILTERS = ("state", "kind", "account", "entity", "sales_owner", "issued_on", "due_on", "total", "currency", "disputed")

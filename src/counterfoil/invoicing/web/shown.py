@@ -24,6 +24,7 @@ _FROM = (
     ("terms", "Terms", "terms_title"),
     ("tax_profile", "Tax profile", "tax_profile_shown"),
     ("po_number", "PO number", "po_number"),
+    ("references", "References", "references"),
     ("currency", "Currency", "currency"),
     ("language", "Language", "language"),
     ("delivery_channel", "Goes by", "delivery_channel_shown"),

@@ -65,7 +65,7 @@ class _Line:
         return self.difference.net
 
 
-_Key = tuple[UUID, UUID, str, UUID | None, str]
+_Key = tuple[UUID, UUID, str, UUID | None, str, str]
 
 
 def write(
@@ -77,7 +77,8 @@ def write(
     is_reviewed: bool = False,
     run_id: UUID | None = None,
 ) -> Written:
-    """Write the documents of what is due, one for each payer, currency, company, terms and PO number, and the ledger.
+    """Write the documents of what is due, one for each payer, currency, company, terms, PO number and references, and
+    the ledger.
 
     Issues them unless they are reviewed first; what invoicing finds blocked waits in the review queue. Everything is
     part of the caller's transaction.
@@ -178,12 +179,13 @@ def _note_due(one: Charged) -> None:
 
 
 def _key(subscription: Subscription, facts: Mapping[UUID, BillingFacts]) -> _Key:
-    """What makes two subscriptions share a document: payer, company, currency, terms and PO number."""
+    """What makes two subscriptions share a document: payer, company, currency, terms, PO number and references."""
     of_account = facts[subscription.account_id]
     terms = of_account.terms.value
     terms_id = subscription.terms_id or (terms.id if terms is not None else None)
     return (
         of_account.payer.value, subscription.entity_id, subscription.currency, terms_id, subscription.po_number,
+        subscription.references,
     )  # fmt: skip
 
 
@@ -199,6 +201,7 @@ def _draft_order(lines: Sequence[_Line], facts: Mapping[UUID, BillingFacts]) -> 
         origin="subscription",
         sales_owner_id=subscription.owner_id,
         po_number=subscription.po_number,
+        references=subscription.references,
         terms_id=subscription.terms_id,
     )
 

@@ -190,6 +190,7 @@ class _Making:
             zone=zone,
             terms_id=order.terms_id,
             po_number=order.po_number,
+            references=order.references,
             starts_at=stored(moment_of(order.start, policy.basis, zone)),
             trial_ends_at=_kept(order.trial_end, policy.basis, zone),
             ends_at=_kept(order.end, policy.basis, zone),

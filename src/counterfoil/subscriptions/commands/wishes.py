@@ -25,7 +25,9 @@ from counterfoil.subscriptions.rules.agreement import Discount
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 
 SUBSCRIPTION, POLICY = "subscriptions.subscription", "subscriptions.policy"
-DETAILS = ("name", "owner", "terms", "po_number", "committed_to", "is_renewed", "notice_days", "price_fixed_to")
+DETAILS = (
+    "name", "owner", "terms", "po_number", "references", "committed_to", "is_renewed", "notice_days", "price_fixed_to",
+)  # fmt: skip
 _LINKS = ("owner", "terms")
 EVENTS_MAX = 1_000
 
@@ -59,6 +61,7 @@ def start_subscription(
         currency=currency,
         terms_id=values.get("terms"),
         po_number=values.get("po_number") or "",
+        references=values.get("references") or "",
         title=values.get("name") or "",
         owner_id=values.get("owner"),
         committed_to=values.get("committed_to"),

@@ -194,6 +194,7 @@ class Migration(migrations.Migration):
                 ('currency', counterfoil.plumbing.fields.CurrencyField(max_length=3)),
                 ('zone', models.CharField(default='UTC', max_length=60)),
                 ('po_number', models.CharField(blank=True, default='', max_length=60)),
+                ('references', models.TextField(blank=True, default='')),
                 ('starts_at', models.DateTimeField()),
                 ('trial_ends_at', models.DateTimeField(null=True)),
                 ('ends_at', models.DateTimeField(null=True)),

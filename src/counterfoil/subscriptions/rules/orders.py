@@ -57,6 +57,7 @@ class SubscriptionOrder:
     currency: str | None = None
     terms_id: UUID | None = None
     po_number: str = ""
+    references: str = ""
     title: str = ""
     owner_id: UUID | None = None
     deal_id: UUID | None = None

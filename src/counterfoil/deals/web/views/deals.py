@@ -34,13 +34,14 @@ FACTS = (
     "expected_close_on",
     "next_step",
     "po_number",
+    "references",
     "service_starts_on",
     "entity",
     "engaged_on",
     "notes",
 )
 CHANGE = ("name", "account", "owner", "amount", "currency", "expected_close_on", "engaged_on", "next_step")
-BILLING = ("entity", "po_number", "service_starts_on", "notes", "external_id")
+BILLING = ("entity", "po_number", "references", "service_starts_on", "notes", "external_id")
 
 
 def deal(request: Request, deal_id: UUID) -> HttpResponse:

@@ -263,6 +263,9 @@ def _document_facts(document: Row, state: queries.HandoffState) -> list[dict[str
         found.append({"label": tax["label"] or "Tax", "value": tax["amount"], "source": source})
     if document.po_number:
         found.append({"label": "PO number", "value": document.po_number, "source": sources.get("po_number", "")})
+    if document.references:
+        source = sources.get("references", "")
+        found.append({"label": "References", "value": document.references, "source": source})
     found += [{"label": "Sent", "value": mail["at"], "note": _told(mail)} for mail in document.mails[:1]]
     if document.status == "issued":
         found.append({"label": "Open", "value": document.open})
