@@ -19,7 +19,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.plumbing.bulk import insert_rows, read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.agreements import Loaded, load
+from counterfoil.subscriptions.agreements import Loaded, load, with_items
 from counterfoil.subscriptions.commands.billing import Charged, Written, write
 from counterfoil.subscriptions.commands.starting import new_item
 from counterfoil.subscriptions.models import (
@@ -32,7 +32,7 @@ from counterfoil.subscriptions.models import (
 )
 from counterfoil.subscriptions.rules.agreement import Item
 from counterfoil.subscriptions.rules.billing import Due, differences
-from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, with_quantity
+from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, taken_back, with_quantity
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, next_day, stored
 from counterfoil.subscriptions.rules.orders import ItemOrder, item_problems
 
@@ -72,9 +72,13 @@ def change_subscription(
     if problems:
         raise Refusal.of(problems)
     anchors = Anchors(loaded.subscription.anchor_day, loaded.subscription.anchor_on)
-    steps = plan_change(loaded.agreement, [_wanted(order) for order in items], moment, anchors)
-    if not steps:
+    wanted = [_wanted(order) for order in items]
+    forgotten = taken_back(loaded.agreement, wanted, moment)
+    steps = plan_change(with_items(loaded.agreement, forgotten), wanted, moment, anchors)
+    if not steps and not forgotten:
         return Written()
+    for item in forgotten:
+        _save_versions(loaded, item)
     orders = {order.price_key: order for order in items}
     now: set[UUID] = set()
     fresh: set[UUID] = set()

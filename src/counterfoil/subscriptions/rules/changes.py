@@ -75,11 +75,7 @@ def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anch
     A metered item goes on unless the whole subscription ends, since it costs only what is used.
     """
     metered = {item.price for item in agreement.items if item.is_metered and item.version_at(at) is not None}
-    running = [
-        (item, version)
-        for item in agreement.items
-        if not item.is_metered and (version := item.version_at(at)) and version.quantity
-    ]
+    running = _running(agreement, at)
     by_price = {one.price: one for one in wanted if not one.is_metered}
     kept = {
         item.price for item, _ in running if item.price in by_price and by_price[item.price].pricing == item.pricing
@@ -89,11 +85,60 @@ def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anch
         for item, version in running
         if item.price in kept and by_price[item.price].quantity != version.quantity
     ]
-    gone = [item for item, _ in running if item.price not in kept]
-    come = [one for one in by_price.values() if one.price not in kept and one.quantity]
+    coming = {
+        item.price: item
+        for item in _waiting(agreement, at)
+        if item.price in by_price and by_price[item.price].pricing == item.pricing
+    }
+    steps += [
+        Step(item, by_price[item.price], item.start, is_billed_now=False)
+        for item in coming.values()
+        if by_price[item.price].quantity != item.versions[0].quantity
+    ]
+    arranged = {item.start for item in coming.values()}
+    gone = [item for item, version in running if item.price not in kept and version.end not in arranged]
+    come = [one for one in by_price.values() if one.price not in kept | coming.keys() and one.quantity]
     steps += [_step(agreement, old, new, at, anchors) for old, new in zip_longest(gone, come)]
     fresh = [one for one in wanted if one.is_metered and one.price not in metered]
     return steps + [_step(agreement, None, one, at, anchors) for one in fresh]
+
+
+def taken_back(agreement: Agreement, wanted: Sequence[Wanted], at: Moment) -> list[Item]:
+    """The items of which something waited that the change takes back, as they are without it; the rest goes on waiting.
+
+    To want what runs already takes back all that waits. A price that waits to replace another one never comes when that
+    other one is replaced by this change.
+    """
+    running, waiting = _running(agreement, at), _waiting(agreement, at)
+    quantities = {one.price: (one.pricing, one.quantity) for one in wanted if not one.is_metered and one.quantity}
+    if agreement.end is None and quantities == {item.price: (item.pricing, one.quantity) for item, one in running}:
+        again = [replace(item, versions=_as_it_runs(item, one)) for item, one in running if one.end is not None]
+        return again + [ended(item, item.start) for item in waiting]
+    ends = {version.end for item, version in running if item.price not in quantities}
+    return [ended(item, item.start) for item in waiting if item.price not in quantities and item.start in ends]
+
+
+def _running(agreement: Agreement, at: Moment) -> list[tuple[Item, Version]]:
+    """What is agreed at the moment, but for what is metered."""
+    return [
+        (item, version)
+        for item in agreement.items
+        if not item.is_metered and (version := item.version_at(at)) and version.quantity
+    ]
+
+
+def _waiting(agreement: Agreement, at: Moment) -> list[Item]:
+    """The items that begin after the moment."""
+    return [
+        item
+        for item in agreement.items
+        if not item.is_metered and item.start > at and any(version.quantity for version in item.versions)
+    ]
+
+
+def _as_it_runs(item: Item, present: Version) -> tuple[Version, ...]:
+    before = tuple(version for version in item.versions if version.start < present.start)
+    return (*before, Version(present.start, None, present.quantity))
 
 
 def _step(agreement: Agreement, old: Item | None, new: Wanted | None, at: Moment, anchors: Anchors) -> Step:
