@@ -74,7 +74,8 @@ def change_subscription(
     anchors = Anchors(loaded.subscription.anchor_day, loaded.subscription.anchor_on)
     wanted = [_wanted(order) for order in items]
     forgotten = taken_back(loaded.agreement, wanted, moment)
-    steps = plan_change(with_items(loaded.agreement, forgotten), wanted, moment, anchors)
+    billed = _billed_at(loaded, moment)
+    steps = plan_change(with_items(loaded.agreement, forgotten), wanted, moment, anchors, billed)
     if not steps and not forgotten:
         return Written()
     for item in forgotten:
@@ -86,7 +87,7 @@ def change_subscription(
         changed = _take(loaded, step, orders, at)
         if step.is_billed_now:
             now.update(changed)
-        if step.new is not None and not step.is_quantity and _begins_own_period(step, moment):
+        if step.new is not None and not step.is_quantity and _begins_at_once(step, moment, billed):
             fresh.add(changed[-1])
     _raise_version(loaded.subscription)
     _tell(events.SubscriptionChanged, loaded, moment)
@@ -287,9 +288,19 @@ def _wanted(order: ItemOrder) -> Wanted:
     return Wanted(order.price_key, order.pricing, order.interval, order.quantity, order.is_in_advance, order.is_metered)
 
 
-def _begins_own_period(step: Step, moment: Moment) -> bool:
-    """Whether a new item starts a period of its own in the middle of another, so that its charge travels with it."""
-    return step.at == moment and (step.old is None or step.old.interval != step.new.interval if step.new else False)
+def _billed_at(loaded: Loaded, moment: Moment) -> set[UUID]:
+    """The items whose period that contains the moment is billed already."""
+    at = stored(moment)
+    return {row.pk for row in loaded.items.values() if row.billed_to is not None and row.billed_to > at}
+
+
+def _begins_at_once(step: Step, moment: Moment, billed: Collection[UUID]) -> bool:
+    """Whether a new item starts a period of its own in the middle of another, or takes over one that is billed already,
+    so that its charge travels with the change.
+    """
+    if step.new is None or step.at != moment:
+        return False
+    return step.old is None or step.old.interval != step.new.interval or step.old.id in billed
 
 
 def _take(loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime) -> list[UUID]:

@@ -128,8 +128,23 @@ def differences(
         if items is None or item.id in items:
             rows = by_item.get(item.id, [])
             for cell in _cells(agreement, item, due, since, max((row.end for row in rows), default=None)):
-                found.extend(_of_cell(agreement, item, cell, [row for row in rows if _within(row, cell)]))
+                own = [row for row in rows if _within(row, cell)]
+                found.extend(_of_cell(agreement, item, cell, own, _taken_over(agreement, item, cell, by_item)))
     return discounted(agreement, found)
+
+
+def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[UUID, Sequence[Billed]]) -> list[Billed]:
+    """What was billed in advance of the period for prices that are not agreed any more where this one begins: the
+    charge of a price that takes over a billed period from its first day is no second renewal.
+    """
+    begins = max(cell.start, item.start)
+    return [
+        row
+        for other in agreement.items
+        if other.id != item.id and other.is_in_advance and other.version_at(begins) is None
+        for row in by_item.get(other.id, ())
+        if row.cell == cell and row.start <= begins < row.end
+    ]
 
 
 def written_to(agreement: Agreement, item: Item, due: Due, since: Moment | None = None) -> Moment | None:
@@ -210,7 +225,9 @@ def _next_of(agreement: Agreement, item: Item, billed_to: Moment | None) -> Mome
 # One period -----------------------------------------------------------------------------------------------------------
 
 
-def _of_cell(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Iterator[Difference]:
+def _of_cell(
+    agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed], taken_over: Sequence[Billed]
+) -> Iterator[Difference]:
     covering = _covering(agreement, item, cell)
     whole = _whole(agreement, item, cell, rows)
     if whole is None:
@@ -228,7 +245,7 @@ def _of_cell(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed
         return
     left = _Left(rows)
     kept, void = [row for row in rows if not row.is_void], [row for row in rows if row.is_void]
-    pieces = _pieces(() if is_void else agreed, kept, rows, whole)
+    pieces = _pieces(() if is_void else agreed, kept, [*rows, *taken_over], whole)
     found = [one for piece in pieces if (one := _of_piece(agreement, item, whole, piece, left, covering)) is not None]
     is_over = is_void or not any(version.quantity for version in agreed)
     if is_over and found and left.total > 0 and (agreement.end is None or agreement.is_credited_at_end):

@@ -7,11 +7,12 @@ says when it takes effect. See ``docs/concepts/proration.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import zip_longest
+from uuid import UUID
 
 from counterfoil.catalog.rules.pricing import Pricing, price_of
 from counterfoil.subscriptions.rules.agreement import (
@@ -69,10 +70,13 @@ class Step:
         )
 
 
-def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anchors: Anchors) -> list[Step]:
+def plan_change(
+    agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anchors: Anchors, billed: Collection[UUID] = ()
+) -> list[Step]:
     """The steps from what runs at the moment to what is wanted. Items that stay as they are have none.
 
-    A metered item goes on unless the whole subscription ends, since it costs only what is used.
+    ``billed`` are the items whose period that contains the moment is billed already: where one begins at the moment,
+    its renewal is over. A metered item goes on unless the whole subscription ends, since it costs only what is used.
     """
     metered = {item.price for item in agreement.items if item.is_metered and item.version_at(at) is not None}
     running = _running(agreement, at)
@@ -81,7 +85,7 @@ def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anch
         item.price for item, _ in running if item.price in by_price and by_price[item.price].pricing == item.pricing
     }
     steps = [
-        _step(agreement, item, by_price[item.price], at, anchors)
+        _step(agreement, item, by_price[item.price], at, anchors, billed)
         for item, version in running
         if item.price in kept and by_price[item.price].quantity != version.quantity
     ]
@@ -98,9 +102,9 @@ def plan_change(agreement: Agreement, wanted: Sequence[Wanted], at: Moment, anch
     arranged = {item.start for item in coming.values()}
     gone = [item for item, version in running if item.price not in kept and version.end not in arranged]
     come = [one for one in by_price.values() if one.price not in kept | coming.keys() and one.quantity]
-    steps += [_step(agreement, old, new, at, anchors) for old, new in zip_longest(gone, come)]
+    steps += [_step(agreement, old, new, at, anchors, billed) for old, new in zip_longest(gone, come)]
     fresh = [one for one in wanted if one.is_metered and one.price not in metered]
-    return steps + [_step(agreement, None, one, at, anchors) for one in fresh]
+    return steps + [_step(agreement, None, one, at, anchors, billed) for one in fresh]
 
 
 def taken_back(agreement: Agreement, wanted: Sequence[Wanted], at: Moment) -> list[Item]:
@@ -141,7 +145,14 @@ def _as_it_runs(item: Item, present: Version) -> tuple[Version, ...]:
     return (*before, Version(present.start, None, present.quantity))
 
 
-def _step(agreement: Agreement, old: Item | None, new: Wanted | None, at: Moment, anchors: Anchors) -> Step:
+def _step(
+    agreement: Agreement,
+    old: Item | None,
+    new: Wanted | None,
+    at: Moment,
+    anchors: Anchors,
+    billed: Collection[UUID],
+) -> Step:
     policy = agreement.policy
     grid = _grid_of(agreement, old, new, at, anchors) if new is not None else None
     before = _per_day(old.pricing, _quantity(old, at), old.grid, at) if old is not None else Fraction(0)
@@ -149,19 +160,18 @@ def _step(agreement: Agreement, old: Item | None, new: Wanted | None, at: Moment
     timing = policy.increase if after >= before else policy.decrease
     effective = at
     if timing == AT_RENEWAL:
-        effective = renewal_of(old.grid if old is not None else grid, at)
+        ending = [old] if old is not None else [item for item, _ in _running(agreement, at)]
+        effective = min((renewal_of(item.grid, at, is_billed=item.id in billed) for item in ending), default=at)
         if new is not None and effective != at:
             grid = _grid_of(agreement, old, new, effective, anchors)
     cuts = old is not None and new is not None and old.interval != new.interval and effective == at
     return Step(old, new, effective, timing == NOW, grid, cuts)
 
 
-def renewal_of(grid: Grid | None, at: Moment) -> Moment:
-    """When the period that runs at the moment ends; the moment itself when one begins then."""
-    if grid is None:
-        return at
+def renewal_of(grid: Grid, at: Moment, *, is_billed: bool = False) -> Moment:
+    """When the period that runs at the moment ends; the moment itself when one begins then that is not billed yet."""
     cell = grid.cell_at(at)
-    return at if cell.start == at else cell.end
+    return at if cell.start == at and not is_billed else cell.end
 
 
 def _grid_of(agreement: Agreement, old: Item | None, new: Wanted, at: Moment, anchors: Anchors) -> Grid:
