@@ -19,7 +19,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.plumbing.bulk import insert_rows, read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.agreements import Loaded, load, with_items
+from counterfoil.subscriptions.agreements import Loaded, end_of, load, with_items
 from counterfoil.subscriptions.commands.billing import Charged, Written, write
 from counterfoil.subscriptions.commands.starting import new_item
 from counterfoil.subscriptions.models import (
@@ -235,7 +235,8 @@ def _usage_problem(order: UsageOrder, one: Subscription | None, item: Subscripti
     used_at = stored(moment_of(order.at, one.basis, one.zone))
     if used_at < one.starts_at:
         return Problem("at", "before_start", "It was used before the subscription started.")
-    if one.ends_at is not None and used_at >= one.ends_at:
+    end = end_of(one)
+    if end is not None and used_at >= stored(end):
         return Problem("at", "after_end", "It was used after the subscription ended.")
     return None
 

@@ -143,7 +143,7 @@ def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[U
         for other in agreement.items
         if other.id != item.id and other.is_in_advance and other.version_at(begins) is None
         for row in by_item.get(other.id, ())
-        if row.cell == cell and row.start <= begins < row.end
+        if cell.start <= row.start <= begins < row.end
     ]
 
 
@@ -304,12 +304,17 @@ def _whole(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed])
     if agreement.policy.basis == NONE:
         used = [version for version in agreement.agreed(item) if _overlaps(version, cell)]
         return Cell(max(cell.start, used[0].start), cell.end) if used else cell
-    is_first_part = item.start <= agreement.start and cell.start < agreement.start
+    is_first_part = cell.start < agreement.start and _shares_the_start(agreement, item)
     if is_first_part and agreement.policy.first_period == FREE:
         return None
     if is_first_part and agreement.policy.first_period == FULL:
         return Cell(agreement.start, cell.end)
     return cell
+
+
+def _shares_the_start(agreement: Agreement, item: Item) -> bool:
+    """Whether its periods are those of the start: its own, or of an item that it replaced or joined."""
+    return any(one.start <= agreement.start and one.grid == item.grid for one in agreement.items)
 
 
 def _overlaps(version: Version, cell: Cell) -> bool:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import zip_longest
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from counterfoil.catalog.rules.pricing import Pricing, price_of
 from counterfoil.subscriptions.rules.agreement import (
@@ -187,12 +189,21 @@ def _grid_of(agreement: Agreement, old: Item | None, new: Wanted, at: Moment, an
         for item in agreement.items:
             if item.interval == new.interval and item.version_at(at) is not None:
                 return item.grid
-    day = (
-        anchors.day
-        if anchors.day is not None or anchors.on is not None
-        else day_of(agreement.start, agreement.zone).day
-    )
-    return grid_from(new.interval, at, day, anchors.on, agreement.zone)
+    if anchors.day is not None or anchors.on is not None:
+        return grid_from(new.interval, at, anchors.day, anchors.on, agreement.zone)
+    return _grid_like_the_start(agreement, new.interval, at)
+
+
+def _grid_like_the_start(agreement: Agreement, interval: Interval, at: Moment) -> Grid:
+    """Periods anchored to the day of the start, and where seconds are counted to its time of day."""
+    day = day_of(agreement.start, agreement.zone).day
+    grid = grid_from(interval, at, day, None, agreement.zone)
+    if not interval.months or not isinstance(agreement.start, datetime):
+        return grid
+    zone = ZoneInfo(agreement.zone)
+    time = agreement.start.astimezone(zone).time()
+    base = datetime.combine(day_of(grid.base, agreement.zone), time, zone).astimezone(UTC)
+    return replace(grid, base=base)
 
 
 def _quantity(item: Item, at: Moment) -> Decimal:
