@@ -31,7 +31,14 @@ from counterfoil.invoicing.queries.documents import (
     titles_of,
 )
 from counterfoil.invoicing.queries.due import FirstOpenDay
-from counterfoil.invoicing.queries.previews import MailPreview, Preview, mail_preview, preview, preview_of_values
+from counterfoil.invoicing.queries.previews import (
+    MailPreview,
+    Preview,
+    mail_preview,
+    order_total,
+    preview,
+    preview_of_values,
+)
 from counterfoil.invoicing.queries.review import (
     clean_drafts,
     count_drafts_to_review,
@@ -80,6 +87,7 @@ __all__ = [
     "mail_preview",
     "mails_of",
     "open_invoices_of_payer",
+    "order_total",
     "preview",
     "preview_of_values",
     "review_queue",

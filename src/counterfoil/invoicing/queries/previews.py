@@ -9,6 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
+from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.core.errors import Conflict, NotAllowed, NotFound
 from counterfoil.core.money import Money
 from counterfoil.documents.pdf import render_preview
@@ -20,6 +21,7 @@ from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.invoicing.printing import printed_document, printed_draft
 from counterfoil.invoicing.queries.review import current_drafts
 from counterfoil.invoicing.queries.rows import INVOICE, recipients_for, with_parts
+from counterfoil.invoicing.rules.orders import DraftOrder
 from counterfoil.ledger.days import today_of
 from counterfoil.plumbing.record_types import clean
 
@@ -46,6 +48,15 @@ class MailPreview:
     recipients: list[dict[str, Any]]
     subject: str
     body: str
+
+
+def order_total(order: DraftOrder, on: date, at: datetime, facts: Mapping[UUID, BillingFacts]) -> Money:
+    """What a document of the order would come to, with tax; below zero when its credits exceed its charges. Saves
+    nothing.
+    """
+    credited = {line.credits_line_id for line in order.lines if line.credits_line_id}
+    around = surroundings([order.account_id], on, facts, credited)
+    return compute(new_draft(order, around, at, ""), around).total
 
 
 def preview(actor: Actor, invoice_id: UUID, form: str = "png", on: date | None = None) -> list[bytes]:

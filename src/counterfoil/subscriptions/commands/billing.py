@@ -6,7 +6,7 @@ One path for a clerk's change and for a run of a hundred thousand: the same stat
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ from counterfoil.catalog.rules.pricing import unit_price_shown
 from counterfoil.core.errors import Conflict
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
-from counterfoil.invoicing.queries import any_unissued
+from counterfoil.invoicing.queries import any_unissued, order_total
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, new_row, update_rows
 from counterfoil.subscriptions.agreements import Loaded
@@ -94,7 +94,7 @@ def write(
     notes: list[CreditOrder] = []
     noted: list[list[_Line]] = []
     for group in groups.values():
-        parts = parted(group)
+        parts = parted(group, _total(facts, on, at) if _is_taxed_differently(group) else None)
         if parts.invoice:
             drafts.append(_draft_order(parts.invoice, facts))
             drafted.append(list(parts.invoice))
@@ -204,6 +204,15 @@ def _draft_order(lines: Sequence[_Line], facts: Mapping[UUID, BillingFacts]) -> 
         references=subscription.references,
         terms_id=subscription.terms_id,
     )
+
+
+def _is_taxed_differently(lines: Sequence[_Line]) -> bool:
+    """Whether what is charged and what is given back bear other taxes, so that only their total says which is more."""
+    return len({line.charged.loaded.items[line.difference.item_id].tax_class for line in lines}) > 1
+
+
+def _total(facts: Mapping[UUID, BillingFacts], on: date, at: datetime) -> Callable[[Sequence[_Line]], Decimal]:
+    return lambda lines: order_total(_draft_order(lines, facts), on, at, facts).amount
 
 
 def _order_lines(line: _Line) -> Iterable[OrderLine]:

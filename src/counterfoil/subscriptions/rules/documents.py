@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
@@ -26,14 +26,17 @@ class Parted(Generic[T]):
     credit_note: tuple[T, ...]
 
 
-def parted(lines: Sequence[T]) -> Parted[T]:
+def parted(lines: Sequence[T], total: Callable[[Sequence[T]], Decimal] | None = None) -> Parted[T]:
     """Credits travel with charges on one invoice as long as it does not fall below zero.
 
     Otherwise the charges are an invoice and the credits a credit note of the same day. Lines that come to nothing are
-    left out.
+    left out. ``total`` says what lines come to with tax, where that may have another sign than without.
     """
     charges = tuple(line for line in lines if line.net > 0)
     credits = tuple(line for line in lines if line.net < 0)
-    if charges and sum((line.net for line in lines), Decimal(0)) >= 0:
+    together = sum((line.net for line in lines), Decimal(0))
+    if charges and credits and total is not None:
+        together = total(lines)
+    if charges and together >= 0:
         return Parted(tuple(line for line in lines if line.net), ())
     return Parted(charges, credits)
