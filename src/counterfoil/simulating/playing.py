@@ -38,7 +38,7 @@ from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
 
 R = TypeVar("R")
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-_NO_YEAR = re.compile(r"year -?\d+ is out of range")
+_NO_YEAR = re.compile(r"year -?\d+ is out of range|.* is outside the calendar$")
 
 
 @dataclass(frozen=True)

@@ -396,7 +396,10 @@ def read_scenario(raw: Any) -> Scenario:
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
-        raise _refusal([_problem(one, raw) for one in error.errors()]) from None
+        problems = [_problem(one, raw) for one in error.errors()]
+        # A list of which nothing could be read counts as empty; it is not.
+        said = [one for one in problems if one.code != "too_short" or not _has_more(problems, one.field)]
+        raise _refusal(said) from None
     problems = [
         *_terms_problems(scenario),
         *_price_problems(scenario),
@@ -407,6 +410,10 @@ def read_scenario(raw: Any) -> Scenario:
     if problems:
         raise _refusal(problems)
     return scenario
+
+
+def _has_more(problems: list[Problem], path: str) -> bool:
+    return any(one.field.startswith(f"{path}[") for one in problems)
 
 
 def _refusal(problems: list[Problem]) -> Refusal:
