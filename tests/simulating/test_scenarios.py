@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from counterfoil.app.cli.simulate import _theatre
 from counterfoil.core.errors import Refusal
 from counterfoil.invoicing.models import Invoice
 from counterfoil.plumbing.models import OutboxEvent
+from counterfoil.simulating import playing, stage
 from counterfoil.simulating.playing import Theatre
 from counterfoil.simulating.readable import readable
 from counterfoil.simulating.reporting import Report
@@ -45,6 +48,22 @@ def change(on: str, *items: tuple[str, str]) -> dict[str, Any]:
 
 def act(on: str, do: str, **more: Any) -> dict[str, Any]:
     return {"on": on, "do": do, "subscription": "s1", **more}
+
+
+def invoice(on: str, *parts: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"on": on, "do": "invoice", "as": "i1", "account": "acme", "lines": list(parts), **more}
+
+
+def credit(on: str, *parts: tuple[int, str]) -> dict[str, Any]:
+    return {"on": on, "do": "credit", "invoice": "i1", "lines": [{"line": at, "amount": off} for at, off in parts]}
+
+
+def usage(on: str) -> dict[str, Any]:
+    return act(on, "usage", price="seat", quantity="1")
+
+
+def declined(on: str, *outcomes: str) -> dict[str, Any]:
+    return {"on": on, "do": "charge_outcomes", "account": "acme", "outcomes": list(outcomes or ["declined"])}
 
 
 def scenario(*timeline: dict[str, Any], until: str, proration: Any = None, **more: Any) -> dict[str, Any]:
@@ -410,8 +429,47 @@ def _bad(path: str, value: Any) -> dict[str, Any]:
         ("taxes[0].rat", "5", "taxes[0].rat: unknown"),
         ("until", "soon", "until: not a date"),
         ("scenario", 2, "scenario: not one of 1"),
+        ("scenario", True, "scenario: not a whole number"),
+        ("scenario", 1.0, "scenario: not a whole number"),
+        ("taxes[0].rate", "100.01", "taxes[0].rate: above 100"),
+        ("taxes[0].rate", "19.12345", "taxes[0].rate: more than 4 decimals"),
+        ("prices[0].tax", 5, "prices[0].tax: not a name of 1 to 80 characters"),
+        ("prices[0].tax", ["std", 5], "prices[0].tax[1]: not a name of 1 to 80 characters"),
+        ("prices[0].amount", "\u0661.00", "prices[0].amount: not a decimal string"),
+        ("prices[0].key", "\ud800", "prices[0].key: not a name of 1 to 80 characters"),
+        ("name", "half \udc80", "name: not a text of at most 1,000 characters"),
+        ("timeline[0].items[0].quantity", "1.0000001", "timeline[0].items[0].quantity: more than 6 decimals"),
+        (
+            "timeline[0].items[0].quantity", "1000000000000",
+            "timeline[0].items[0].quantity: more than 12 digits before the point",
+        ),
+        (
+            "timeline[0].discounts", [{"amount": "5", "periods": 32768}],
+            "timeline[0].discounts[0].periods: above 32767",
+        ),
+        ("timeline[0].discounts", [{"percent": "100.1"}], "timeline[0].discounts[0].percent: above 100"),
+        (
+            "timeline[0].discounts", [{"percent": "12.345678"}],
+            "timeline[0].discounts[0].percent: more than 4 decimals",
+        ),
+        ("timeline[0].discounts", [{"amount": "5.001"}], "timeline[0].discounts[0].amount: more than 2 decimals"),
+        ("timeline[0].on", "9999-12-31T23:59:59-12:00", "timeline[0].on: not a date"),
+        ("timeline[0].on", "0001-01-01T00:00:00+12:00", "timeline[0].on: not a date"),
+        ("timeline[0].on", "\u0662\u0660\u0662\u0666-01-01", "timeline[0].on: not a date"),
+        ("until", "9999-12-31T23:59:59-12:00", "until: not a date"),
+        ("until", "9999-12-31T23:59:59Z", "until: not a date"),
+        ("policies", {"retry": {"days_after_failure": [3, 0]}}, "policies.retry.days_after_failure[1]: below 1"),
+        ("policies", {"retry": {"days_after_failure": [-3]}}, "policies.retry.days_after_failure[0]: below 1"),
+        ("policies", {"retry": {"days_after_failure": [10**12]}}, "policies.retry.days_after_failure[0]: above 36500"),
+        ("policies", {"reminders": {"days_from_due": [10**12]}}, "policies.reminders.days_from_due[0]: above 36500"),
+        ("policies", {"reminders": {"days_from_due": [-4000000]}}, "policies.reminders.days_from_due[0]: below -36500"),
+        ("policies", {"aging": {"buckets": [30, 30]}}, "policies.aging.buckets[1]: not above 30"),
+        (
+            "terms", [{"key": "early", "early_discount": {"percent": "\u0662", "days": 10}}],
+            "terms[0].early_discount.percent: not a decimal string",
+        ),
     ],
-)
+)  # fmt: skip
 def test_bad_files_name_the_path(path: str, value: Any, said: str) -> None:
     """What cannot be read is refused with its JSON path."""
     with pytest.raises(Refusal, match=re.escape(said)):
@@ -422,6 +480,244 @@ def test_more_than_is_left_of_a_line(play: Play) -> None:
     """A credit beyond its line is refused with its entry's path, and the next scenario goes on."""
     bad = example("terms")
     bad["timeline"][-1]["lines"][0]["amount"] = "720.01"
-    with pytest.raises(Refusal, match=re.escape("timeline[4]: Of this line")):
+    with pytest.raises(Refusal) as refused:
         play(bad)
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.code) == ("timeline[4].lines[0].amount", "more_than_left")
+    assert problem.message.startswith("Of this line")
     assert play(example("upgrade"))["balances"] == {"acme": {"EUR": "351.62"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("unit_price", "0.0000001", "more than 6 decimals"),
+        ("unit_price", "10000000000000", "more than 13 digits before the point"),
+        ("quantity", "0.1234567", "more than 6 decimals"),
+        ("discount_percent", "100.5", "above 100"),
+        ("discount_percent", "12.34567", "more than 4 decimals"),
+        ("text", "x" * 301, "not a text of at most 300 characters"),
+        ("text", "half \ud83d", "not a text of at most 300 characters"),
+    ],
+)
+def test_bad_lines_name_the_path(name: str, value: str, said: str) -> None:
+    """What a line of an invoice cannot hold is refused when it is read; nothing is cut in silence."""
+    line = {"text": "Workshop", "unit_price": "10.00", name: value}
+    with pytest.raises(Refusal) as refused:
+        read_scenario(scenario(invoice("2026-01-01", line), until="2026-01-31"))
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.message) == (f"timeline[0].lines[0].{name}", said)
+
+
+@pytest.mark.parametrize(
+    ("timeline", "path", "code"),
+    [
+        pytest.param([act("2026-01-01", "pause")], "timeline[0].subscription", "not_yet", id="a subscription to come"),
+        pytest.param(
+            [subscribe("2026-01-01", ("basic", "1"), end_on="2025-12-31")], "timeline[0].end_on", None,
+            id="an end before the start",
+        ),
+        pytest.param(
+            [invoice("2026-01-01", {"unit_price": "10.00"}), credit("2026-01-02", (2, "1.00"))],
+            "timeline[1].lines[0].line", "no_such_line", id="a line that is not there",
+        ),
+        pytest.param(
+            [subscribe("9000-01-01", ("long", "1"))], "timeline[0]", "beyond_calendar", id="a period without an end",
+        ),
+        pytest.param(
+            [invoice("2026-01-01", {"unit_price": "9999999999999", "quantity": "999999999999"})],
+            "timeline[0].lines[0].unit_price", None, id="a figure that no column holds",
+        ),
+    ],
+)  # fmt: skip
+def test_refusals_while_playing_name_the_field(
+    play: Play, timeline: list[dict[str, Any]], path: str, code: str | None
+) -> None:
+    """What the product refuses, and what neither calendar nor columns hold, has the path of what the file says."""
+    prices = [*PRICES, {"key": "long", "amount": "1.00", "interval": "year", "count": 1000}]
+    entries = [*timeline, subscribe("2026-01-02", ("basic", "1"))] if timeline[0]["do"] == "pause" else timeline
+    with pytest.raises(Refusal) as refused:
+        play(scenario(*entries, until="9001-01-01", prices=prices))
+    problem = refused.value.problems[0]
+    assert problem.field == path
+    assert code in (None, problem.code)
+
+
+# What happens until the end -------------------------------------------------------------------------------------------
+
+
+def test_usage_after_the_end_meters_nothing(play: Play) -> None:
+    """Entries after ``until`` do not happen: seats that are used later are billed in advance before."""
+    entries = [subscribe("2026-01-01", ("seat", "5")), usage("2026-03-01")]
+    assert lines(play(scenario(*entries, until="2026-02-02"))) == [
+        "INV-1 2026-01-01 recurring seat 2026-01-01/2026-02-01 31/31 50.00",
+        "INV-2 2026-02-01 recurring seat 2026-02-01/2026-03-01 28/28 50.00",
+    ]
+
+
+def test_usage_of_another_subscription_meters_nothing(play: Play) -> None:
+    """The same price is metered for one subscription and billed in advance for the other."""
+    entries = [
+        subscribe("2026-01-01", ("seat", "5")),
+        subscribe("2026-01-01", ("basic", "1"), name="s2"),
+        {**usage("2026-01-10"), "subscription": "s2", "quantity": "3"},
+    ]
+    found = play(scenario(*entries, until="2026-02-01"))
+    seats = [line for document in found["documents"] for line in document["lines"] if line["price"] == "seat"]
+    assert sorted((line["subscription"], line["kind"], line["amount"]) for line in seats) == [
+        ("s1", "recurring", "50.00"),
+        ("s1", "recurring", "50.00"),
+        ("s2", "usage", "30.00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("basis", "until", "issued"),
+    [
+        ("seconds", "2026-01-20T12:00:00Z", ["2026-01-01 100.00"]),
+        ("seconds", "2026-01-20T18:00:00Z", ["2026-01-01 100.00", "2026-01-20 37.91"]),
+        ("seconds", "2026-01-20", ["2026-01-01 100.00", "2026-01-20 37.91"]),
+        ("actual_days", "2026-01-20T12:00:00Z", ["2026-01-01 100.00", "2026-01-20 38.71"]),
+    ],
+)
+def test_the_end_as_an_instant(play: Play, basis: str, until: str, issued: list[str]) -> None:
+    """On seconds an instant is the instant; on every other basis it stands for its local day."""
+    entries = [subscribe("2026-01-01T12:00:00Z", ("basic", "1")), change("2026-01-20T18:00:00Z", ("pro", "1"))]
+    found = play(scenario(*entries, until=until, proration={"basis": basis}))
+    assert [f"{one['issued_on']} {one['net']}" for one in found["documents"]] == issued
+
+
+@pytest.mark.parametrize(
+    ("until", "count"), [("2026-02-01T11:00:00Z", 2), ("2026-02-01T12:00:00Z", 3), ("2026-02-01T13:00:00Z", 4)]
+)
+def test_renewals_after_the_end_as_an_instant(play: Play, until: str, count: int) -> None:
+    """One subscription renews at noon, the other an hour later: what is not reached is not billed."""
+    entries = [
+        subscribe("2026-01-01T12:00:00Z", ("basic", "1")),
+        subscribe("2026-01-01T13:00:00Z", ("seat", "1"), name="s2"),
+    ]
+    found = play(scenario(*entries, until=until, proration={"basis": "seconds"}))
+    assert len([line for document in found["documents"] for line in document["lines"]]) == count
+
+
+# Invoices of nothing, allowances and collecting -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(invoice("2026-01-01", {"unit_price": "10.00"}, discounts=[{"amount": "50"}]), id="an amount off"),
+        pytest.param(invoice("2026-01-01", {"unit_price": "10.00"}, discounts=[{"percent": "100"}]), id="all off"),
+        pytest.param(invoice("2026-01-01", {"unit_price": "10.00"}, {"unit_price": "-10.00"}), id="an allowance"),
+    ],
+)
+def test_an_invoice_of_nothing(play: Play, entry: dict[str, Any]) -> None:
+    """Only a negative total is refused: this one is issued, and nothing of it is owed or charged."""
+    found = play(scenario(declined("2026-01-01"), entry, until="2026-01-31"))
+    (document,) = found["documents"]
+    assert (document["total"], document["open"], document["paid"]) == ("0.00", "0.00", "0.00")
+    assert (found["charges"], found["balances"]) == ([], {"acme": {"EUR": "0.00"}})
+
+
+@pytest.mark.parametrize("nothing", [{"percent": "0"}, {"amount": "0.00"}, {"amount": "0.00", "periods": 2}])
+def test_a_discount_of_nothing(play: Play, nothing: dict[str, Any]) -> None:
+    """It is no discount, neither of an invoice nor of a subscription."""
+    entries = [
+        invoice("2026-01-01", {"unit_price": "10.00"}, discounts=[nothing]),
+        subscribe("2026-01-01", ("basic", "1"), discounts=[nothing]),
+    ]
+    found = play(scenario(*entries, until="2026-01-01"))
+    assert [document["total"] for document in found["documents"]] == ["10.00", "100.00"]
+
+
+def test_a_negative_line_is_taken_back_in_its_own_terms(play: Play) -> None:
+    """An allowance goes back with what is below zero; alone it would raise what is owed and is refused."""
+    entry = invoice("2026-01-01", {"unit_price": "100.00"}, {"unit_price": "-20.00"})
+    found = play(scenario(entry, credit("2026-01-02", (1, "100.00"), (2, "-20.00")), until="2026-01-31"))
+    first, note = found["documents"]
+    assert (first["credited"], first["open"]) == ("80.00", "0.00")
+    assert [line["amount"] for line in note["lines"]] == ["100.00", "-20.00"]
+    for amount in ("20.00", "-20.01", "-20.00"):
+        with pytest.raises(Refusal):
+            play(scenario(entry, credit("2026-01-02", (2, amount)), until="2026-01-31"))
+
+
+def test_outcomes_said_later_on_the_day_of_the_invoice(play: Play) -> None:
+    """Charges run after the last entry of the date; the outcomes hold from their date on, not for what was before."""
+    entries = [
+        invoice("2026-01-01", {"unit_price": "10.00"}, **{"as": "i0"}),
+        invoice("2026-01-02", {"unit_price": "20.00"}),
+        declined("2026-01-02", "paid"),
+    ]
+    found = play(scenario(*entries, until="2026-01-31"))
+    assert [(one["on"], one["document"], one["outcome"]) for one in found["charges"]] == [
+        ("2026-01-02", "INV-2", "paid")
+    ]
+    assert [document["open"] for document in found["documents"]] == ["10.00", "0.00"]
+
+
+def test_reminders_while_a_charge_is_tried_again(play: Play) -> None:
+    """The day's run is "renewals, then charges, then reminders": nothing holds a reminder back but the payment."""
+    entries = [declined("2026-01-01"), invoice("2026-01-01", {"unit_price": "10.00"})]
+    found = play(scenario(*entries, until="2026-01-31", policies={}))
+    assert [(one["on"], one["next_on"]) for one in found["charges"]] == [
+        ("2026-01-01", "2026-01-04"), ("2026-01-04", "2026-01-09"), ("2026-01-09", "2026-01-16"), ("2026-01-16", None),
+    ]  # fmt: skip
+    assert [(one["on"], one["step"]) for one in found["receivables"]] == [
+        ("2026-01-02", "reminder"), ("2026-01-08", "reminder"), ("2026-01-15", "reminder"), ("2026-01-16", "task"),
+    ]  # fmt: skip
+
+
+# What nobody foresaw --------------------------------------------------------------------------------------------------
+
+
+def told(*texts: str) -> list[dict[str, Any]]:
+    """What the command says of each line, one after the other."""
+    with _theatre() as simulated:
+        return [simulated(text) for text in texts]
+
+
+@pytest.mark.parametrize("at", ["the stage", "an entry", "the report"])
+def test_a_bug_is_the_error_of_its_line_alone(
+    db: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, at: str
+) -> None:
+    """A failure of the database anywhere is logged and told; the lines after it come out as if it had not been."""
+    module, name = {
+        "the stage": (stage, "_taxes"),
+        "an entry": (playing.Play, "_pay"),
+        "the report": (Report, "whole"),
+    }[at]
+    proper = getattr(module, name)
+    failing = iter([True])
+
+    def broken(*given: Any) -> Any:
+        if next(failing, False):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT nothing_of_this_name")
+        return proper(*given)
+
+    monkeypatch.setattr(module, name, broken)
+    first, *more = told(*[json.dumps(example("terms"))] * 3)
+    assert first["error"].startswith("internal: this scenario could not be played (ProgrammingError: column")
+    assert [one.message for one in caplog.records if one.exc_info] == ["A scenario could not be played"]
+    assert more[0] == more[1]
+    assert [one["key"] for one in more[0]["documents"]] == ["INV-1", "INV-2", "CN-1"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_connection_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line during which the database went away has an error; the next has a connection of its own."""
+    proper = Report.whole
+    failing = iter([True])
+
+    def broken(report: Report) -> dict[str, Any]:
+        if next(failing, False):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return proper(report)
+
+    monkeypatch.setattr(Report, "whole", broken)
+    first, second = told(*[json.dumps(example("upgrade"))] * 2)
+    assert first["error"].startswith("internal: ")
+    assert second["balances"] == {"acme": {"EUR": "351.62"}}
+    assert Invoice.objects.count() == 0

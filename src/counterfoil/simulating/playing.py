@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db import DatabaseError, DataError, connection
+
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceLine
+from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceLine, Origin
 from counterfoil.invoicing.rules import discounts as document
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.payments import commands as payments
@@ -23,7 +27,7 @@ from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.scratch import scratch, settings_stay
 from counterfoil.simulating.rules import scenario as said
 from counterfoil.simulating.rules.collecting import next_attempt, reminder_days
-from counterfoil.simulating.rules.scenario import Scenario, taxes_together
+from counterfoil.simulating.rules.scenario import Scenario, path_of, taxes_together
 from counterfoil.simulating.stage import ACTOR, Stage, set_up
 from counterfoil.subscriptions import commands as subscriptions
 from counterfoil.subscriptions.commands import UsageOrder
@@ -34,6 +38,7 @@ from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
 
 R = TypeVar("R")
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_NO_YEAR = re.compile(r"year -?\d+ is out of range|.* is outside the calendar$")
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Play:
         self.scenario = stage.scenario
         self.played = Played(stage)
         self.prices = {price.key: price for price in self.scenario.prices}
-        self.outcomes: dict[UUID, tuple[date, list[str]]] = {}
+        self.outcomes: dict[UUID, list[str]] = {}
         self.failures: dict[UUID, int] = {}
         self.retries: dict[UUID, date | None] = {}
         self.watched: dict[UUID, list[date]] = {}
@@ -82,28 +87,29 @@ class Play:
         self.open_now: list[Invoice] | None = None
         self.has_credit = False
         self.due_on: date | None = None
+        self.beyond: list[UUID] = []
         self.is_changed = False
 
     def run(self) -> Played:
         """Play all entries until ``until``, each day's run after the last entry of its day."""
         until = self.stage.day(self.scenario.until)
-        entries = sorted(enumerate(self.scenario.timeline), key=lambda pair: (self.stage.day(pair[1].on), pair[0]))
-        waiting = iter([(place, entry) for place, entry in entries if self.stage.day(entry.on) <= until])
+        waiting = iter(said.happening(self.scenario))
         upcoming = next(waiting, None)
         day = self._next_day(None, upcoming, until)
         while day is not None:
             with clock.stopped_at(self.stage.at(day)):
-                while upcoming is not None and self.stage.day(upcoming[1].on) == day:
-                    self._enter(*upcoming, day)
+                while upcoming is not None and upcoming[1] == day:
+                    self._enter(*upcoming)
                     self.is_changed = True
                     upcoming = next(waiting, None)
-                self._run_of(day)
+                with _in_plain_words("until"):
+                    self._run_of(day)
             day = self._next_day(day, upcoming, until)
         return self.played
 
-    def _next_day(self, after: date | None, upcoming: Any, until: date) -> date | None:
+    def _next_day(self, after: date | None, upcoming: tuple[int, date, Any] | None, until: date) -> date | None:
         """The next day on which anything happens."""
-        days = [self.stage.day(upcoming[1].on)] if upcoming is not None else []
+        days = [upcoming[1]] if upcoming is not None else []
         if self.due_on is not None:
             days.append(self.due_on)
         days += [retry for retry in self.retries.values() if retry is not None]
@@ -114,28 +120,26 @@ class Play:
         return soonest if soonest is not None and soonest <= until else None
 
     def _look_when_due(self) -> None:
-        """When the next subscription is due."""
+        """When the next subscription is due. What is due after the end is none that is waited for."""
         self.is_changed = False
         if self.stage.subscriptions:
             mine = list(self.stage.subscriptions.values())
             found = read_where(Subscription, "id = ANY(%s) AND due_at IS NOT NULL", mine)
-            self.due_on = min(
-                (self.stage.day(restored(one.due_at, one.basis)) for one in found if one.due_at is not None),
-                default=None,
-            )
+            due = {one.pk: restored(one.due_at, one.basis) for one in found if one.due_at is not None}
+            self.beyond = [pk for pk, moment in due.items() if not said.is_reached(self.scenario, moment)]
+            self.due_on = min((self.stage.day(due[pk]) for pk in due.keys() - self.beyond), default=None)
 
     # Entries ----------------------------------------------------------------------------------------------------------
 
-    def _enter(self, place: int, entry: Any, day: date) -> None:
+    def _enter(self, place: int, day: date, entry: Any) -> None:
         self.open_now = None
         try:
-            self._do(entry, day)
+            with _in_plain_words(""):
+                self._do(entry, day)
         except Refusal as refusal:
-            raise Refusal(
-                refusal.code,
-                f"timeline[{place}]: {refusal.message}",
-                f"timeline[{place}]",
-                [Problem(f"timeline[{place}]", one.code, one.message) for one in refusal.problems],
+            at = f"timeline[{place}]"
+            raise Refusal.of(
+                [Problem(at + _field_of(entry, one.field), one.code, one.message) for one in refusal.problems]
             ) from None
         if isinstance(entry, said.Pay):
             self.has_credit = True
@@ -149,14 +153,15 @@ class Play:
                 self._subscribe(entry, day, at)
             case said.Change():
                 subscriptions.change_subscription(
-                    actor=ACTOR, subscription_id=self._subscription(entry), items=self._items(entry.items),
+                    actor=ACTOR, subscription_id=self._subscription(entry),
+                    items=self._items(entry.subscription, entry.items),
                     when=entry.on, on=day, at=at,
                 )  # fmt: skip
             case said.Usage():
                 order = UsageOrder(self._subscription(entry), entry.price, entry.quantity, entry.on)
                 subscriptions.add_metered_item(
                     actor=ACTOR, subscription_id=order.subscription_id,
-                    item=self.stage.item(self.prices[entry.price], Decimal(1)), at=at,
+                    item=self.stage.item(entry.subscription, self.prices[entry.price], Decimal(1)), at=at,
                 )  # fmt: skip
                 subscriptions.record_usage(actor=ACTOR, orders=[order], at=at)
             case said.Pause():
@@ -179,7 +184,7 @@ class Play:
             case said.Pay():
                 self._pay(entry, day, at)
             case said.ChargeOutcomes():
-                self.outcomes[self.stage.accounts[entry.account]] = (day, list(entry.outcomes))
+                self.outcomes[self.stage.accounts[entry.account]] = list(entry.outcomes)
 
     def _subscription(self, entry: Any) -> UUID:
         found = self.stage.subscriptions.get(entry.subscription)
@@ -187,18 +192,20 @@ class Play:
             raise Refusal("not_yet", f"{entry.subscription} does not exist yet", "subscription")
         return found
 
-    def _items(self, items: Any) -> tuple[ItemOrder, ...]:
-        return tuple(self.stage.item(self.prices[item.price], item.quantity) for item in items)
+    def _items(self, subscription: str, items: Iterable[said.ItemPart]) -> tuple[ItemOrder, ...]:
+        return tuple(self.stage.item(subscription, self.prices[item.price], item.quantity) for item in items)
 
     def _subscribe(self, entry: said.Subscribe, day: date, at: datetime) -> None:
         order = SubscriptionOrder(
             account_id=self.stage.accounts[entry.account],
-            items=self._items(entry.items),
+            items=self._items(entry.name, entry.items),
             start=entry.on,
             end=entry.end_on,
             anchor_day=entry.anchor_day,
             anchor_on=entry.anchor_on,
-            discounts=tuple(Discount(one.percent, one.amount, one.periods) for one in entry.discounts),
+            discounts=tuple(
+                Discount(one.percent, one.amount, one.periods) for one in entry.discounts if one.is_something
+            ),
             policy=self.stage.policy,
             entity_id=self.stage.entity,
             currency=self.stage.currency,
@@ -223,7 +230,8 @@ class Play:
             entity_id=self.stage.entity,
             currency=self.stage.currency,
             terms_id=self.stage.terms[entry.terms] if entry.terms else None,
-            discounts=tuple(document.Discount(one.percent, one.amount) for one in entry.discounts),
+            discounts=tuple(document.Discount(one.percent, one.amount) for one in entry.discounts if one.is_something),
+            origin=Origin.SUBSCRIPTION,  # its total may be zero, as that of a document of a subscription may
         )
         ids = invoicing.draft_invoices(actor=ACTOR, orders=[order], on=day, at=at)
         invoicing.issue_invoices(actor=ACTOR, invoice_ids=ids, on=day, at=at, send=False)
@@ -232,9 +240,13 @@ class Play:
     def _credit(self, entry: said.Credit, day: date, at: datetime) -> None:
         invoice_id = self._invoice_id(entry.invoice)
         lines = dict(InvoiceLine.objects.filter(invoice=invoice_id).values_list("position", "id"))
-        unknown = [part.line for part in entry.lines if part.line not in lines]
+        unknown = [
+            Problem(f"lines.{place}.line", "no_such_line", f"{entry.invoice} has no line {part.line}")
+            for place, part in enumerate(entry.lines)
+            if part.line not in lines
+        ]
         if unknown:
-            raise Refusal("no_such_line", f"{entry.invoice} has no line {unknown[0]}", "lines")
+            raise Refusal.of(unknown)
         order = CreditOrder(tuple(CreditLine(lines[part.line], part.amount) for part in entry.lines))
         invoicing.credit(actor=ACTOR, orders=[order], on=day, at=at, send=False)
 
@@ -264,6 +276,9 @@ class Play:
         if self.is_changed:
             self._look_when_due()
         if self.due_on is not None and self.due_on <= day:
+            if self.beyond and day == self.stage.day(self.scenario.until):
+                # The run bills whole days; what is due later on the last one stays for ever undone.
+                Subscription.objects.filter(pk__in=self.beyond).update(due_at=None)
             subscriptions.bill_due(actor=ACTOR, on=day, at=at, entity_id=self.stage.entity)
             self._after_documents()
             self._look_when_due()
@@ -290,9 +305,7 @@ class Play:
             assert one.due_on is not None
             assert one.issued_on is not None
             self.watched[one.pk] = reminder_days(one.due_on, one.issued_on, days)
-            since = self.outcomes.get(one.payer_id)
-            if since is not None and one.issued_on >= since[0]:
-                self.uncharged.append(one.pk)
+            self.uncharged.append(one.pk)
 
     def _open(self, invoice_ids: Iterable[UUID]) -> list[Invoice]:
         """Those of the invoices that are open. What is open is read again only after something happened."""
@@ -303,9 +316,12 @@ class Play:
         return [one for one in self.open_now if one.pk in wanted]
 
     def _charge(self, day: date, at: datetime) -> None:
+        """Charge what was issued today, for those whose outcomes are said by now, and what is to be tried again."""
         due = [invoice_id for invoice_id, retry in self.retries.items() if retry == day]
         for invoice in self._open([*self.uncharged, *due]):
-            _, outcomes = self.outcomes[invoice.payer_id]
+            outcomes = self.outcomes.get(invoice.payer_id)
+            if outcomes is None:
+                continue
             outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
             next_on = None
             if outcome == "paid":
@@ -336,10 +352,10 @@ class Play:
         payments.record_payments(actor=ACTOR, orders=[order], at=at)
 
     def _remind(self, today: date) -> None:
-        """Remind of what is open, unless a charge is going to be tried again."""
+        """Remind of what is open, also while a charge is going to be tried again."""
         due = [invoice_id for invoice_id, days in self.watched.items() if days and days[0] <= today]
         for invoice in self._open(due):
-            if today in self.watched[invoice.pk] and self.retries.get(invoice.pk) is None:
+            if today in self.watched[invoice.pk]:
                 self.played.steps.append(Step(today, invoice.pk, invoice.payer_id, "reminder"))
         for invoice_id in due:
             self.watched[invoice_id] = [day for day in self.watched[invoice_id] if day > today]
@@ -368,18 +384,54 @@ class Theatre:
         with scratch():
             return report(Play(stage).run())
 
+    def start_over(self) -> None:
+        """Forget the stage after a failure that nobody foresaw, and the connection with it: it may be broken."""
+        self._stage = None
+        try:
+            self._open.close()
+        except DatabaseError:
+            logging.getLogger(__name__).warning("The scratch copy could not be left in good order", exc_info=True)
+        if not connection.in_atomic_block:
+            connection.close()
+
     def _stage_of(self, scenario: Scenario) -> Stage:
         together = taxes_together(scenario)
         key = (scenario.entity, scenario.taxes, together, _written(scenario), scenario.accounts)
         if self._stage is None or self._key != key:
-            self._open.close()
             self._stage = None
-            self._open.enter_context(scratch())
-            with clock.stopped_at(LONG_AGO):
-                self._stage = set_up(scenario)
-            self._open.enter_context(settings_stay())
+            self._open.close()
+            with ExitStack() as opening:
+                opening.enter_context(scratch())
+                with clock.stopped_at(LONG_AGO):
+                    self._stage = set_up(scenario)
+                opening.enter_context(settings_stay())
+                self._open = opening.pop_all()
             self._key = key
         return self._stage.of(scenario)
+
+
+@contextmanager
+def _in_plain_words(path: str) -> Iterator[None]:
+    """A refusal for what neither the calendar nor the columns hold: it is no bug, and no sensible scenario."""
+    try:
+        yield
+    except (DataError, DecimalException) as error:
+        raise Refusal("too_large", "a figure becomes larger than can be kept", path) from error
+    except (OverflowError, ValueError) as error:
+        if isinstance(error, ValueError) and not _NO_YEAR.match(str(error)):
+            raise
+        raise Refusal("beyond_calendar", "a day becomes later than the calendar goes, or earlier", path) from error
+
+
+def _field_of(entry: Any, field: str) -> str:
+    """Where the entry says what a command calls ``field``: ``.lines[0].amount``. Empty for what it does not say."""
+    parts = field.split(".")
+    while parts and (parts[0].isdecimal() or parts[0] == "orders"):
+        del parts[0]
+    name = {"start": "on", "when": "on", "end": "end_on"}.get(parts[0], parts[0]) if parts else ""
+    if name not in {one.alias or known for known, one in type(entry).model_fields.items()}:
+        return ""
+    return f".{path_of([name, *(int(part) if part.isdecimal() else part for part in parts[1:])])}"
 
 
 def _written(scenario: Scenario) -> str:

@@ -16,7 +16,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import TaxRate
 from counterfoil.ledger import commands as ledger
-from counterfoil.simulating.rules.scenario import Price, Scenario, Usage, local_day, taxes_together
+from counterfoil.simulating.rules.scenario import Price, Scenario, Usage, happening, local_day, taxes_together
 from counterfoil.subscriptions.rules.agreement import Policy
 from counterfoil.subscriptions.rules.grid import Interval
 from counterfoil.subscriptions.rules.orders import ItemOrder
@@ -35,7 +35,7 @@ class Stage:
     accounts: dict[str, UUID]
     terms: dict[str, UUID]
     tax_classes: dict[tuple[str, ...], str]
-    metered: frozenset[str]
+    metered: frozenset[tuple[str, str]]
     subscriptions: dict[str, UUID] = field(default_factory=dict)
     invoices: dict[str, UUID] = field(default_factory=dict)
 
@@ -69,15 +69,16 @@ class Stage:
     def tax_class(self, tax: str | tuple[str, ...] | None) -> str:
         return UNTAXED if not tax else self.tax_classes[(tax,) if isinstance(tax, str) else tax]
 
-    def item(self, price: Price, quantity: Decimal) -> ItemOrder:
+    def item(self, subscription: str, price: Price, quantity: Decimal) -> ItemOrder:
+        is_metered = (subscription, price.key) in self.metered
         return ItemOrder(
             price_key=price.key,
             description=price.key,
             pricing=price.pricing,
             interval=Interval(price.interval, price.count),
             quantity=quantity,
-            is_in_advance=price.billed == "in_advance" and price.key not in self.metered,
-            is_metered=price.key in self.metered,
+            is_in_advance=price.billed == "in_advance" and not is_metered,
+            is_metered=is_metered,
             tax_class=self.tax_class(price.tax),
         )
 
@@ -117,9 +118,10 @@ def set_up(scenario: Scenario) -> Stage:
     return stage
 
 
-def _metered(scenario: Scenario) -> frozenset[str]:
-    """The prices of which anything is used."""
-    return frozenset(entry.price for entry in scenario.timeline if isinstance(entry, Usage))
+def _metered(scenario: Scenario) -> frozenset[tuple[str, str]]:
+    """The subscriptions with those of their prices of which anything is used until the end."""
+    entries = (entry for _, _, entry in happening(scenario))
+    return frozenset((entry.subscription, entry.price) for entry in entries if isinstance(entry, Usage))
 
 
 def _entity(scenario: Scenario) -> dict[str, Any]:

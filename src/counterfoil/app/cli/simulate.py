@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any
@@ -22,7 +24,6 @@ from counterfoil.plumbing.postgres import PostgresProblem, Server, connection_se
 if TYPE_CHECKING:
     from counterfoil.app.cli.ground import Commands
 
-LINE_MAX = 10_000_000
 AT_ONCE = 4
 
 
@@ -47,10 +48,15 @@ def run(given: argparse.Namespace) -> int:
 
 @contextmanager
 def _opened(name: str) -> Iterator[IO[str]]:
+    """The text in UTF-8, with or without a byte order mark. Bytes that are none become lone surrogates, which the
+    reader refuses where they stand.
+    """
     if name == "-":
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape")
         yield sys.stdin
         return
-    with Path(name).open(encoding="utf-8", errors="replace") as file:
+    with Path(name).open(encoding="utf-8-sig", errors="surrogateescape") as file:
         yield file
 
 
@@ -130,7 +136,7 @@ def _one(text: str, *, as_json: bool) -> int:
         complain(found["error"])
         return 2
     if as_json:
-        say(json.dumps(found, ensure_ascii=False))
+        say(_as_json(found))
     else:
         from counterfoil.simulating.readable import readable
 
@@ -143,8 +149,18 @@ def _lines(file: IO[str]) -> int:
     failed = False
     for found in _results(line for line in file if line.strip()):
         failed = failed or "error" in found
-        say(json.dumps(found, ensure_ascii=False))
+        say(_as_json(found))
     return 2 if failed else 0
+
+
+def _as_json(found: dict[str, Any]) -> str:
+    """One line of JSON; escaped where the output could not take its characters, such as half of a pair."""
+    text = json.dumps(found, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(found)
+    return text
 
 
 def _results(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -184,7 +200,10 @@ def _in_process(text: str) -> dict[str, Any]:
 
 @contextmanager
 def _theatre() -> Iterator[Callable[[str], dict[str, Any]]]:
-    """What makes of a scenario's text its result, or ``{"error": …}`` that names the JSON path."""
+    """What makes of a scenario's text its result, or ``{"error": …}`` that names the JSON path.
+
+    A bug is the error of its own scenario alone: it is logged, and the next one is played on a new stage.
+    """
     from counterfoil.core.errors import Refusal
     from counterfoil.simulating.playing import Theatre
     from counterfoil.simulating.reporting import Report
@@ -202,5 +221,9 @@ def _theatre() -> Iterator[Callable[[str], dict[str, Any]]]:
             except Refusal as refusal:
                 said = [f"{one.field}: {one.message}" if one.field else one.message for one in refusal.problems[:5]]
                 return {"error": "; ".join(said)}
+            except Exception as error:
+                logging.getLogger(__name__).exception("A scenario could not be played")
+                theatre.start_over()
+                return {"error": f"internal: this scenario could not be played ({type(error).__name__}: {error})"}
 
         yield simulated

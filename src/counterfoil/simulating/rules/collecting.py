@@ -14,6 +14,9 @@ def next_attempt(failed_on: date, failures: int, days_after_failure: Sequence[in
 
 
 def reminder_days(due_on: date, issued_on: date, days_from_due: Iterable[int]) -> list[date]:
-    """The days on which a reminder is due while anything is open; none lies before the invoice."""
-    days = (due_on + timedelta(days=offset) for offset in sorted(days_from_due))
-    return [day for day in days if day >= issued_on]
+    """The days on which a reminder is due while anything is open; none lies before the invoice, nor after the last day
+    of the calendar.
+    """
+    longest = (date.max - due_on).days
+    offsets = (offset for offset in sorted(set(days_from_due)) if (issued_on - due_on).days <= offset <= longest)
+    return [due_on + timedelta(days=offset) for offset in offsets]

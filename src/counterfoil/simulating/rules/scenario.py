@@ -7,32 +7,50 @@ the value of ``docs/simulate.md``.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from counterfoil.accounts.rules.terms import Terms, terms_from
 from counterfoil.catalog.rules.pricing import Pricing, Tier, problems_of
 from counterfoil.core.errors import Problem, Refusal
-from counterfoil.core.money import is_currency
+from counterfoil.core.money import currency_decimals, is_currency
 from counterfoil.core.places import is_country, time_zones
 from counterfoil.invoicing.rules.tax import MOST_TAXES
 
-KEY_MAX = 80
-_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,12})?")
+KEY_MAX, NAME_MAX = 80, 1000
+TEXT_MAX = 300
+"""What a line of an invoice holds."""
+DAYS_MAX = 36_500
+"""No policy looks further than a hundred years."""
+PERIODS_MAX = 32_767
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(_DATE.pattern + r"T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})")
+_YEARS = range(2, 9999)
+"""An instant of these years has a local day everywhere."""
 
 
 def _decimal(value: Any) -> Decimal:
     if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
         raise PydanticCustomError("decimal", 'not a decimal string such as "12.50"')
-    try:
-        return Decimal(value)
-    except InvalidOperation:
-        raise PydanticCustomError("decimal", 'not a decimal string such as "12.50"') from None
+    return Decimal(value)
 
 
 def _positive(value: Any) -> Decimal:
@@ -42,17 +60,32 @@ def _positive(value: Any) -> Decimal:
     return number
 
 
+def _kept(read: Callable[[Any], Decimal], decimals: int, *, most: int = 0, digits: int = 0) -> Callable[[Any], Decimal]:
+    """A number that is kept as it is written: nothing of it is cut to the decimals and digits that there are."""
+
+    def number(value: Any) -> Decimal:
+        found = read(value)
+        if most and found > most:
+            raise PydanticCustomError("too_large", "above {most}", {"most": most})
+        if digits and abs(found) >= Decimal(10) ** digits:
+            raise PydanticCustomError("too_large", "more than {digits} digits before the point", {"digits": digits})
+        if found != round(found, decimals):
+            raise PydanticCustomError("too_many_decimals", "more than {decimals} decimals", {"decimals": decimals})
+        return found
+
+    return number
+
+
 def _moment(value: Any) -> date:
     if isinstance(value, str):
         try:
-            if "T" not in value:
-                if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-                    return date.fromisoformat(value)
-            else:
-                instant = datetime.fromisoformat(value)
-                if instant.tzinfo is not None:
-                    return instant.astimezone(UTC)
-        except ValueError:
+            if _DATE.fullmatch(value):
+                return date.fromisoformat(value)
+            if _INSTANT.fullmatch(value):
+                instant = datetime.fromisoformat(value).astimezone(UTC)
+                if instant.year in _YEARS:
+                    return instant
+        except (ValueError, OverflowError):
             pass
     raise PydanticCustomError("date", "not a date")
 
@@ -65,15 +98,23 @@ def _day(value: Any) -> date:
 
 
 def _key(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > KEY_MAX or "\x00" in value:
-        raise PydanticCustomError("key", f"not a name of 1 to {KEY_MAX} characters")
+    if not isinstance(value, str) or not value.strip() or len(value) > KEY_MAX or not _can_be_kept(value):
+        raise PydanticCustomError("key", "not a name of 1 to {most} characters", {"most": KEY_MAX})
     return value
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 1000 or "\x00" in value:
-        raise PydanticCustomError("text", "not a text of at most 1,000 characters")
-    return value
+def _text_up_to(most: int) -> Callable[[Any], str]:
+    def text(value: Any) -> str:
+        if not isinstance(value, str) or len(value) > most or not _can_be_kept(value):
+            raise PydanticCustomError("text", f"not a text of at most {most:,} characters")
+        return value
+
+    return text
+
+
+def _can_be_kept(text: str) -> bool:
+    """Whether a database takes it: no NUL, and no half of a pair that is no character by itself."""
+    return "\x00" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _whole(value: Any) -> int:
@@ -90,12 +131,21 @@ def _yes(value: Any) -> bool:
 
 Number = Annotated[Decimal, BeforeValidator(_decimal)]
 Positive = Annotated[Decimal, BeforeValidator(_positive)]
+Percent = Annotated[Decimal, BeforeValidator(_kept(_positive, 4, most=100))]
+Quantity = Annotated[Decimal, BeforeValidator(_kept(_positive, 6, digits=12))]
+UnitPrice = Annotated[Decimal, BeforeValidator(_kept(_decimal, 6, digits=13))]
 Moment = Annotated[date, PlainValidator(_moment)]
 Day = Annotated[date, PlainValidator(_day)]
 Key = Annotated[str, BeforeValidator(_key)]
-Text = Annotated[str, BeforeValidator(_text)]
+Name = Annotated[str, BeforeValidator(_text_up_to(NAME_MAX))]
+Text = Annotated[str, BeforeValidator(_text_up_to(TEXT_MAX))]
 Whole = Annotated[int, BeforeValidator(_whole)]
 YesNo = Annotated[bool, BeforeValidator(_yes)]
+_ONE, _SEVERAL = "(one)", "(several)"
+Taxes = Annotated[
+    Annotated[Key, Tag(_ONE)] | Annotated[tuple[Key, ...], Tag(_SEVERAL)],
+    Discriminator(lambda value: _SEVERAL if isinstance(value, list | tuple) else _ONE),
+]
 
 
 class _Part(BaseModel):
@@ -121,7 +171,7 @@ class Entity(_Part):
 
 class Tax(_Part):
     key: Key
-    rate: Positive
+    rate: Percent
     included: YesNo = False
 
 
@@ -154,16 +204,16 @@ class Proration(_Part):
 
 
 class Retry(_Part):
-    days_after_failure: tuple[Whole, ...] = (3, 5, 7)
+    days_after_failure: tuple[Annotated[Whole, Field(ge=1, le=DAYS_MAX)], ...] = (3, 5, 7)
     then: Literal["task"] = "task"
 
 
 class Reminders(_Part):
-    days_from_due: tuple[Whole, ...] = (-3, 1, 7, 14)
+    days_from_due: tuple[Annotated[Whole, Field(ge=-DAYS_MAX, le=DAYS_MAX)], ...] = (-3, 1, 7, 14)
 
 
 class Aging(_Part):
-    buckets: tuple[Whole, ...] = (30, 60, 90)
+    buckets: tuple[Annotated[Whole, Field(ge=1, le=DAYS_MAX)], ...] = (30, 60, 90)
 
 
 class Policies(_Part):
@@ -187,7 +237,7 @@ class Price(_Part):
     interval: Literal["day", "week", "month", "year"] = "month"
     count: Annotated[Whole, Field(ge=1, le=1000)] = 1
     billed: Literal["in_advance", "in_arrears"] = "in_advance"
-    tax: Key | tuple[Key, ...] | None = None
+    tax: Taxes | None = None
 
     @property
     def pricing(self) -> Pricing:
@@ -203,34 +253,40 @@ class Account(_Part):
 
 class ItemPart(_Part):
     price: Key
-    quantity: Positive = Decimal(1)
+    quantity: Quantity = Decimal(1)
 
 
 class DiscountPart(_Part):
-    percent: Positive | None = None
+    """Nothing off is no discount."""
+
+    percent: Percent | None = None
     amount: Positive | None = None
-    periods: Annotated[Whole, Field(ge=1)] | None = None
+    periods: Annotated[Whole, Field(ge=1, le=PERIODS_MAX)] | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> DiscountPart:
         if (self.percent is None) == (self.amount is None):
             raise PydanticCustomError("discount", "give a percent or an amount")
-        if self.percent is not None and self.percent > 100:
-            raise PydanticCustomError("discount", "more than 100", {"at": "percent"})
         return self
+
+    @property
+    def is_something(self) -> bool:
+        return bool(self.percent or self.amount)
 
 
 class Line(_Part):
     text: Text = ""
-    quantity: Positive = Decimal(1)
-    unit_price: Number
-    discount_percent: Positive = Decimal(0)
-    tax: Key | tuple[Key, ...] | None = None
+    quantity: Quantity = Decimal(1)
+    unit_price: UnitPrice
+    discount_percent: Percent = Decimal(0)
+    tax: Taxes | None = None
 
 
 class CreditPart(_Part):
+    """In the line's own terms: of an allowance, what is below zero is taken back."""
+
     line: Annotated[Whole, Field(ge=1)]
-    amount: Positive
+    amount: Number
 
 
 class Subscribe(_Part):
@@ -257,7 +313,7 @@ class Usage(_Part):
     on: Moment
     subscription: Key
     price: Key
-    quantity: Positive
+    quantity: Quantity
 
 
 class Pause(_Part):
@@ -318,8 +374,8 @@ Entry = Annotated[
 
 
 class Scenario(_Part):
-    scenario: Literal[1]
-    name: Text = ""
+    scenario: Annotated[Literal[1], BeforeValidator(_whole)]
+    name: Name = ""
     entity: Entity
     taxes: tuple[Tax, ...] = ()
     terms: tuple[TermsPart, ...] = ()
@@ -340,11 +396,24 @@ def read_scenario(raw: Any) -> Scenario:
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:
-        raise _refusal([_problem(one, raw) for one in error.errors()]) from None
-    problems = [*_terms_problems(scenario), *_price_problems(scenario), *_reference_problems(scenario)]
+        problems = [_problem(one, raw) for one in error.errors()]
+        # A list of which nothing could be read counts as empty; it is not.
+        said = [one for one in problems if one.code != "too_short" or not _has_more(problems, one.field)]
+        raise _refusal(said) from None
+    problems = [
+        *_terms_problems(scenario),
+        *_price_problems(scenario),
+        *_policy_problems(scenario),
+        *_amount_problems(scenario),
+        *_reference_problems(scenario),
+    ]
     if problems:
         raise _refusal(problems)
     return scenario
+
+
+def _has_more(problems: list[Problem], path: str) -> bool:
+    return any(one.field.startswith(f"{path}[") for one in problems)
 
 
 def _refusal(problems: list[Problem]) -> Refusal:
@@ -372,10 +441,9 @@ _DOINGS = {
 
 
 def _problem(error: Any, raw: Any) -> Problem:
-    where = [part for part in error["loc"] if part not in ("str", "tuple[str, ...]")]
+    where = [part for part in error["loc"] if part not in (_ONE, _SEVERAL)]
     if len(where) > 2 and where[0] == "timeline" and where[2] in _DOINGS:
         del where[2]  # the kind of the entry is no part of its path
-    where = [part for part in where if not (isinstance(part, str) and part.startswith("function-"))]
     context = error.get("ctx") or {}
     if "at" in context:
         where.append(context["at"])
@@ -400,11 +468,59 @@ def path_of(where: list[Any] | tuple[Any, ...]) -> str:
 def _terms_problems(scenario: Scenario) -> list[Problem]:
     found: list[Problem] = []
     for place, part in enumerate(scenario.terms):
+        at = f"terms[{place}]"
+        wrong = [path for path, said in _numbers(part) if isinstance(said, str) and not _DECIMAL.fullmatch(said)]
+        found += [Problem(f"{at}.{path}", "decimal", 'not a decimal string such as "12.50"') for path in wrong]
+        if wrong:
+            continue
         try:
-            terms_from(part.written, f"terms[{place}].")
+            terms_from(part.written, f"{at}.")
         except Refusal as refusal:
             found += refusal.problems
     return found
+
+
+def _numbers(part: TermsPart) -> Iterator[tuple[str, Any]]:
+    """What stands where written terms have numbers with decimals."""
+    if isinstance(part.early_discount, dict):
+        yield "early_discount.percent", part.early_discount.get("percent")
+    for place, one in enumerate(part.instalments if isinstance(part.instalments, list) else ()):
+        if isinstance(one, dict):
+            yield f"instalments[{place}].percent", one.get("percent")
+            yield f"instalments[{place}].amount", one.get("amount")
+
+
+def _policy_problems(scenario: Scenario) -> list[Problem]:
+    limits = scenario.policies.aging.buckets
+    return [
+        Problem(f"policies.aging.buckets[{place}]", "not_rising", f"not above {before}")
+        for place, (before, limit) in enumerate(pairwise(limits), 1)
+        if limit <= before
+    ]
+
+
+def _amount_problems(scenario: Scenario) -> list[Problem]:
+    """Amounts of money that no coin makes."""
+    decimals = currency_decimals(scenario.entity.currency)
+    words = f"more than {decimals} decimals"
+    return [
+        Problem(path, "too_many_decimals", words)
+        for path, amount in _amounts(scenario)
+        if amount != round(amount, decimals)
+    ]
+
+
+def _amounts(scenario: Scenario) -> Iterator[tuple[str, Decimal]]:
+    for place, entry in enumerate(scenario.timeline):
+        at = f"timeline[{place}]"
+        if isinstance(entry, Pay):
+            yield f"{at}.amount", entry.amount
+        if isinstance(entry, Credit):
+            yield from ((f"{at}.lines[{number}].amount", part.amount) for number, part in enumerate(entry.lines))
+        if isinstance(entry, Subscribe | Invoice):
+            for number, discount in enumerate(entry.discounts):
+                if discount.amount is not None:
+                    yield f"{at}.discounts[{number}].amount", discount.amount
 
 
 def _price_problems(scenario: Scenario) -> list[Problem]:
@@ -500,3 +616,24 @@ def taxes_together(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
 def local_day(moment: date, zone: str) -> date:
     """The local day of a date or an instant."""
     return moment.astimezone(ZoneInfo(zone)).date() if isinstance(moment, datetime) else moment
+
+
+def happening(scenario: Scenario) -> list[tuple[int, date, Any]]:
+    """The entries that happen, by local day and then as in the file, each with its place in the file and its day."""
+    zone = scenario.entity.timezone
+    days = [local_day(entry.on, zone) for entry in scenario.timeline]
+    found = [
+        (place, day, entry)
+        for place, (day, entry) in enumerate(zip(days, scenario.timeline, strict=True))
+        if is_reached(scenario, entry.on)
+    ]
+    return sorted(found, key=lambda each: (each[1], each[0]))
+
+
+def is_reached(scenario: Scenario, moment: date) -> bool:
+    """Whether a moment is not after ``until``. Only on the basis ``seconds`` an instant is more than its local day."""
+    zone, until = scenario.entity.timezone, scenario.until
+    if scenario.policies.proration.basis == "seconds" and isinstance(until, datetime):
+        instant = moment if isinstance(moment, datetime) else datetime.combine(moment, time(0), ZoneInfo(zone))
+        return instant <= until
+    return local_day(moment, zone) <= local_day(until, zone)
