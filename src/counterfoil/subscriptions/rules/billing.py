@@ -141,9 +141,9 @@ def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[U
     return [
         row
         for other in agreement.items
-        if other.id != item.id and other.is_in_advance and other.version_at(begins) is None
+        if other.id != item.id and other.is_in_advance and other.grid == item.grid and not other.version_at(begins)
         for row in by_item.get(other.id, ())
-        if cell.start <= row.start <= begins < row.end
+        if row.start == begins
     ]
 
 
