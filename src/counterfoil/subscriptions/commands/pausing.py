@@ -16,9 +16,8 @@ from counterfoil.core.ids import new_id
 from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded
-from counterfoil.subscriptions.commands.billing import Charged, Written, _Line, _row, settle
+from counterfoil.subscriptions.commands.billing import Charged, Written, _Line, _row
 from counterfoil.subscriptions.commands.changing import (
-    _again,
     _bill,
     _locked,
     _moment,
@@ -101,8 +100,9 @@ def resume_subscription(*, actor: Actor, subscription_id: UUID, when: Moment, on
     if pause is None:
         raise Conflict("not_paused", "This subscription is not paused.")
     if stored(moment) < pause.starts_at:
-        if day_of(loaded.moment(pause.starts_at), loaded.subscription.zone) > on:
-            return _never_paused(loaded, pause, moment)
+        starts = loaded.moment(pause.starts_at)
+        if day_of(starts, loaded.subscription.zone) > on:  # it waits still, and never begins
+            return _go_on(actor, loaded, pause, starts, on=on, at=at)
         raise Refusal("before_pause", "It cannot go on before it was paused.", "when")
     if pause.mode == PauseMode.EXTEND and day_of(moment, loaded.subscription.zone) > on:
         pause.ends_at = stored(moment)
@@ -111,17 +111,6 @@ def resume_subscription(*, actor: Actor, subscription_id: UUID, when: Moment, on
         _raise_version(loaded.subscription)
         return Written()
     return _go_on(actor, loaded, pause, moment, on=on, at=at)
-
-
-def _never_paused(loaded: Loaded, pause: Pause, moment: Moment) -> Written:
-    """Forget a pause that still waits for its day."""
-    pause.ends_at, pause.is_over = pause.starts_at, True
-    pause.version += 1
-    pause.save()
-    _raise_version(loaded.subscription)
-    _tell(events.SubscriptionResumed, loaded, moment)
-    settle([Charged(_again(loaded), [], Due(loaded.settled_to or loaded.agreement.start), is_whole=False)])
-    return Written()
 
 
 @command("subscriptions.end_pauses", needs="subscriptions.run")
