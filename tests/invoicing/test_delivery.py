@@ -49,7 +49,7 @@ def test_the_file_says_what_the_record_says(world: Issuing) -> None:
     name, content = queries.document_file(world.bea, invoice_id)
     text = text_of(content)
     assert name == "INV-2026-00001.pdf"
-    for words in ("INV-2026-00001", "Käufer & Söhne GmbH", "Work", "PO-77", "VAT 19 %", "238,00", "200,00", "38,00"):
+    for words in ("INV-2026-00001", "Käufer & Söhne GmbH", "Work", "PO-77", "USt. 19 %", "238,00", "200,00", "38,00"):
         assert words in text
     row = queries.get_invoice(world.bea, invoice_id, ON)
     assert row.pdf_hash == hashlib.sha256(content).hexdigest()

@@ -62,6 +62,7 @@ def test_every_value_names_its_source(world: Issuing) -> None:
         "po_number": "Deal Fleet",
         "service": "Nothing given",
         "notes": "Nothing given",
+        "references": "Nothing given",
         "lines": "Deal Fleet",
     }
     assert invoice.sources["party"] == {

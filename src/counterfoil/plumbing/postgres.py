@@ -160,6 +160,8 @@ class Server:
 
     def poll(self) -> int | None:
         """``None`` while the server runs, else how it ended."""
+        if self._syncing is not None and self._syncing.poll() is not None:
+            self._syncing = None
         return None if self.process is None else self.process.poll()
 
     @property

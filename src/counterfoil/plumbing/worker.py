@@ -24,6 +24,8 @@ PULSE_SECONDS = 2.0
 HEARTBEAT_SECONDS = 5.0
 SILENT_AFTER_SECONDS = 20.0
 GRACE_SECONDS = 20.0
+CONNECTION_SECONDS = 5.0
+"""How long a worker waits for a connection. It asks twice while it ends, and must not outlive its server for long."""
 LOCK_CLASS = 0xCF01
 """First half of every worker's advisory lock; the second half is the number procrastinate gave the worker."""
 
@@ -40,7 +42,7 @@ async def _work(concurrency: int, wait: bool) -> None:
     # The worker fetches jobs over connections of its own, while jobs go on asking for jobs over Django's: so what a job
     # asks for still commits or vanishes with what it changes. That is why the queue's own connector is not replaced.
     app = procrastinate.App(
-        connector=PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=2),
+        connector=PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=2, timeout=CONNECTION_SECONDS),
         worker_defaults=queue.worker_defaults,
     )
     app.tasks = queue.tasks
