@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache
 from operator import itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
@@ -95,7 +95,6 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     if not new:
         return
     table, columns, read, packers = _writing(type(new[0]))
-    written: dict[int, _Packed] = {}
     if len(new) <= _FEW:  # one round trip instead of two
         values = [_row_of(read(row.__dict__), packers) for row in new]
         places = ", ".join([f"({', '.join(['%s'] * len(values[0]))})"] * len(values))
@@ -105,8 +104,9 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     statement = f"COPY {table} ({columns}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for start in range(0, len(new), _COPIED_AT_ONCE):
-            lines = [_line(read(row.__dict__), packers, written) for row in new[start : start + _COPIED_AT_ONCE]]
-            copy.write("\n".join([*lines, ""]).encode())
+            some = zip(*[read(row.__dict__) for row in new[start : start + _COPIED_AT_ONCE]], strict=True)
+            texts = [_column(values, packers.get(place)) for place, values in enumerate(some)]
+            copy.write("\n".join([*map("\t".join, zip(*texts, strict=True)), ""]).encode())
 
 
 _COPIED_AT_ONCE = 200
@@ -124,7 +124,7 @@ def _writing(model: type[models.Model]) -> tuple[str, str, Callable[[dict[str, A
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     read = itemgetter(*(field.attname for field in fields))
     packers: _Packers = {
-        place: partial(json.dumps, cls=field.encoder)
+        place: (field.encoder or json.JSONEncoder)().encode
         for place, field in enumerate(fields)
         if isinstance(field, models.JSONField)
     }
@@ -138,22 +138,22 @@ def _row_of(values: tuple[Any, ...], packers: _Packers) -> list[Any]:
     ]
 
 
-def _line(values: tuple[Any, ...], packers: _Packers, written: dict[int, _Packed]) -> str:
-    """A row as ``COPY`` reads it. JSON that several rows share is written once; the rows keep it alive meanwhile."""
-    if packers:
-        cells = list(values)
-        for place, pack in packers.items():
-            value = cells[place]
-            if value is not None:
-                cells[place] = written.get(id(value)) or written.setdefault(id(value), _Packed(_text(pack(value))))
-        return "\t".join([_WRITERS[value.__class__](value) for value in cells])
-    return "\t".join([_WRITERS[value.__class__](value) for value in values])
-
-
-class _Packed(str):
-    """JSON as ``COPY`` reads it."""
-
-    __slots__ = ()
+def _column(values: tuple[Any, ...], pack: Callable[[Any], str] | None) -> Sequence[str]:
+    """A column of several rows as ``COPY`` reads it. Columns mostly hold one kind, often the same value, and no text
+    with a character to escape; what rows share is written once.
+    """
+    shared = dict(zip(map(id, values), values, strict=True))
+    if len(shared) * 2 <= len(values):
+        texts = dict(zip(shared, _column(tuple(shared.values()), pack), strict=True))
+        return list(map(texts.__getitem__, map(id, values)))
+    if pack is not None:
+        return ["\\N" if value is None else _text(pack(value)) for value in values]
+    kinds = {value.__class__ for value in values}
+    if len(kinds) > 1:
+        return [_WRITERS[value.__class__](value) for value in values]
+    if kinds == {str} and not _needs_escape("".join(values)):
+        return values
+    return list(map(_WRITERS[kinds.pop()], values))
 
 
 def _text(value: str) -> str:
@@ -187,7 +187,6 @@ _WRITERS = _Writers(
         bool: lambda value: "t" if value else "f",
         datetime: datetime.isoformat,
         date: date.isoformat,
-        _Packed: str,
     }
 )
 
