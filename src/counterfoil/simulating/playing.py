@@ -282,8 +282,9 @@ class Play:
             subscriptions.bill_due(actor=ACTOR, on=day, at=at, entity_id=self.stage.entity)
             self._after_documents()
             self._look_when_due()
-        if any(retry == day for retry in self.retries.values()) or self.uncharged:
+        if self.outcomes:
             self._charge(day, at)
+        self.uncharged.clear()
         if any(watched and watched[0] <= day for watched in self.watched.values()):
             self._remind(day)
 
@@ -318,6 +319,8 @@ class Play:
     def _charge(self, day: date, at: datetime) -> None:
         """Charge what was issued today, for those whose outcomes are said by now, and what is to be tried again."""
         due = [invoice_id for invoice_id, retry in self.retries.items() if retry == day]
+        if not due and not self.uncharged:
+            return
         for invoice in self._open([*self.uncharged, *due]):
             outcomes = self.outcomes.get(invoice.payer_id)
             if outcomes is None:
@@ -336,7 +339,6 @@ class Play:
         for invoice_id in due:  # paid in another way meanwhile
             if self.retries[invoice_id] == day:
                 self.retries[invoice_id] = None
-        self.uncharged.clear()
 
     def _collect(self, invoice: Invoice, day: date, at: datetime) -> None:
         self.open_now = None
