@@ -468,7 +468,7 @@ class Invoice(Record):
             models.Index(fields=["status", "issued_on"], name="invoicing_invoice_by_day"),
             models.Index(
                 fields=["invoiced_account", "id"],
-                condition=Q(status="issued", kind="invoice"),
+                condition=~Q(number="") & Q(kind="invoice"),
                 name="invoicing_invoice_history",
             ),
         ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 from uuid import UUID
 
@@ -46,26 +47,31 @@ def event_names() -> list[str]:
     return sorted(_by_name)
 
 
+@cache
+def _names_of(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
+
+
 def payload_of(happened: Event) -> dict[str, Any]:
     """The event as JSON values: ids, dates and decimals as strings."""
+    return {name: _plain(getattr(happened, name)) for name in _names_of(type(happened))}
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, UUID | Decimal):
-            return str(value)
-        if isinstance(value, date | datetime):
-            return value.isoformat()
-        if isinstance(value, tuple | list):
-            return [plain(item) for item in value]
-        return value
 
-    return {field.name: plain(getattr(happened, field.name)) for field in fields(happened)}  # type: ignore[arg-type]
+def _plain(value: Any) -> Any:
+    if isinstance(value, UUID | Decimal):
+        return str(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
 
 
 def subjects_of(happened: Event) -> list[UUID]:
     """The records that the event is about: every field that holds a UUID, or a tuple of them."""
     found: list[UUID] = []
-    for field in fields(happened):  # type: ignore[arg-type]
-        value = getattr(happened, field.name)
+    for name in _names_of(type(happened)):
+        value = getattr(happened, name)
         values = value if isinstance(value, tuple) else (value,)
         found += [item for item in values if isinstance(item, UUID)]
     return found

@@ -350,7 +350,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='invoice',
-            index=models.Index(condition=models.Q(('kind', 'invoice'), ('status', 'issued')), fields=['invoiced_account', 'id'], name='invoicing_invoice_history'),
+            index=models.Index(condition=models.Q(models.Q(('number', ''), _negated=True), ('kind', 'invoice')), fields=['invoiced_account', 'id'], name='invoicing_invoice_history'),
         ),
         migrations.AddConstraint(
             model_name='invoice',
