@@ -100,5 +100,6 @@ def test_too_many_are_refused(sales: Sales, references: str, code: str) -> None:
 
 
 def test_what_a_line_says() -> None:
-    """What it is stands before the first colon; a line without one, or with nothing behind it, is a value alone."""
+    """What it is stands before a colon and a space; a line without them, or with nothing behind, is a value alone."""
+    assert references_of("https://acme.example/7\nRef 12:30") == (("", "https://acme.example/7"), ("", "Ref 12:30"))
     assert references_of("A: 1: 2\n\n plain \nempty:\n: x") == (("A", "1: 2"), ("", "plain"), ("", "empty:"), ("", "x"))

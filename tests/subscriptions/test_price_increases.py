@@ -187,6 +187,62 @@ def test_without_notice_no_rise_and_a_late_notice_moves_the_day(screens: Screens
     assert raises()[0].startswith("Late raised 2026-07-01")
 
 
+def test_a_run_that_comes_before_the_notice_waits_for_it(screens: Screens, clock: Any) -> None:
+    """Nobody told the customer while nothing ran. The first run bills nothing at a price of which it is not clear
+    whether it rises; once told, the old price is billed, and the new one from the next period on.
+    """
+    one = screens.start(("seat", "1"), name="Late")
+    plan(screens)
+    day(screens, clock, "2026-05-01")
+    clock.set("2026-06-01")
+    screens.billing.run("2026-06-01")
+    assert (raises(), len(ledger(one))) == (["Late planned 2026-06-01 10.00 11.00 12.00"], 2)
+    day(screens, clock, "2026-06-01")
+    assert raises() == ["Late planned 2026-07-01 10.00 11.00 12.00"]
+    day(screens, clock, "2026-07-01")
+    assert ledger(one)[2:] == ["2026-06-01 recurring 1 10.00", "2026-07-01 recurring 1 11.00"]
+    sound()
+
+
+def test_what_is_arranged_already_is_not_undone_by_a_rise(screens: Screens, clock: Any) -> None:
+    """Two seats, one from 10 June on: a rise on 20 May would go on with two, so it is left out, also when the change
+    was arranged after the plan.
+    """
+    before, after = screens.start(("seat", "2"), name="Before"), screens.start(("seat", "2"), name="After")
+    fewer = {"when": "2026-06-10", "items": [{"price": "seat", "quantity": "1"}]}
+    assert screens.call("POST", f"subscriptions/{before}/change", fewer)[0] == 200
+    plan(screens, from_on="2026-05-20", is_at_renewal=False, notice_days=None)
+    assert [line.split()[1:4] for line in raises()] == [
+        ["left_out", "arranged", "20.00"], ["planned", "2026-05-20", "20.00"],
+    ]  # fmt: skip
+    assert screens.call("POST", f"subscriptions/{after}/change", fewer)[0] == 200
+    for on in ("2026-05-01", "2026-05-20", "2026-06-10", "2026-07-01"):
+        day(screens, clock, on)
+    assert [line.split()[1:3] for line in raises()] == [["left_out", "arranged"]] * 2
+    assert (ledger(before)[-1], ledger(after)[-1]) == ("2026-07-01 recurring 1 10.00",) * 2
+    sound()
+
+
+def test_a_figure_that_is_too_large_stops_nobody_else(screens: Screens, clock: Any) -> None:
+    screens.start(("seat", "100000"), name="Many")
+    screens.start(("seat", "1"), name="One")
+    plan(screens, percent=None, price_key=None, currency="EUR", prices=[{"price": "seat", "amount": "99999999999"}])
+    assert [line.split()[:3] for line in raises()] == [
+        ["Many", "left_out", "too_large"], ["One", "planned", "2026-06-01"],
+    ]  # fmt: skip
+
+
+def test_a_policy_that_waits_for_the_renewal_is_kept(screens: Screens, clock: Any) -> None:
+    """What costs more is agreed to begin at a renewal: a rise within a period says that day from the start."""
+    screens.policy(increase="at_renewal")
+    one = screens.start(("seat", "1"), name="Waits")
+    plan(screens, from_on="2026-05-20", is_at_renewal=False, notice_days=None)
+    assert raises() == ["Waits planned 2026-06-01 10.00 11.00 12.00"]
+    for on in ("2026-05-01", "2026-06-01"):
+        day(screens, clock, on)
+    assert ledger(one)[1:] == ["2026-05-01 recurring 1 10.00", "2026-06-01 recurring 1 11.00"]
+
+
 def test_a_notice_speaks_the_language_of_the_account(screens: Screens, clock: Any) -> None:
     account = add_account("Blau GmbH", language="de")
     screens.start(("seat", "1"), name="Plätze", account=str(account))

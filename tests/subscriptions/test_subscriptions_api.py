@@ -149,6 +149,14 @@ def test_pause_resume_and_cancel(screens: Screens, clock: Any) -> None:
     ]
 
 
+def test_the_end_of_a_period_never_puts_an_end_off(screens: Screens, clock: Any) -> None:
+    """What ends on 15 May and is cancelled at the end of its period, 1 June, still ends on 15 May."""
+    subscription = screens.start(("hosting", "1"), end="2026-05-15")
+    order = {"when": "2026-05-10", "at_period_end": True}
+    status, ended = screens.call("POST", f"subscriptions/{subscription}/cancel", order)
+    assert (status, ended["end"]) == (200, "2026-05-15")
+
+
 def test_usage_counts_once(screens: Screens, clock: Any) -> None:
     """An event sent twice is taken once, and what was used is in the next bill."""
     subscription = screens.start(("calls", "0"))

@@ -41,8 +41,8 @@ from counterfoil.plumbing.scratch import read_once
 # The latest hundred documents of a customer say what is usual, so that a customer of many years costs no more. The
 # order names the account too, so that the planner never walks all documents backwards, whatever it believes.
 HISTORY = 100
-# Not “status is issued”: where nothing is known of a table yet, the index of all issued documents looks as good, and each
-# account would read all of them.
+# Not “status is issued”: where nothing is known of a table yet, the index of all issued documents looks as good, and
+# each account would read all of them.
 _HISTORY = f"""
 SELECT account.id, recent.currency, COUNT(*), percentile_disc(0.5) WITHIN GROUP (ORDER BY recent.total)
 FROM unnest(%s::uuid[]) AS account (id)

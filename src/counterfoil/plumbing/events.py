@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 from uuid import UUID
 
@@ -18,6 +17,7 @@ class Event:
     """
 
     event_name: ClassVar[str]
+    field_names: ClassVar[tuple[str, ...]]
 
 
 _by_name: dict[str, type[Event]] = {}
@@ -33,6 +33,7 @@ def event(name: str) -> Callable[[E_], E_]:
         if name in _by_name and _by_name[name].__qualname__ != made.__qualname__:
             raise ValueError(f"two events are called {name}")
         made.event_name = name
+        made.field_names = tuple(field.name for field in fields(made))  # type: ignore[arg-type]
         _by_name[name] = made
         return cast(E_, made)
 
@@ -47,14 +48,9 @@ def event_names() -> list[str]:
     return sorted(_by_name)
 
 
-@cache
-def _names_of(kind: type[Event]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))  # type: ignore[arg-type]
-
-
 def payload_of(happened: Event) -> dict[str, Any]:
     """The event as JSON values: ids, dates and decimals as strings."""
-    return {name: _plain(getattr(happened, name)) for name in _names_of(type(happened))}
+    return {name: _plain(getattr(happened, name)) for name in happened.field_names}
 
 
 def _plain(value: Any) -> Any:
@@ -70,7 +66,7 @@ def _plain(value: Any) -> Any:
 def subjects_of(happened: Event) -> list[UUID]:
     """The records that the event is about: every field that holds a UUID, or a tuple of them."""
     found: list[UUID] = []
-    for name in _names_of(type(happened)):
+    for name in happened.field_names:
         value = getattr(happened, name)
         values = value if isinstance(value, tuple) else (value,)
         found += [item for item in values if isinstance(item, UUID)]

@@ -189,13 +189,22 @@ class Server:
         fresh = self.data_folder / "postgres.new"
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(self.database, ignore_errors=True)
-        if self._first is not None and self._fits(self._first):
-            copy_database(self._first, fresh)
-        else:
+        if not self._copy_first(fresh):
+            shutil.rmtree(fresh, ignore_errors=True)
             self._make_by_initdb(fresh)
         fresh.rename(self.database)
         if self.durable:
             self._write_down()
+
+    def _copy_first(self, fresh: Path) -> bool:
+        """Whether there was a folder to copy, and the copy is whole."""
+        if self._first is None or not self._fits(self._first):
+            return False
+        try:
+            copy_database(self._first, fresh)
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        return True
 
     def _fits(self, database: Path) -> bool:
         """Whether the server of this user and this release of PostgreSQL can run on a copy of the folder."""

@@ -22,12 +22,12 @@ from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.previewing import Preview
 from counterfoil.subscriptions.queries import Upcoming
 from counterfoil.subscriptions.record_types import COUPON, INCREASE, POLICY, RAISE, RUN, SUBSCRIPTION
+from counterfoil.subscriptions.rules.orders import QUANTITY_LIMIT
 from counterfoil.surface.api import Paging, Words, page_of, schema_for
 from counterfoil.surface.as_json import row_json
 
 router = Router()
 
-QUANTITY_LIMIT = Decimal(10) ** 12
 _WHEN = SchemaField(description="The local day from which on; it may lie in the past.")
 
 

@@ -44,9 +44,13 @@ def run_web(given: argparse.Namespace) -> int:
     return 0
 
 
-def run_worker(given: argparse.Namespace) -> int:
-    if not 1 <= given.concurrency <= 64:
+def check_concurrency(jobs: int) -> None:
+    if not 1 <= jobs <= 64:
         raise Trouble("--concurrency must be between 1 and 64.")
+
+
+def run_worker(given: argparse.Namespace) -> int:
+    check_concurrency(given.concurrency)
     with the_product():
         from counterfoil.plumbing.watchdog import retry_failed_jobs
         from counterfoil.plumbing.worker import work

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from counterfoil.app.cli.ground import Trouble, complain, say, set_up
 from counterfoil.app.cli.listening import listen
-from counterfoil.app.cli.processes import CONCURRENCY, watch_until_told
+from counterfoil.app.cli.processes import CONCURRENCY, check_concurrency, watch_until_told
 from counterfoil.app.cli.supervisor import Child, Supervisor
 from counterfoil.app.environment import Environment, present
 from counterfoil.app.first_database import first_database
@@ -38,6 +38,7 @@ def register(commands: Commands) -> None:
 
 def run(given: argparse.Namespace) -> int:
     began = time.monotonic()
+    check_concurrency(given.concurrency)
     gc.disable()  # what is loaded here stays
     environment = present()
     listener = listen(environment.address)

@@ -85,6 +85,7 @@ def write(
     """
     written = Written()
     lines = [_Line(one, each, new_id()) for one in charges for each in one.differences]
+    _refuse_unissued(lines)
     facts = billing_facts(sorted({line.charged.loaded.subscription.account_id for line in lines}), on)
     groups: dict[_Key, list[_Line]] = defaultdict(list)
     for line in lines:
@@ -102,7 +103,6 @@ def write(
             order = CreditOrder(tuple(_credit_lines(parts.credit_note)), reason="", origin="subscription")
             notes.append(order)
             noted.append(list(parts.credit_note))
-    _refuse_unissued([*noted, *([] if is_reviewed else drafted)])
     if drafts:
         if is_reviewed:
             written.invoice_ids = draft_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
@@ -123,9 +123,9 @@ def write(
     return written
 
 
-def _refuse_unissued(documents: Iterable[Iterable[_Line]]) -> None:
+def _refuse_unissued(lines: Iterable[_Line]) -> None:
     """What waits for review cannot be given back yet."""
-    credited = {line_id for lines in documents for line in lines for line_id, _ in line.difference.credits}
+    credited = {line_id for line in lines for line_id, _ in line.difference.credits}
     if credited and any_unissued(credited):
         text = "A draft that bills this subscription waits for review. Issue it first: then this gives back its part."
         raise Conflict("waits_for_review", text, "when")

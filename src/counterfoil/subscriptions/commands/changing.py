@@ -34,7 +34,7 @@ from counterfoil.subscriptions.rules.agreement import Item
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, taken_back, with_quantity
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, next_day, stored
-from counterfoil.subscriptions.rules.orders import ItemOrder, item_problems
+from counterfoil.subscriptions.rules.orders import QUANTITY_LIMIT, ItemOrder, item_problems
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ def cancel_subscription(
     if stands_from is not None and stands_from <= moment:
         moment = _end_standing(loaded, stands_from, moment, is_at_period_end=is_at_period_end)
     end = _period_end(loaded, moment) if is_at_period_end else moment
+    if loaded.agreement.end is not None:
+        end = min(end, loaded.agreement.end)
     subscription.ends_at = stored(end)
     subscription.is_credited_at_end = is_credited
     subscription.end_reason = reason[:300]
@@ -230,7 +232,7 @@ def _usage_problem(order: UsageOrder, one: Subscription | None, item: Subscripti
         return Problem("subscription", "not_found", "There is no such subscription.")
     if item is None:
         return Problem("price", "not_metered", "This subscription has no metered item of this price.")
-    if not order.quantity.is_finite() or order.quantity < 0 or order.quantity >= 10**12:
+    if not order.quantity.is_finite() or order.quantity < 0 or order.quantity >= QUANTITY_LIMIT:
         return Problem("quantity", "out_of_range", "A quantity used is zero or more, with at most 12 digits.")
     used_at = stored(moment_of(order.at, one.basis, one.zone))
     if used_at < one.starts_at:

@@ -103,7 +103,9 @@ def _save(coupon: Coupon, *, is_new: bool) -> None:
 
 @command("subscriptions.redeem_coupon", needs="subscriptions.change")
 def redeem_coupon(*, actor: Actor, subscription_id: UUID, code: str, on: date, at: datetime) -> None:
-    """Give a running subscription the discount of a coupon, from the next period that is not billed yet."""
+    """Give a running subscription the discount of a coupon, from the first period on that begins on that day or later
+    and is not billed yet.
+    """
     subscription = Subscription.objects.select_for_update().filter(pk=subscription_id).first()
     if subscription is None:
         raise NotFound("This subscription does not exist.", "subscription")

@@ -29,6 +29,7 @@ from counterfoil.core.money import rounded
 from counterfoil.core.periods import add_months
 from counterfoil.documents.mail_texts import RisingPrice, increase_mail
 from counterfoil.invoicing.mailing import NOBODY, recipients_of
+from counterfoil.invoicing.rules.totals import LARGEST
 from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import insert_rows, read_where
 from counterfoil.plumbing.jobs import enqueue
@@ -45,11 +46,12 @@ from counterfoil.subscriptions.models import (
 )
 from counterfoil.subscriptions.ordering import check_day, order_of_item
 from counterfoil.subscriptions.queries.increases import chosen, local_day
-from counterfoil.subscriptions.rules.agreement import Item
+from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, Item
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of
 from counterfoil.subscriptions.rules.orders import ItemOrder
 from counterfoil.subscriptions.rules.raising import (
     a_year,
+    changes_later,
     first_document,
     reason_left_out,
     takes_effect,
@@ -167,7 +169,7 @@ def _raise(
     present = item.version_at(max(earliest, item.start))
     if present is None or (loaded.agreement.end is not None and loaded.agreement.end <= earliest):
         return None
-    takes = takes_effect(item, earliest, is_at_renewal=increase.is_at_renewal)
+    takes = takes_effect(item, earliest, is_at_renewal=_waits(loaded, increase))
     takes_on = day_of(takes, one.zone)
     new = with_new_price(item.pricing, one.currency, increase.percent, amount)
     version = item.version_at(takes)
@@ -182,9 +184,12 @@ def _raise(
         committed_beyond=not increase.is_in_term and one.committed_to is not None and one.committed_to >= takes_on,
         is_protected=one.price_fixed_to is not None and one.price_fixed_to >= takes_on,
         is_standing=loaded.agreement.stands_from is not None,
+        is_arranged=version is not None and changes_later(loaded.agreement, version),
         was_raised=any(raised.state == RaiseState.PLANNED or raised.takes_on > since for raised in before),
     )
-    shown = new or item.pricing
+    if not reason and new is not None and not _fits(new, quantity, item, one.currency):
+        reason = "too_large"
+    shown = item.pricing if new is None or reason == "too_large" else new
     return PriceRaise(
         id=new_id(), created_at=at, increase=increase, subscription=one, item=row,
         state=RaiseState.LEFT_OUT if reason else RaiseState.PLANNED, reason=reason, quantity=quantity,
@@ -196,6 +201,17 @@ def _raise(
         takes_on=takes_on, document_on=day_of(first_document(item, takes), one.zone),
         notice_on=None if increase.notice_days is None else takes_on - timedelta(days=increase.notice_days),
     )  # fmt: skip
+
+
+def _waits(loaded: Loaded, increase: PriceIncrease) -> bool:
+    """Whether a price rises with a period only: the increase says so, or what was agreed about what costs more."""
+    return increase.is_at_renewal or loaded.agreement.policy.increase == AT_RENEWAL
+
+
+def _fits(new: Pricing, quantity: Decimal, item: Item, currency: str) -> bool:
+    """Whether the figures of a raise can be kept."""
+    figures = (price_of(new, quantity), a_year(item.pricing, new, quantity, item.interval, currency))
+    return all(abs(figure) < LARGEST for figure in figures)
 
 
 def _moment(loaded: Loaded, day: date) -> Moment:
@@ -301,7 +317,7 @@ def _move_day(loaded: Loaded, row: PriceRaise, earliest: date) -> None:
     item = next((one for one in loaded.agreement.items if one.id == row.item_id), None)
     if row.takes_on >= earliest or item is None:
         return
-    takes = takes_effect(item, _moment(loaded, earliest), is_at_renewal=row.increase.is_at_renewal)
+    takes = takes_effect(item, _moment(loaded, earliest), is_at_renewal=_waits(loaded, row.increase))
     zone = loaded.subscription.zone
     row.takes_on, row.document_on = day_of(takes, zone), day_of(first_document(item, takes), zone)
 
@@ -311,21 +327,20 @@ def _move_day(loaded: Loaded, row: PriceRaise, earliest: date) -> None:
 
 @command("subscriptions.raise_prices", needs="subscriptions.run")
 def raise_prices(
-    *, actor: Actor, at: datetime, chunk: int = CHUNK, subscription_ids: Sequence[UUID] | None = None
+    *, actor: Actor, at: datetime, chunk: int | None = CHUNK, subscription_ids: Sequence[UUID] | None = None
 ) -> int:
-    """Carry out the raises whose day has come, of these subscriptions or of all; answers how many it looked at.
+    """Carry out the raises whose day has come, of these subscriptions or of all, up to a chunk; answers how many it
+    looked at.
 
-    What fails stays as it was, with its reason; the others go on.
+    What fails stays as it was, with its reason; the others go on. A raise of which the customer was to be told, and was
+    not yet, waits for that.
     """
     due = raises_due(at).select_for_update(of=("self",), skip_locked=True)
     if subscription_ids is not None:
-        planned = read_where(PriceRaise, "state = 'planned' AND subscription_id = ANY(%s)", list(subscription_ids))
-        if not planned:
-            return 0
-        due = due.filter(pk__in=[row.pk for row in planned])
+        due = due.filter(subscription__in=subscription_ids)
     done = 0
     for row in due[:chunk]:
-        if row.takes_on > local_day(row.subscription, at):
+        if row.takes_on > local_day(row.subscription, at) or _is_to_be_told(row):
             continue
         done += 1
         try:
@@ -336,6 +351,22 @@ def raise_prices(
         row.version += 1
         row.save()
     return done
+
+
+def any_planned(subscription_ids: Sequence[UUID]) -> bool:
+    """Whether a price of these is going to rise, some day."""
+    return bool(read_where(PriceRaise, "state = 'planned' AND subscription_id = ANY(%s)", list(subscription_ids)))
+
+
+def unraised(at: datetime, subscription_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of which a price should have risen by now: it is to be told first, or another worker is at it."""
+    due = raises_due(at).filter(subscription__in=subscription_ids)
+    return {row.subscription_id for row in due if row.takes_on <= local_day(row.subscription, at)}
+
+
+def _is_to_be_told(row: PriceRaise) -> bool:
+    """Whether the customer has to be told and nobody has tried yet."""
+    return row.notice_on is not None and row.noticed_at is None and not row.problem
 
 
 def raises_due(at: datetime) -> QuerySet[PriceRaise]:
@@ -360,20 +391,24 @@ def _carry_out(actor: Actor, row: PriceRaise, at: datetime) -> None:
     reason = ""
     if item is None or (loaded.agreement.end is not None and loaded.agreement.end <= moment):
         reason = "changed"
+    elif (version := item.version_at(moment)) is not None and changes_later(loaded.agreement, version):
+        reason = "arranged"
     elif row.notice_on is not None and row.noticed_at is None:
         reason = "no_notice"
     elif subscription.price_fixed_to is not None and subscription.price_fixed_to >= row.takes_on:
         reason = "protected"
-    elif row.increase.is_at_renewal and item.grid.cell_at(moment).start != moment:
-        # its time stood still meanwhile, and its periods begin on other days
-        row.takes_on = day_of(item.grid.cell_at(moment).end, subscription.zone)
-        return
+    elif _waits(loaded, row.increase) and item.grid.cell_at(moment).start != moment:
+        moment = item.grid.cell_at(moment).end  # a period need not begin at midnight
+        if day_of(moment, subscription.zone) != row.takes_on:
+            # its time stood still meanwhile, and its periods begin on other days
+            row.takes_on = day_of(moment, subscription.zone)
+            return
     if reason:
         row.state, row.reason = RaiseState.LEFT_OUT, reason
         return
     change_subscription(
         actor=actor, subscription_id=subscription.pk, items=_orders(loaded, item, new, moment),
-        when=row.takes_on, on=today, at=at,
+        when=moment, on=today, at=at,
     )  # fmt: skip
     row.state, row.raised_at, row.problem = RaiseState.RAISED, at, ""
     _tell(events.PriceRaised, [row])

@@ -27,7 +27,7 @@ from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, write
-from counterfoil.subscriptions.commands.increasing import raise_prices
+from counterfoil.subscriptions.commands.increasing import any_planned, raise_prices, unraised
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
@@ -46,7 +46,8 @@ AND (s.deal_id IS NULL OR NOT EXISTS (
     WHERE b.subscription_id = s.id AND i.status = 'draft'
 ))
 """
-# The accounts of what is due first. Each is locked, so that no other worker takes a part of what shares a document.
+# The accounts of what is due first. Each is locked, so that no other worker takes a part of what shares a document;
+# accounts that share a payer are claimed one by one, and theirs may share a document or not.
 _ACCOUNTS = f"""
 SELECT s.account_id FROM subscriptions_subscription s JOIN accounts_account a ON a.id = s.account_id WHERE {_IS_DUE}
 ORDER BY s.due_at, s.id LIMIT %(chunk)s
@@ -82,12 +83,17 @@ def bill_due(
     nothing is due.
 
     A subscription that cannot be billed, or whose account is beyond its bounds for the day, is parked with its reason,
-    and the others go on. What a won deal started is reviewed before it goes out for the first time.
+    and the others go on. What a won deal started is reviewed before it goes out for the first time. Where a price
+    should have risen by now and has not, since the customer is about to be told or another worker is at it, nothing is
+    billed until it has.
     """
     done = ChunkDone()
     claimed = _claim(on, chunk, entity_id)
-    if raise_prices(actor=actor, at=at, subscription_ids=[one.pk for one in claimed]):
-        claimed = _claim(on, chunk, entity_id)
+    ids = [one.pk for one in claimed]
+    if any_planned(ids):
+        raise_prices(actor=actor, at=at, chunk=None, subscription_ids=ids)
+        not_yet = unraised(at, ids)
+        claimed = [one for one in _due_of(ids, on) if one.pk not in not_yet]
     charges: list[Charged] = []
     for loaded in load(claimed):
         subscription = loaded.subscription
@@ -124,7 +130,12 @@ def _claim(on: date, chunk: int, entity_id: UUID | None) -> list[Subscription]:
         accounts = list({account_id for (account_id,) in cursor.fetchall()})
         cursor.execute(_CLAIM, {**given, "accounts": accounts})
         ids = [subscription_id for (subscription_id,) in cursor.fetchall()]
-    rows = {one.pk: one for one in read_where(Subscription, "id = ANY(%s)", ids)}
+    return _due_of(ids, on)
+
+
+def _due_of(ids: Sequence[UUID], on: date) -> list[Subscription]:
+    """What is due of these, in their order."""
+    rows = {one.pk: one for one in read_where(Subscription, "id = ANY(%s)", list(ids))}
     return [rows[subscription_id] for subscription_id in ids if _is_due(rows[subscription_id], on)]
 
 

@@ -17,7 +17,7 @@ from counterfoil.subscriptions.queries.increases import (
 )
 from counterfoil.subscriptions.queries.phases import Phase, phases_of
 from counterfoil.subscriptions.queries.policies import get_policy, list_policies
-from counterfoil.subscriptions.queries.runs import count_due, get_run, has_due, list_runs, runs_after, unfinished_runs
+from counterfoil.subscriptions.queries.runs import count_due, get_run, list_runs, runs_after, unfinished_runs
 from counterfoil.subscriptions.queries.subscriptions import (
     Found,
     count_parked,
@@ -48,7 +48,6 @@ __all__ = [
     "get_policy",
     "get_run",
     "get_subscription",
-    "has_due",
     "increases_after",
     "list_coupons",
     "list_increases",

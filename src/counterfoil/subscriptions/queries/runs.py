@@ -86,11 +86,6 @@ def due_at(at: datetime, entity_ids: Sequence[UUID] = ()) -> QuerySet[Subscripti
     return Subscription.objects.filter(due & reviewed, parked_at=None)
 
 
-def has_due(at: datetime) -> bool:
-    """Whether anything is due. For the sweep."""
-    return due_at(at).exists()
-
-
 def count_due(at: datetime) -> int:
     """How many subscriptions are due."""
     return due_at(at).count()

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from counterfoil.catalog.rules.pricing import TIERED, Pricing, price_of
 from counterfoil.core.money import currency_decimals, rounded
-from counterfoil.subscriptions.rules.agreement import Item
+from counterfoil.subscriptions.rules.agreement import Agreement, Item, Version
 from counterfoil.subscriptions.rules.changes import renewal_of
 from counterfoil.subscriptions.rules.grid import Interval, Moment
 
@@ -16,11 +16,13 @@ LEFT_OUT = {
     "metered": "It is billed by usage.",
     "tiered": "It has tiers; raise it by a percentage.",
     "ends": "It ends before then.",
+    "arranged": "A change of it after that day is arranged already.",
     "stands_still": "Its time stands still.",
     "in_term": "Its committed term is not over.",
     "protected": "Its price is fixed until later.",
     "already_raised": "It was raised not long ago, or will be.",
     "not_higher": "The new price is not higher.",
+    "too_large": "The new price is too large.",
     "no_notice": "Nobody could be told in time.",
     "changed": "It was changed since.",
 }
@@ -79,6 +81,7 @@ def reason_left_out(
     committed_beyond: bool,
     is_protected: bool,
     is_standing: bool,
+    is_arranged: bool,
     was_raised: bool,
 ) -> str:
     """The code of why the price is not raised; empty when it is."""
@@ -87,6 +90,7 @@ def reason_left_out(
         ("metered", item.is_metered),
         ("tiered", new is None),
         ("ends", version is None),
+        ("arranged", is_arranged),
         ("stands_still", is_standing),
         ("in_term", committed_beyond),
         ("protected", is_protected),
@@ -94,6 +98,13 @@ def reason_left_out(
         ("not_higher", new is not None and version is not None and _is_not_higher(old, new, version.quantity)),
     )
     return next((code for code, holds in reasons if holds), "")
+
+
+def changes_later(agreement: Agreement, running: Version) -> bool:
+    """Whether something is arranged of an item after what runs of it, other than the end of the subscription. A new
+    price from now on would undo it.
+    """
+    return running.end is not None and (agreement.end is None or running.end < agreement.end)
 
 
 def _is_not_higher(old: Pricing, new: Pricing, quantity: Decimal) -> bool:
