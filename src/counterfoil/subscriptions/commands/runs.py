@@ -80,7 +80,8 @@ def bill_one(*, actor: Actor, run_id: UUID, at: datetime) -> bool:
     """Bill the account that is due first, and park it when that fails; false when nothing is due.
 
     For the worker whose chunk failed by a mistake that nobody foresaw, so that one account never stops the others. No
-    other worker bills meanwhile, which makes sure that the account that is parked is the one that failed.
+    other worker bills meanwhile, so that what is billed and what is parked on failure are of the same account, unless a
+    person is changing that very account in this moment.
     """
     _hold(shared=False)
     run = _known(run_id)
