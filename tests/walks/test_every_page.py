@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(trans
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+PARTS = 3
+"""Into so many tests are the pages parted, so that no worker waits for another's long walk."""
 WHO = {True: "nobody", False: "admin"}
 """Who looks: nobody at the pages of logging in, an admin at the others."""
 
@@ -65,12 +67,14 @@ def complaints_about(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_accessible_and_fits(chromium: Browser, live_server: Any, theme: str) -> None:
+def test_every_page_is_accessible_and_fits(chromium: Browser, live_server: Any, theme: str, part: int) -> None:
     """axe finds nothing, nothing scrolls sideways, and no script or style breaks the policy, on any page."""
     world = World()
     todo = [*pages(world), (WHO[False], "/nowhere/")]
     assert len(todo) > 60
+    todo = todo[part::PARTS]
     contexts = {who: opened(chromium, live_server, world, who, theme) for who in WHO.values()}
     wrong: list[str] = []
     for who, context in contexts.items():
