@@ -217,6 +217,12 @@ def test_taken_port(installation: Installation) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_no_worker_without_a_job_at_a_time(installation: Installation) -> None:
+    """A number of jobs that no worker can run is refused before anything starts."""
+    done = installation.run("up", "--concurrency", "0")
+    assert (done.returncode, done.stderr) == (1, "--concurrency must be between 1 and 64.\n")
+
+
 def test_two_on_one_folder(running: Installation) -> None:
     """A second start on the same data says that the first is running, and leaves it alone."""
     other = Installation(running.folder)

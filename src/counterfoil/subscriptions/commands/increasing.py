@@ -188,8 +188,8 @@ def _raise(
         was_raised=any(raised.state == RaiseState.PLANNED or raised.takes_on > since for raised in before),
     )
     if not reason and new is not None and not _fits(new, quantity, item, one.currency):
-        reason = "too_large"
-    shown = item.pricing if new is None or reason == "too_large" else new
+        reason, new = "too_large", None
+    shown = new or item.pricing
     return PriceRaise(
         id=new_id(), created_at=at, increase=increase, subscription=one, item=row,
         state=RaiseState.LEFT_OUT if reason else RaiseState.PLANNED, reason=reason, quantity=quantity,
