@@ -41,7 +41,6 @@ TABLES = (
     ("invoicing_invoice", "t.id = p.invoice_id"),
     ("subscriptions_billedperiod", "t.invoice_id = p.invoice_id"),
     ("plumbing_outboxevent", "(t.payload ->> 'invoice_id')::uuid = p.invoice_id AND t.name LIKE 'invoicing.%'"),
-    ("procrastinate_jobs", "(t.args ->> 'invoice_id')::uuid = p.invoice_id"),
 )
 _PARTS = """
 CREATE TEMP TABLE part AS

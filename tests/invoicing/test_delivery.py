@@ -60,10 +60,24 @@ def test_a_file_is_never_replaced(world: Issuing) -> None:
     invoice_id = sent(world)
     _, before = queries.document_file(world.bea, invoice_id)
     kept = commands.store_pdf(actor=SYSTEM, invoice_id=invoice_id, content=b"%PDF-1.7 another")
-    jobs.deliver(str(invoice_id))
+    jobs.deliver([str(invoice_id)])
     assert kept == world.invoice(invoice_id).pdf_id
     assert queries.document_file(world.bea, invoice_id)[1] == before
     assert StoredFile.objects.count() == 1
+
+
+def test_one_that_fails_holds_up_no_other(world: Issuing) -> None:
+    """Of what a job is to deliver one fails: the others are printed and mailed, and the job fails and names it. Its
+    next attempt does nothing twice.
+    """
+    first, last = world.issue(world.draft(), world.draft(), send=True)
+    with clock.stopped_at(AT):
+        for _ in range(2):
+            with pytest.raises(ExceptionGroup, match="1 of 3 documents were not delivered") as failed:
+                jobs.deliver([str(first), "broken", str(last)])
+            assert [note for error in failed.value.exceptions for note in error.__notes__] == ["invoice broken"]
+    assert [world.invoice(one).pdf_id is not None for one in (first, last)] == [True, True]
+    assert sorted(Mail.objects.values_list("record_id", flat=True)) == sorted([first, last])
 
 
 def test_a_draft_has_no_file(world: Issuing) -> None:
@@ -98,14 +112,14 @@ def test_delivering_again_sends_nothing_more(world: Issuing) -> None:
     """A job that runs twice, or a sweep, makes no second mail; asking again makes exactly one more."""
     invoice_id = sent(world)
     with clock.stopped_at(AT):
-        jobs.deliver(str(invoice_id))
-        jobs.deliver(str(invoice_id))
+        jobs.deliver([str(invoice_id)])
+        jobs.deliver([str(invoice_id)])
     assert Mail.objects.count() == 1
     later = AT + timedelta(hours=1)
     commands.send_invoices(actor=world.bea, invoice_ids=[invoice_id], at=later)
     with clock.stopped_at(later):
         run_waiting_jobs()
-        jobs.deliver(str(invoice_id))
+        jobs.deliver([str(invoice_id)])
     assert Mail.objects.count() == 2
 
 
@@ -208,7 +222,7 @@ def test_taken_over_documents_are_not_printed(world: Issuing) -> None:
         currency="EUR",
     )
     (invoice_id,) = commands.take_over_invoices(actor=SYSTEM, orders=[order], on=ON, at=AT)
-    jobs.deliver(str(invoice_id))
+    jobs.deliver([str(invoice_id)])
     with clock.stopped_at(AT + timedelta(hours=1)):
         assert jobs.undelivered_invoices() == 0
     assert StoredFile.objects.count() == 0

@@ -94,7 +94,10 @@ def assert_whole(expected: list[Row]) -> None:
     assert JournalEntry.objects.count() == documents
     assert OutboxEvent.objects.filter(name="invoicing.invoice_issued").count() == documents
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'invoicing.deliver'")
+        cursor.execute(
+            "SELECT count(DISTINCT invoice_id) FROM procrastinate_jobs,"
+            " jsonb_array_elements_text(args -> 'invoice_ids') AS invoice_id WHERE task_name = 'invoicing.deliver'"
+        )
         assert cursor.fetchone() == (documents,)
     assert [finding.invariant.key for finding in verify() if not finding.holds] == []
 

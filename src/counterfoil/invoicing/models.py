@@ -345,7 +345,9 @@ class Invoice(Record):
     invoiced_account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     payer = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     send_to = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
-    sales_owner = models.ForeignKey("access.User", null=True, on_delete=models.PROTECT, related_name="+")
+    sales_owner = models.ForeignKey(
+        "access.User", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     deal_id = models.UUIDField(null=True)
     deal_title = models.CharField(max_length=300, blank=True, default="")
     quote_version = models.PositiveIntegerField(null=True)
@@ -394,7 +396,9 @@ class Invoice(Record):
     command_run = models.UUIDField(null=True)
     party = models.JSONField(null=True)
     seller = models.JSONField(null=True)
-    pdf = models.ForeignKey("documents.StoredFile", null=True, on_delete=models.PROTECT, related_name="+")
+    pdf = models.ForeignKey(
+        "documents.StoredFile", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     send_requested_at = models.DateTimeField(null=True)
     disputed = models.BooleanField(default=False)
     dispute_note = models.CharField(max_length=500, blank=True, default="")
@@ -471,6 +475,10 @@ class Invoice(Record):
                 condition=~Q(number="") & Q(kind="invoice"),
                 name="invoicing_invoice_history",
             ),
+            models.Index(
+                fields=["sales_owner"], condition=Q(sales_owner__isnull=False), name="invoicing_invoice_sales_owner"
+            ),
+            models.Index(fields=["pdf"], condition=Q(pdf__isnull=False), name="invoicing_invoice_pdf"),
         ]
 
     @property

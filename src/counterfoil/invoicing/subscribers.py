@@ -10,7 +10,6 @@ from counterfoil.activities.events import MailSent
 from counterfoil.invoicing import commands, queries
 from counterfoil.ledger.days import today_of
 from counterfoil.ledger.events import EntityAdded, EntityChanged
-from counterfoil.plumbing.jobs import enqueue_many
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.plumbing.outbox import subscriber
 
@@ -35,8 +34,7 @@ def account_of_draft_changed(happened: OutboxEvent) -> None:
     payload = happened.payload
     ids = [payload["account_id"]] if payload.get("account_id") else payload.get("account_ids", [])
     commands.recheck_drafts(actor=Actor.system(), account_ids=[UUID(text) for text in ids], on=today_of(None))
-    unsent = [{"invoice_id": invoice_id} for invoice_id in queries.unsent_for_want_of_recipients()]
-    enqueue_many("invoicing.deliver", unsent)
+    commands.ask_to_deliver(queries.unsent_for_want_of_recipients())
 
 
 @subscriber("invoicing.company_needs_series", EntityAdded, EntityChanged)

@@ -131,7 +131,9 @@ class Posting(models.Model):
     id = models.BigAutoField(primary_key=True)
     entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings")
     ledger_account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="+", db_index=False)
-    account = models.ForeignKey("accounts.Account", null=True, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        "accounts.Account", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     amount = AmountField()
     currency = CurrencyField()
 
@@ -154,4 +156,5 @@ class Posting(models.Model):
         ]
         indexes = [
             models.Index(fields=["ledger_account", "account"], name="ledger_posting_by_account"),
+            models.Index(fields=["account"], condition=Q(account__isnull=False), name="ledger_posting_of_account"),
         ]

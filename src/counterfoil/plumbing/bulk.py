@@ -113,7 +113,6 @@ _COPIED_AT_ONCE = 200
 _FEW = 4
 _Packers = dict[int, Callable[[Any], str]]
 _needs_escape = re.compile(r"[\\\t\n\r]").search
-_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @cache
@@ -124,7 +123,7 @@ def _writing(model: type[models.Model]) -> tuple[str, str, Callable[[dict[str, A
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     read = itemgetter(*(field.attname for field in fields))
     packers: _Packers = {
-        place: (field.encoder or json.JSONEncoder)().encode
+        place: (field.encoder or json.JSONEncoder)(ensure_ascii=False).encode
         for place, field in enumerate(fields)
         if isinstance(field, models.JSONField)
     }
@@ -157,7 +156,11 @@ def _column(values: tuple[Any, ...], pack: Callable[[Any], str] | None) -> Seque
 
 
 def _text(value: str) -> str:
-    return value.translate(_ESCAPED) if _needs_escape(value) else value
+    return _escaped(value) if _needs_escape(value) else value
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _other(value: Any) -> str:
@@ -167,7 +170,7 @@ def _other(value: Any) -> str:
     if isinstance(value, list) and all(type(one) is UUID for one in value):
         return str(_array(value))
     dumped = Transformer(connection.connection).get_dumper(value, PyFormat.TEXT).dump(value)
-    return bytes(dumped or b"").decode().translate(_ESCAPED)
+    return _escaped(bytes(dumped or b"").decode())
 
 
 class _Writers(dict[type, Callable[[Any], str]]):

@@ -35,7 +35,7 @@ from counterfoil.subscriptions.rules.agreement import (
     Usage,
     Version,
 )
-from counterfoil.subscriptions.rules.grid import Cell, Grid, Interval, Moment, Share, next_day, restored
+from counterfoil.subscriptions.rules.grid import Cell, Moment, Share, next_day, restored, shared_grid
 
 _THEIRS = "subscription_id = ANY(%s)"
 
@@ -211,8 +211,9 @@ def item_of(
         id=row.id,
         price=row.price_key,
         pricing=pricing_of(row),
-        grid=Grid(
-            Interval(row.interval, row.count),
+        grid=shared_grid(
+            row.interval,
+            row.count,
             restored(row.grid_from, one.basis),
             row.grid_day,
             one.zone,

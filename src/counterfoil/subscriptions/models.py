@@ -438,9 +438,10 @@ class BilledPeriod(models.Model):
             ),
             ExclusionConstraint(
                 name="subscriptions_billedperiod_recurring_once",
+                # The item first: a run writes one range for all items, which would lead every search everywhere.
                 expressions=[
-                    (InstantRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
                     ("item", RangeOperators.EQUAL),
+                    (InstantRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
                 ],
                 condition=Q(kind="recurring"),
             ),

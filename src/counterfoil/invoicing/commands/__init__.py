@@ -2,7 +2,13 @@
 
 from counterfoil.invoicing.commands.billing import BilledOrders, bill_invoices
 from counterfoil.invoicing.commands.crediting import HandedOver, credit, hand_over_credit
-from counterfoil.invoicing.commands.delivery import deliver_invoices, mark_sent, send_invoices, store_pdf
+from counterfoil.invoicing.commands.delivery import (
+    ask_to_deliver,
+    deliver_invoices,
+    mark_sent,
+    send_invoices,
+    store_pdf,
+)
 from counterfoil.invoicing.commands.drafts import (
     add_draft,
     change_draft,
@@ -26,6 +32,7 @@ __all__ = [
     "HandedOver",
     "add_draft",
     "add_tax_rate",
+    "ask_to_deliver",
     "bill_invoices",
     "change_draft",
     "change_series",

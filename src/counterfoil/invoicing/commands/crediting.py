@@ -18,6 +18,7 @@ from counterfoil.core.money import Money, sum_of
 from counterfoil.invoicing import events
 from counterfoil.invoicing.blocks import seller_block
 from counterfoil.invoicing.borne import labels_of, with_amounts
+from counterfoil.invoicing.commands.delivery import ask_to_deliver
 from counterfoil.invoicing.commands.issuing import number_documents, posted_entry
 from counterfoil.invoicing.crediting import Credited, credited_invoices
 from counterfoil.invoicing.models import (
@@ -36,7 +37,6 @@ from counterfoil.invoicing.rules.totals import TaxKey
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import insert_rows, update_rows
-from counterfoil.plumbing.jobs import enqueue_many
 from counterfoil.plumbing.outbox import emit, frame
 
 REASON_MAX = 500
@@ -85,7 +85,7 @@ def credit(*, actor: Actor, orders: Sequence[CreditOrder], on: date, at: datetim
     post(actor=actor, entries=[posted_entry(note.invoice, on) for note in notes], at=at)
     for note in notes:
         _tell(note, credited, on)
-    enqueue_many("invoicing.deliver", [{"invoice_id": note.invoice.pk} for note in notes])
+    ask_to_deliver([note.invoice.pk for note in notes])
     return [note.invoice.pk for note in notes]
 
 

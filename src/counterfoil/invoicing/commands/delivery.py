@@ -23,6 +23,8 @@ from counterfoil.plumbing.outbox import emit
 
 PDF = "application/pdf"
 KEY = "invoicing.invoice"
+# A second or two of work: so much is done again when a worker dies, and others can share a large run.
+_IN_ONE_JOB = 20
 
 
 @command("invoicing.store_pdf", needs="invoicing.issue")
@@ -42,6 +44,12 @@ def store_pdf(*, actor: Actor, invoice_id: UUID, content: bytes) -> UUID:
     return file_id
 
 
+def ask_to_deliver(invoice_ids: Sequence[UUID]) -> None:
+    """Ask for jobs that print documents and queue their mails, part of the present transaction."""
+    parts = [invoice_ids[start : start + _IN_ONE_JOB] for start in range(0, len(invoice_ids), _IN_ONE_JOB)]
+    enqueue_many("invoicing.deliver", [{"invoice_ids": [str(one) for one in part]} for part in parts])
+
+
 @command("invoicing.send_invoices", needs="invoicing.issue")
 def send_invoices(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) -> None:
     """Ask for the mail of issued documents, again if it was sent before. Each request makes one mail.
@@ -56,7 +64,7 @@ def send_invoices(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) ->
     if problems:
         raise Conflict(problems[0].code, problems[0].message, problems[0].field, problems)
     Invoice.objects.filter(id__in=wanted).update(send_requested_at=at)
-    enqueue_many("invoicing.deliver", [{"invoice_id": invoice.pk} for invoice in invoices])
+    ask_to_deliver([invoice.pk for invoice in invoices])
 
 
 def _not_sendable(invoice: Invoice) -> Problem | None:

@@ -14,6 +14,7 @@ from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, Problem, Refusal
 from counterfoil.invoicing import events
 from counterfoil.invoicing.blocks import party_block, seller_block
+from counterfoil.invoicing.commands.delivery import ask_to_deliver
 from counterfoil.invoicing.commands.drafts import (
     CURRENT_COLUMNS,
     FIGURES,
@@ -30,7 +31,6 @@ from counterfoil.invoicing.rules.numbering import counter_year, document_number
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.rules.entries import EntryOrder, PostingOrder
 from counterfoil.plumbing.bulk import read_where, update_rows
-from counterfoil.plumbing.jobs import enqueue_many
 from counterfoil.plumbing.outbox import emit, frame
 from counterfoil.plumbing.scratch import read_once
 
@@ -251,4 +251,4 @@ def announce(invoices: Sequence[Invoice]) -> None:
                 due_on=invoice.due_on,
             )
         )
-    enqueue_many("invoicing.deliver", [{"invoice_id": invoice.id} for invoice in invoices])
+    ask_to_deliver([invoice.id for invoice in invoices])

@@ -27,7 +27,7 @@ WHERE i.status = 'issued' AND i.origin <> 'imported' AND i.issued_at < %(before)
         AND NOT EXISTS (SELECT 1 FROM activities_task t WHERE t.cause = %(unsent)s || i.id::text AND t.done_at IS
         NULL))) AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
                   WHERE j.task_name = 'invoicing.deliver' AND j.status IN ('todo', 'doing', 'failed')
-                    AND j.args ->> 'invoice_id' = i.id::text)
+                    AND j.args -> 'invoice_ids' ? i.id::text)
 ORDER BY i.issued_at LIMIT %(limit)s
 """
 

@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='posting',
             name='account',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account'),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account'),
         ),
         migrations.AddField(
             model_name='posting',
@@ -149,6 +149,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='posting',
             index=models.Index(fields=['ledger_account', 'account'], name='ledger_posting_by_account'),
+        ),
+        migrations.AddIndex(
+            model_name='posting',
+            index=models.Index(condition=models.Q(('account__isnull', False)), fields=['account'], name='ledger_posting_of_account'),
         ),
         migrations.AddConstraint(
             model_name='posting',

@@ -288,7 +288,7 @@ def _row(line: _Line, run_id: UUID | None, at: datetime) -> BilledPeriod:
         share_whole=one.share.whole,
         invoice_id=line.document_id,
         line_id=line.line_id if one.net and one.kind != MOVED else None,
-        credits=[[str(line_id), str(part)] for line_id, part in one.credits],
+        credits=[[str(line_id), str(part)] for line_id, part in one.credits] if one.credits else (),
         is_void=one.is_void,
         run_id=run_id,
         created_at=at,

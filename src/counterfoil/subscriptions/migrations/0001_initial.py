@@ -715,7 +715,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='billedperiod',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('kind', 'recurring')), expressions=[(counterfoil.subscriptions.models.InstantRange('starts_at', 'ends_at'), '&&'), ('item', '=')], name='subscriptions_billedperiod_recurring_once'),
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('kind', 'recurring')), expressions=[('item', '='), (counterfoil.subscriptions.models.InstantRange('starts_at', 'ends_at'), '&&')], name='subscriptions_billedperiod_recurring_once'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='billedperiod',

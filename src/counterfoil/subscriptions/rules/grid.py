@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -134,6 +134,16 @@ class Grid:
     def cell_at(self, moment: Moment) -> Cell:
         """The whole period that contains the moment."""
         return self.cell(self.number_at(moment))
+
+
+@lru_cache(10_000)
+def shared_grid(
+    unit: str, count: int, base: Moment, anchor_day: int | None, zone: str, lead: Moment | None, ordinal: int | None
+) -> Grid:
+    """The grid of these values, one object for all that have them: most of a day's subscriptions share their periods,
+    which are worked out once.
+    """
+    return Grid(Interval(unit, count), base, anchor_day, zone, lead, ordinal)
 
 
 def grid_from(
