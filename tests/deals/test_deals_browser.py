@@ -22,6 +22,7 @@ from counterfoil.deals.models import Deal, Handoff
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice
 from counterfoil.plumbing import clock
+from settling import leave, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -339,12 +340,12 @@ def test_every_page_is_accessible_and_fits(
     found = []
     for name, path in crowded.items():
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        settle(page)
         found += [f"{name}: {one}" for one in violations(page)]
         for width in (360, 1024, 1440):
             page.set_viewport_size({"width": width, "height": 800})
             over = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
             found += [f"{name} is {over} px too wide at {width}"] if over > 0 else []
-    context.close()
+    leave(page)
     assert found == []
     assert complaints == []

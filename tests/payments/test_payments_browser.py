@@ -19,6 +19,7 @@ from counterfoil.access.models import User
 from counterfoil.accounts import commands as accounts
 from counterfoil.payments import commands
 from counterfoil.payments.models import Payment
+from settling import leave, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -237,7 +238,7 @@ def test_every_page_is_accessible_and_fits(
     found = []
     for name, path in crowded.items():
         page.goto(path)
-        page.wait_for_load_state("networkidle")
+        settle(page)
         found += [f"{name}: {one}" for one in violations(page)]
         for width in (360, 1024, 1440):
             page.set_viewport_size({"width": width, "height": 800})
@@ -246,6 +247,6 @@ def test_every_page_is_accessible_and_fits(
             if os.environ.get("SHOTS"):
                 shot = f"{os.environ['SHOTS']}/{theme}-{width}-{name.replace(' ', '-')}.png"
                 page.screenshot(path=shot, full_page=True)
-    context.close()
+    leave(page)
     assert found == []
     assert complaints == []

@@ -16,6 +16,7 @@ from retainers_world import Work, broken, make_work
 
 from counterfoil.access.models import User
 from counterfoil.retainers.models import TimeEntry
+from settling import leave, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -77,12 +78,13 @@ def test_pages_are_fit_for_every_eye(chromium: Browser, live_server: Any, work: 
         for width in (360, 1024, 1440):
             page.set_viewport_size({"width": width, "height": 900})
             page.goto(path)
-            page.wait_for_load_state("networkidle")
+            settle(page)
             assert not page.evaluate(WIDER), (name, width)
             if pictures:
                 page.screenshot(path=Path(pictures) / f"{name}-{width}-{scheme}.png", full_page=True)
         found = Axe().run(page, options=RULES).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], name
+    leave(page)
 
 
 def test_what_is_selected_is_approved_by_the_keyboard(chromium: Browser, live_server: Any, work: Work) -> None:

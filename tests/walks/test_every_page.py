@@ -13,6 +13,8 @@ from django.conf import settings
 from doors import Endpoint, World, declared
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from settling import leave, settle
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -85,11 +87,11 @@ def test_every_page_is_accessible_and_fits(chromium: Browser, live_server: Any, 
         for path in (path for asks, path in todo if asks == who):
             page.set_viewport_size({"width": 1440, "height": 900})
             page.goto(path)
-            page.wait_for_load_state("networkidle")
+            settle(page)
             wrong += [f"{path}: {one}" for one in complaints_about(page)]
             page.set_viewport_size({"width": 360, "height": 800})
             wrong += [f"{path} on a phone: {one}" for one in complaints_about(page)]
             wrong += [f"{path}: {one}" for one in said if "status of 404" not in one]
             said.clear()
-        context.close()
+        leave(page)
     assert not wrong, "\n".join(wrong)
