@@ -171,6 +171,10 @@ class RedeemOrder(Schema):
     coupon: str = SchemaField(max_length=40, description="The code of a coupon.")
 
 
+class TakeOffOrder(Schema):
+    discount: int = SchemaField(ge=1, le=32_767, description="The position of a discount of the subscription.")
+
+
 class IncreasePreviewAnswer(Schema):
     """`expected` subscriptions are concerned; `looked_at` of them were worked out."""
 
@@ -450,6 +454,36 @@ def redeem_coupon(request: Request, subscription_id: UUID, order: RedeemOrder) -
         actor=request.actor, subscription_id=subscription_id, code=order.coupon, on=local_today(), at=clock.now()
     )
     return _subscription(request, subscription_id)
+
+
+@router.post(
+    "/subscriptions/{uuid:subscription_id}/discount-off",
+    response=schema_for(SUBSCRIPTION),
+    summary="Take off a discount",
+)
+def take_off_discount(request: Request, subscription_id: UUID, order: TakeOffOrder) -> Any:
+    """It ends with the next period that is not billed yet; what was billed stays. A coupon can be redeemed again."""
+    _take_off(request, subscription_id, order)
+    return _subscription(request, subscription_id)
+
+
+@router.post(
+    "/subscriptions/{uuid:subscription_id}/discount-off/preview",
+    response=PreviewAnswer,
+    summary="Preview taking off a discount",
+)
+def preview_taking_off(request: Request, subscription_id: UUID, order: TakeOffOrder) -> Any:
+    return _preview(request, subscription_id, lambda: _take_off(request, subscription_id, order))
+
+
+def _take_off(request: Request, subscription_id: UUID, order: TakeOffOrder) -> None:
+    commands.take_off_discount(
+        actor=request.actor,
+        subscription_id=subscription_id,
+        discount=order.discount,
+        on=local_today(),
+        at=clock.now(),
+    )
 
 
 @router.get("/coupons", response=page_of(COUPON), summary="List coupons")

@@ -73,8 +73,9 @@ def _items(one: Subscription) -> list[SubscriptionItem]:
 
 
 def _coupons(one: Subscription) -> str:
-    """The codes of its coupons."""
-    return ", ".join(each.coupon_code for each in getattr(one, "shown_discounts", ()) if each.coupon_code)
+    """The codes of the coupons whose discounts it has."""
+    shown = getattr(one, "shown_discounts", ())
+    return ", ".join(each.coupon_code for each in shown if each.coupon_code and each.off_from is None)
 
 
 def _words(item: SubscriptionItem) -> str:
@@ -108,7 +109,11 @@ DISCOUNT_FIELDS = (
     Field("amount", "Amount", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001")),
     Field("periods", "Periods", Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(1000),
           help="For so many periods; empty for all."),
+    Field("position", "Number", Kind.INTEGER, computed=True, help="Names the discount within its subscription."),
     Field("coupon", "Coupon", Kind.TEXT, Group.PRICING, computed=True, column="coupon_code"),
+    Field("off_from", "Taken off from", Kind.DAY, Group.PRICING, computed=True,
+          read=lambda one: getattr(one, "off_from", None),
+          help="Periods that begin on this day or later are without it."),
 )  # fmt: skip
 
 PAUSE_FIELDS = (

@@ -7,7 +7,7 @@ from counterfoil.subscriptions.commands.changing import (
     change_subscription,
     record_usage,
 )
-from counterfoil.subscriptions.commands.couponing import add_coupon, change_coupon, redeem_coupon
+from counterfoil.subscriptions.commands.couponing import add_coupon, change_coupon, redeem_coupon, take_off_discount
 from counterfoil.subscriptions.commands.increasing import (
     plan_increase,
     plan_raises,
@@ -59,6 +59,7 @@ __all__ = [
     "start_subscriptions",
     "start_with_draft",
     "take_back",
+    "take_off_discount",
     "take_usage",
     "undo_increase",
     "unpark_subscription",

@@ -21,6 +21,7 @@ from counterfoil.subscriptions.queries.runs import count_due, get_run, list_runs
 from counterfoil.subscriptions.queries.subscriptions import (
     Found,
     count_parked,
+    discounts_to_take_off,
     get_subscription,
     list_subscriptions,
     offered_prices,
@@ -43,6 +44,7 @@ __all__ = [
     "count_due",
     "count_parked",
     "coupons_after",
+    "discounts_to_take_off",
     "get_coupon",
     "get_increase",
     "get_policy",
