@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from counterfoil.catalog.rules.pricing import Pricing, tiers_from
+from counterfoil.catalog.rules.pricing import Pricing, tiers_as_rows, tiers_from
 from counterfoil.invoicing.queries import credited_by_hand
 from counterfoil.plumbing.bulk import read_where
 from counterfoil.subscriptions.models import (
@@ -37,7 +37,7 @@ from counterfoil.subscriptions.rules.agreement import (
     Usage,
     Version,
 )
-from counterfoil.subscriptions.rules.grid import Cell, Grid, Interval, Moment, Share, next_day, restored
+from counterfoil.subscriptions.rules.grid import Cell, Grid, Interval, Moment, Share, next_day, restored, stored
 
 _THEIRS = "subscription_id = ANY(%s)"
 
@@ -252,19 +252,26 @@ def item_of(
         cut_at=_maybe(row.cut_at, one.basis),
         usage=tuple(Usage(restored(each.used_at, one.basis), each.quantity) for each in usage),
         product=row.product_id,
-        past_prices=tuple(
-            PastPrice(
-                restored(datetime.fromisoformat(past["before"]), one.basis),
-                Pricing(
-                    row.model,
-                    None if past["amount"] is None else Decimal(past["amount"]),
-                    row.per,
-                    tiers_from(past["tiers"]),
-                ),
-            )
-            for past in row.past_prices
-        ),
+        past_prices=tuple(_past_price(past, row, one.basis) for past in row.past_prices),
     )
+
+
+def _past_price(past: Mapping[str, Any], row: SubscriptionItem, basis: str) -> PastPrice:
+    amount = None if past["amount"] is None else Decimal(past["amount"])
+    before = restored(datetime.fromisoformat(past["before"]), basis)
+    return PastPrice(before, Pricing(row.model, amount, row.per, tiers_from(past["tiers"])))
+
+
+def past_prices_as_rows(item: Item) -> list[dict[str, Any]]:
+    """The past prices of an item as its row keeps them."""
+    return [
+        {
+            "before": stored(past.before).isoformat(),
+            "amount": None if past.pricing.amount is None else format(past.pricing.amount, "f"),
+            "tiers": tiers_as_rows(past.pricing.tiers),
+        }
+        for past in item.past_prices
+    ]
 
 
 def pricing_of(row: SubscriptionItem) -> Pricing:

@@ -190,7 +190,10 @@ class UndoOrder(Schema):
 
 
 class UndoneAnswer(Schema):
+    """So many prices do not rise; the customers of `told` subscriptions were told that they do, and get a mail."""
+
     undone: int
+    told: int
 
 
 class RunStarted(Schema):
@@ -562,9 +565,11 @@ def list_raises(request: Request, increase_id: UUID, paging: Query[Paging]) -> A
 
 @router.post("/price-increases/{uuid:increase_id}/undo", response=UndoneAnswer, summary="Undo a price increase")
 def undo_increase(request: Request, increase_id: UUID, order: UndoOrder) -> Any:
-    """Takes back what has not taken effect: all of it, or the raises that are named."""
-    count = commands.undo_increase(actor=request.actor, increase_id=increase_id, raise_ids=order.raises)
-    return {"undone": count}
+    """Takes back what has not taken effect: all of it, or the raises that are named. Who was told gets a mail."""
+    undone = commands.undo_increase(
+        actor=request.actor, increase_id=increase_id, at=clock.now(), raise_ids=order.raises
+    )
+    return {"undone": undone.prices, "told": undone.told}
 
 
 # Answers --------------------------------------------------------------------------------------------------------------

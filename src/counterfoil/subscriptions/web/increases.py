@@ -133,8 +133,10 @@ def _in_words(reasons: dict[str, int]) -> list[tuple[str, int]]:
 def undo_increase(request: Request, increase_id: UUID) -> HttpResponse:
     """Take back all that has not taken effect, or one raise of it."""
     one = request.POST.get("raise", "")
-    count = commands.undo_increase(
-        actor=request.actor, increase_id=increase_id, raise_ids=[parse_id(one)] if one else []
+    undone = commands.undo_increase(
+        actor=request.actor, increase_id=increase_id, at=clock.now(), raise_ids=[parse_id(one)] if one else []
     )
-    say(request, f"{count} {'price does' if count == 1 else 'prices do'} not rise.")
+    told = f" Customers of {undone.told} subscriptions are told." if undone.told > 1 else ""
+    told = " The customer is told." if undone.told == 1 else told
+    say(request, f"{undone.prices} {'price does' if undone.prices == 1 else 'prices do'} not rise.{told}")
     return go(request, reverse("subscriptions:increase", args=[increase_id]))
