@@ -1,7 +1,8 @@
 """Price increases: planned for a set of subscriptions at once, and carried out on their days.
 
-A plan is a row for each price that is raised or left out. It is carried out by an ordinary change of the subscription
-on the day that the row names; until then it can be undone.
+A plan is a row for each price that is raised or left out. It is carried out on the day that the row names, by an
+ordinary change of the subscription; a price by usage, which has no quantity to change, gets the new one for the periods
+from then on; until then it can be undone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
@@ -37,6 +38,7 @@ from counterfoil.subscriptions.models import (
     PriceRaise,
     RaiseState,
     Subscription,
+    SubscriptionItem,
 )
 from counterfoil.subscriptions.ordering import check_day, order_of_item
 from counterfoil.subscriptions.queries.increases import chosen, has_come, local_day
@@ -279,15 +281,28 @@ def raise_prices(
             of=("self",), skip_locked=True
         )
     )
+    together: dict[tuple[UUID, date], list[PriceRaise]] = {}
     for row in rows:
-        try:
-            with transaction.atomic():
-                _carry_out(actor, row, at)
-        except (Refusal, ValueError, ArithmeticError) as error:
-            row.state, row.problem, row.raised_at = RaiseState.FAILED, str(error)[:500], None
         row.version += 1
-        row.save()
+        together.setdefault((row.subscription_id, row.takes_on), []).append(row)
+    for several in together.values():
+        _try(actor, several, at)
+    update_rows(rows, ["state", "reason", "problem", "takes_on", "raised_at", "version"])
     return len(rows)
+
+
+def _try(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
+    """Carry out raises of a subscription and day together; where that fails each by itself."""
+    try:
+        with transaction.atomic():
+            _carry_out(actor, rows, at)
+    except (Refusal, ValueError, ArithmeticError) as error:
+        for row in rows:
+            row.state, row.raised_at = RaiseState.PLANNED, None
+            if len(rows) > 1:
+                _try(actor, [row], at)
+            else:
+                row.state, row.problem = RaiseState.FAILED, str(error)[:500]
 
 
 def any_planned(subscription_ids: Sequence[UUID]) -> bool:
@@ -314,57 +329,74 @@ def raises_due(at: datetime) -> QuerySet[PriceRaise]:
     ).order_by("takes_on", "id")  # fmt: skip
 
 
-def _carry_out(actor: Actor, row: PriceRaise, at: datetime) -> None:
-    """Make the subscription consist of what it has, with the new price from the day on."""
-    subscription = Subscription.objects.select_for_update().get(pk=row.subscription_id)
+def _carry_out(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
+    """Make the subscription consist of what it has, with the new prices from the day on."""
+    subscription = Subscription.objects.select_for_update().get(pk=rows[0].subscription_id)
     loaded = load([subscription])[0]
+    ready: dict[Moment, list[tuple[PriceRaise, Item]]] = {}
+    for row in rows:
+        found = _ready(loaded, row)
+        if found is not None:
+            item, moment = found
+            ready.setdefault(moment, []).append((row, item))
+    for place, (moment, several) in enumerate(ready.items()):
+        if place:
+            loaded = load([Subscription.objects.get(pk=subscription.pk)])[0]
+        new = {item.price: _new_pricing(row) for row, item in several if not item.is_metered}
+        if new:
+            change_subscription(
+                actor=actor, subscription_id=subscription.pk, items=_orders(loaded, new, moment),
+                when=moment, on=local_day(subscription, at), at=at,
+            )  # fmt: skip
+        for row, item in several:
+            if item.is_metered:
+                _raise_usage(row, item, moment)
+            row.state, row.raised_at, row.problem = RaiseState.RAISED, at, ""
+        _tell(events.PriceRaised, (row for row, _ in several))
+
+
+def _ready(loaded: Loaded, row: PriceRaise) -> tuple[Item, Moment] | None:
+    """The item whose price rises, and when; none when it is left out, or its day has moved, as its row then says."""
+    subscription = loaded.subscription
     moment = moment_at(loaded, row.takes_on)
-    old = Pricing(row.item.model, row.old_amount, row.item.per, tiers_from(row.old_tiers))
-    new = Pricing(row.item.model, row.new_amount, row.item.per, tiers_from(row.new_tiers))
-    item = _running(loaded, row, old, moment)
-    today = local_day(subscription, at)
-    reason = ""
+    item = _running(loaded, row, moment)
     if item is None or (loaded.agreement.end is not None and loaded.agreement.end <= moment):
-        reason = "changed"
+        row.reason = "changed"
     elif (version := item.version_at(moment)) is not None and changes_later(loaded.agreement, version):
-        reason = "arranged"
+        row.reason = "arranged"
     elif row.notice_on is not None and row.noticed_at is None:
-        reason = "no_notice"
+        row.reason = "no_notice"
     elif subscription.price_fixed_to is not None and subscription.price_fixed_to >= row.takes_on:
-        reason = "protected"
-    elif (waits(loaded, row.increase) or item.is_metered) and item.grid.cell_at(moment).start != moment:
+        row.reason = "protected"
+    if row.reason or item is None:
+        row.state = RaiseState.LEFT_OUT
+        return None
+    if (waits(loaded, row.increase) or item.is_metered) and item.grid.cell_at(moment).start != moment:
         moment = item.grid.cell_at(moment).end  # a period need not begin at midnight
         if day_of(moment, subscription.zone) != row.takes_on:
             # its time stood still meanwhile, and its periods begin on other days
             row.takes_on = day_of(moment, subscription.zone)
-            return
-    if reason:
-        row.state, row.reason = RaiseState.LEFT_OUT, reason
-        return
-    if item is not None and item.is_metered:
-        _raise_usage(loaded, item, new, moment)
-    else:
-        change_subscription(
-            actor=actor, subscription_id=subscription.pk, items=_orders(loaded, item, new, moment),
-            when=moment, on=today, at=at,
-        )  # fmt: skip
-    row.state, row.raised_at, row.problem = RaiseState.RAISED, at, ""
-    _tell(events.PriceRaised, [row])
+            return None
+    return item, moment
 
 
-def _raise_usage(loaded: Loaded, item: Item, new: Pricing, moment: Moment) -> None:
+def _new_pricing(row: PriceRaise) -> Pricing:
+    return Pricing(row.item.model, row.new_amount, row.item.per, tiers_from(row.new_tiers))
+
+
+def _raise_usage(row: PriceRaise, item: Item, moment: Moment) -> None:
     """Let what is used in periods from the moment on have the new price; nothing is billed before its period ends."""
-    dear, row = with_past_price(item, new, moment), loaded.items[item.id]
-    row.amount, row.tiers = new.amount, tiers_as_rows(new.tiers)
-    row.past_prices = past_prices_as_rows(dear)
-    row.version += 1
-    row.save()
-    loaded.subscription.version += 1
-    loaded.subscription.save()
+    kept = SubscriptionItem.objects.select_for_update().get(pk=item.id)
+    kept.amount, kept.tiers = row.new_amount, row.new_tiers
+    kept.past_prices = past_prices_as_rows(with_past_price(item, _new_pricing(row), moment))
+    kept.version += 1
+    kept.save(update_fields=["amount", "tiers", "past_prices", "version"])
+    Subscription.objects.filter(pk=row.subscription_id).update(version=F("version") + 1)
 
 
-def _running(loaded: Loaded, row: PriceRaise, old: Pricing, moment: Moment) -> Item | None:
+def _running(loaded: Loaded, row: PriceRaise, moment: Moment) -> Item | None:
     """The item that runs at its old price: the one that was planned, or what it went on as."""
+    old = Pricing(row.item.model, row.old_amount, row.item.per, tiers_from(row.old_tiers))
     for item in loaded.agreement.items:
         version = item.version_at(moment)
         runs = version is not None and (version.quantity or item.is_metered)
@@ -373,14 +405,14 @@ def _running(loaded: Loaded, row: PriceRaise, old: Pricing, moment: Moment) -> I
     return None
 
 
-def _orders(loaded: Loaded, item: Item | None, new: Pricing, moment: Moment) -> list[ItemOrder]:
+def _orders(loaded: Loaded, new: Mapping[str, Pricing], moment: Moment) -> list[ItemOrder]:
+    """What runs at the moment, with the new prices by their keys."""
     found = []
     for one in loaded.agreement.items:
         version = one.version_at(moment)
-        if one.is_metered or version is None or not version.quantity:
-            continue
-        order = order_of_item(loaded.items[one.id], version.quantity)
-        found.append(replace(order, pricing=new) if one is item else order)
+        if not one.is_metered and version is not None and version.quantity:
+            order = order_of_item(loaded.items[one.id], version.quantity)
+            found.append(replace(order, pricing=new.get(one.price, order.pricing)))
     return found
 
 

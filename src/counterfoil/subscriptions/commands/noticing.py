@@ -18,6 +18,7 @@ from counterfoil.activities.rules.orders import MailOrder, NewRecipient
 from counterfoil.catalog.rules.pricing import Pricing, tiers_from
 from counterfoil.documents.mail_texts import RisingPrice, increase_mail, increase_off_mail
 from counterfoil.invoicing.mailing import NOBODY, recipients_of
+from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import update_rows
 from counterfoil.subscriptions.agreements import Loaded, load
@@ -62,7 +63,8 @@ def send_notices(*, actor: Actor, at: datetime, chunk: int = CHUNK) -> int:
             row.recalled_at = at if one.people else None
     changed = [row for one in (*notices, *recalls) for row in one.rows]
     update_rows(changed, ["takes_on", "document_on", "notice_on", "noticed_at", "recalled_at", "problem", "version"])
-    orders = [_order(one) for one in (*notices, *recalls) if one.people]
+    companies = entities()
+    orders = [_order(one, companies) for one in (*notices, *recalls) if one.people]
     if orders:
         queue_mails(actor=actor, orders=orders, at=at)
     return len(orders)
@@ -125,10 +127,10 @@ def _told(groups: Sequence[list[PriceRaise]], at: datetime) -> list[_Told]:
     return found
 
 
-def _order(told: _Told) -> MailOrder:
+def _order(told: _Told, companies: Mapping[UUID, LegalEntity]) -> MailOrder:
     """The mail of a group."""
     first = told.rows[0]
-    one, entity = first.subscription, entities()[first.subscription.entity_id]
+    one, entity = first.subscription, companies[first.subscription.entity_id]
     addressed = [person for person in told.people if person.line == "to"]
     is_off = first.state == RaiseState.UNDONE
     text = (increase_off_mail if is_off else increase_mail)(
