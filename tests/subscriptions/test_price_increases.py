@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -12,10 +16,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
+from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 from screens_world import Screens
-from subscriptions_world import add_account, item
+from subscriptions_world import Billing, add_account, item, make_billing
 
 from counterfoil.accounts.models import Contact
 from counterfoil.activities.models import Mail
@@ -503,24 +508,73 @@ def test_what_waits_for_a_notice_does_not_keep_others_from_being_billed(
 
 
 def test_more_than_five_hundred_prices_rise_in_one_chunk(screens: Screens, clock: Any) -> None:
-    """130 subscriptions of four prices: all of them rise before the chunk is billed."""
-    keys = ("seat", "basic", "pro", "support")
+    """65 subscriptions of eight prices: all of them rise before the chunk is billed."""
+    items = tuple(replace(item("seat"), price_key=f"seat-{place}") for place in range(8))
     orders = [
-        SubscriptionOrder(
-            account_id=screens.billing.acme,
-            items=tuple(item(key) for key in keys),
-            start=date(2026, 4, 1),
-            title="Many",
-        )
-        for _ in range(130)
+        SubscriptionOrder(account_id=screens.billing.acme, items=items, start=date(2026, 4, 1)) for _ in range(65)
     ]
     commands.start_subscriptions(actor=SYSTEM, orders=orders, on=clock.today, at=clock.now)
     plan(screens, price_key=None, notice_days=None, from_on="2026-05-01")
     assert PriceRaise.objects.filter(state="planned").count() == 520
     clock.set("2026-05-01")
     done = commands.bill_due(actor=SYSTEM, on=clock.today, at=clock.now)
-    assert (done.subscriptions, done.waiting, done.amounts) == (130, frozenset(), {"EUR": Decimal("52130.00")})
+    assert (done.subscriptions, done.waiting, done.amounts) == (65, frozenset(), {"EUR": Decimal("5720.00")})
     assert PriceRaise.objects.filter(state="raised").count() == 520
+    sound()
+
+
+@pytest.fixture
+def real(transactional_db: None) -> Iterator[Billing]:
+    yield make_billing()
+    connections.close_all()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_and_the_run_at_once(real: Billing) -> None:
+    """Two sweeps and three workers at the same subscriptions, where a rise makes documents of its own: none waits for
+    another for ever, each price rises once, and what is billed of each period is what it costs.
+    """
+    accounts = [real.acme, *(add_account(f"A{place} Ltd") for place in range(5))]
+    orders = [
+        SubscriptionOrder(account_id=accounts[place % 6], items=(item("seat"), item("basic")), start=real.on)
+        for place in range(36)
+    ]
+    commands.start_subscriptions(actor=SYSTEM, orders=orders, on=real.on, at=real.at)
+    for values in (
+        {"price_key": "seat", "from_on": "2026-02-01", "is_at_renewal": True},
+        {"price_key": "basic", "from_on": "2026-01-20", "is_at_renewal": False},
+    ):
+        wish = {"name": "Rise", "percent": "10", **values}
+        increase = commands.plan_increase(actor=SYSTEM, values=wish, on=real.on, at=real.at)
+        while commands.plan_raises(actor=SYSTEM, increase_id=increase, at=real.at):
+            pass
+    real.on = date(2026, 2, 1)
+    together = threading.Barrier(5, timeout=60)
+
+    def work(turn: Callable[[], int]) -> None:
+        try:
+            together.wait()
+            idle = 0
+            while idle < 10:
+                idle = 0 if turn() else idle + 1
+        finally:
+            connections.close_all()
+
+    def sweep() -> int:
+        return commands.raise_prices(actor=SYSTEM, at=real.at, chunk=5)
+
+    def bill() -> int:
+        return commands.bill_due(actor=SYSTEM, on=real.on, at=real.at, chunk=3).subscriptions
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(work, [sweep, sweep, bill, bill, bill]))
+    real.run()
+    assert [one.state for one in PriceRaise.objects.all()] == ["raised"] * 72
+    rows = BilledPeriod.objects.values("subscription", "cell_starts_at").annotate(net=Sum("net"))
+    assert sorted((f"{row['cell_starts_at']:%m-%d}", f"{row['net']:.2f}") for row in rows) == [
+        *[("01-01", "113.87")] * 36,  # 10.00, 100.00, and 12 of 31 days of 10.00 more
+        *[("02-01", "121.00")] * 36,
+    ]
     sound()
 
 
