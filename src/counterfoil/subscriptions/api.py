@@ -532,23 +532,11 @@ def plan_increase(request: Request, values: schema_for(INCREASE, "create")) -> A
 def preview_increase(request: Request, values: schema_for(INCREASE, "create")) -> Any:  # type: ignore[valid-type]
     """What it would do to the first 200 subscriptions. Nothing of it is kept."""
     given = values.values()
-    found = previewing.preview_increase(request.actor, lambda: _plan(request, given), clock.now())
-    return {
-        "expected": found.expected,
-        "looked_at": found.looked_at,
-        "states": found.sums.states,
-        "reasons": found.sums.reasons,
-        "raises": [_raise_json(row) for row in found.raises],
-    }
+    return previewing.preview_increase(request.actor, lambda: _plan(request, given), clock.now()).as_json()
 
 
 def _plan(request: Request, values: dict[str, Any]) -> UUID:
     return commands.plan_increase(actor=request.actor, values=values, on=local_today(), at=clock.now())
-
-
-def _raise_json(row: Row) -> dict[str, Any]:
-    """A raise without what would be another by then."""
-    return {name: value for name, value in row_json(row).items() if name not in ("id", "version", "increase", "title")}
 
 
 @router.get("/price-increases/{uuid:increase_id}", response=schema_for(INCREASE), summary="Get a price increase")

@@ -126,6 +126,12 @@ def renewals(actor: Actor, *, days: int, today: date | None = None) -> list[Row]
     return rows
 
 
+def subscription_by_number(actor: Actor, number: str) -> Row | None:
+    """The subscription with a number."""
+    found = with_state(Subscription.objects.filter(number=number.strip().upper()), invoicing.local_today())
+    return next(iter(rows_of(actor, found, invoicing.local_today())), None)
+
+
 def titles_of(actor: Actor, ids: Iterable[str]) -> dict[str, str]:
     """The names of accounts and colleagues by their ids, for filters."""
     return invoicing.titles_of(actor, ids)
