@@ -36,7 +36,7 @@ def test_prices_are_raised(screens: Screens, clock: Any, capsys: pytest.CaptureF
         f"{second} Committed Seat 10.00 EUR Its committed term is not over.",
         "2 subscriptions concerned.",
         "1 price would rise, 24.00 EUR more in a year.",
-        "     1  left out: Its committed term is not over.",
+        "1 left out: Its committed term is not over.",
         "Nothing was kept. Add --yes to plan it.",
     ]
     seen = json.loads(said(capsys, *RAISE, "--json")[0])

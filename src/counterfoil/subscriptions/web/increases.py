@@ -21,7 +21,7 @@ from counterfoil.subscriptions.models import RaiseState
 from counterfoil.subscriptions.record_types import INCREASE
 from counterfoil.subscriptions.rules.raising import LEFT_OUT
 from counterfoil.surface.forms import Form, Typed, record_form, values_from
-from counterfoil.surface.htmx import go, page, say
+from counterfoil.surface.htmx import go, is_htmx, page, reload, say
 
 SECTIONS: dict[str, list[str]] = {
     "Which prices": ["name", "product", "price_key", "price_list", "entity", "currency"],
@@ -99,6 +99,8 @@ def preview_increase(request: Request) -> HttpResponse:
 def increase(request: Request, increase_id: UUID) -> HttpResponse:
     """How far it is, and what it does to each price or why it leaves it out."""
     row = queries.get_increase(request.actor, increase_id)
+    if is_htmx(request) and row.state != "planning":
+        return reload(request)  # what stands around the part that asks changes too
     state = request.GET.get("state", "")
     states = [state] if state in RaiseState.values else []
     first = request.GET.get("from", "")
