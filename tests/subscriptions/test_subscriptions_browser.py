@@ -144,7 +144,11 @@ def test_a_discount_is_taken_off_and_given_again(
     page.goto(f"/subscriptions/{one}/")
     page.get_by_text("More", exact=True).click()
     looked_at(page, "more", scheme)
+    page.set_viewport_size({"width": 360, "height": 700})
+    for name in ("Pause…", "Name, terms, notice…"):
+        expect(page.get_by_role("link", name=name)).to_be_in_viewport(ratio=1)
     page.get_by_role("link", name="Take off a discount…").click()
+    page.set_viewport_size({"width": 1440, "height": 900})
     page.get_by_label("Discount").select_option("15 % of coupon SPRING15, for 3 periods")
     expect(page.locator("#preview")).to_contain_text("No document is made now.")
     expect(page.locator("#preview")).to_contain_text("167.00")
