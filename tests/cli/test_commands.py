@@ -19,7 +19,21 @@ from counterfoil.plumbing import clock, invariants
 from counterfoil.plumbing.installation import InstallationFacts, advance_demo_clock, establish, installation
 from counterfoil.plumbing.invariants import invariant, verify
 
-NAMES = ["up", "web", "worker", "watchdog", "migrate", "demo", "import", "export", "verify", "doctor", "user"]
+NAMES = [
+    "up",
+    "web",
+    "worker",
+    "watchdog",
+    "migrate",
+    "demo",
+    "import",
+    "export",
+    "prices",
+    "coupons",
+    "verify",
+    "doctor",
+    "user",
+]
 
 
 @pytest.fixture

@@ -6,20 +6,31 @@ import html
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connections
 from screens_world import Screens
 from subscriptions_world import SYSTEM, Billing, item, make_billing
 
+from counterfoil.access.models import Change
 from counterfoil.core.errors import Refusal
 from counterfoil.plumbing.invariants import verify
 from counterfoil.subscriptions import commands
-from counterfoil.subscriptions.models import BilledPeriod, Coupon, CouponRedemption, Subscription, SubscriptionDiscount
+from counterfoil.subscriptions.models import (
+    BilledPeriod,
+    Coupon,
+    CouponRedemption,
+    DiscountStop,
+    Subscription,
+    SubscriptionDiscount,
+)
+from counterfoil.subscriptions.rules.agreement import Policy
+from counterfoil.subscriptions.rules.grid import Interval
 
 pytestmark = pytest.mark.django_db
 
@@ -153,6 +164,128 @@ def test_what_is_refused(screens: Screens, clock: Any) -> None:
     assert (status, answer["problems"][0]["code"]) == (422, "fixed")
 
 
+def take_off(screens: Screens, subscription: UUID, number: int = 1, **more: Any) -> tuple[int, Any]:
+    return screens.call("POST", f"subscriptions/{subscription}/discount-off", {"discount": number}, **more)
+
+
+def test_taken_off_and_redeemed_again(screens: Screens, clock: Any) -> None:
+    """50 % for four periods, taken off in the first: that one keeps it, also for what is added to it. Redeemed again in
+    the second, it goes on with the third, as the same redemption, and ends with the fourth.
+    """
+    coupon(screens, "HALF", percent="50", periods=4, most=1)
+    one = screens.start(("hosting", "1"), coupon="HALF")
+    clock.set("2026-04-16")
+    screens.billing.on = date(2026, 4, 16)
+    _, preview = screens.call("POST", f"subscriptions/{one}/discount-off/preview", {"discount": 1})
+    assert (preview["documents"], preview["next"]["on"], preview["next"]["net"]) == ([], "2026-05-01", "100.00")
+    assert DiscountStop.objects.count() == 0
+    status, answer = take_off(screens, one)
+    assert (status, answer["coupon"], answer["discounts"][0]["off_from"]) == (200, "", "2026-04-16")
+    two = {"when": "2026-04-16", "items": [{"price": "hosting", "quantity": "1"}, {"price": "seat", "quantity": "2"}]}
+    assert screens.call("POST", f"subscriptions/{one}/change", two)[0] == 200
+    screens.billing.run("2026-05-01")
+    clock.set("2026-05-10")
+    status, answer = screens.call("POST", f"subscriptions/{one}/coupon", {"coupon": "half"})
+    assert (status, answer["coupon"], answer["discounts"][0]["off_from"]) == (200, "HALF", None)
+    for on in ("2026-06-01", "2026-07-01", "2026-08-01"):
+        screens.billing.run(on)
+    assert nets(one) == [
+        "2026-04-01 50.00", "2026-04-16 5.00",
+        "2026-05-01 100.00", "2026-05-01 20.00",
+        "2026-06-01 50.00", "2026-06-01 10.00",
+        "2026-07-01 50.00", "2026-07-01 10.00",
+        "2026-08-01 100.00", "2026-08-01 20.00",
+    ]  # fmt: skip
+    assert (Coupon.objects.get().redeemed, CouponRedemption.objects.count()) == (1, 1)
+    assert screens.billing.events().count("subscriptions.discount_taken_off") == 1
+    changed = Change.objects.filter(table_name="subscriptions_discountstop").order_by("id")
+    assert list(changed.values_list("operation", flat=True)) == ["insert", "update"]
+    sound()
+
+
+def test_taken_off_by_mistake(screens: Screens, clock: Any) -> None:
+    """Redeemed again before any period was billed without it, it is as if it had never been off."""
+    coupon(screens, "TEN", percent="10", periods=2)
+    one = screens.start(("hosting", "1"), coupon="TEN")
+    assert take_off(screens, one)[0] == 200
+    assert screens.call("POST", f"subscriptions/{one}/coupon", {"coupon": "TEN"})[0] == 200
+    assert DiscountStop.objects.count() == 0
+    for on in ("2026-05-01", "2026-06-01"):
+        screens.billing.run(on)
+    assert nets(one) == ["2026-04-01 90.00", "2026-05-01 90.00", "2026-06-01 100.00"]
+
+
+def test_a_discount_without_a_coupon_and_a_yearly_period(screens: Screens, clock: Any) -> None:
+    """Taken off in April, it stays for the year that is billed, and for what is given back of it."""
+    one = screens.start(("yearly", "1"), ("hosting", "1"), discounts=[{"percent": "10"}, {"amount": "8.00"}])
+    assert take_off(screens, one)[0] == 200
+    screens.billing.run("2026-05-01")
+    screens.billing.on = date(2026, 10, 1)
+    screens.billing.run("2026-10-01")
+    only = {"when": "2026-10-01", "items": [{"price": "hosting", "quantity": "1"}]}
+    clock.set("2026-10-01")
+    assert screens.call("POST", f"subscriptions/{one}/change", only)[0] == 200
+    first = [line for line in nets(one) if line.startswith("2026-04-01")]
+    assert first == ["2026-04-01 1072.62", "2026-04-01 89.38"]  # 1,170.00 less 8.00
+    assert nets(one)[2] == "2026-05-01 92.00"
+    assert nets(one)[-1] == "2026-10-01 -534.84"  # 182 of 365 days of 1,072.62
+    sound()
+
+
+def test_what_is_not_taken_off(screens: Screens, clock: Any) -> None:
+    """At the field, with a code; nothing changes."""
+    coupon(screens, "ONCE", percent="10", periods=1)
+    gone = coupon(screens, "GONE", percent="10")
+    one = screens.start(("hosting", "1"), coupon="ONCE")
+    assert screens.call("POST", f"subscriptions/{one}/coupon", {"coupon": "GONE"})[0] == 200
+    assert take_off(screens, one, 2)[0] == 200
+    screens.call("PATCH", f"coupons/{gone}", {"is_active": False}, who="admin")
+    asked = [
+        take_off(screens, one, 9),
+        take_off(screens, one, 2),
+        take_off(screens, one, 1),
+        screens.call("POST", f"subscriptions/{one}/coupon", {"coupon": "GONE"}),
+        screens.call("POST", f"subscriptions/{one}/coupon", {"coupon": "ONCE"}),
+    ]
+    assert [(status, answer["problems"][0]["field"], answer["problems"][0]["code"]) for status, answer in asked] == [
+        (422, "discount", "not_found"),
+        (409, "discount", "off_already"),
+        (409, "discount", "over"),
+        (422, "coupon", "not_found"),
+        (409, "coupon", "redeemed_already"),
+    ]
+    assert take_off(screens, one, 1, who="sales")[0] == 403
+    assert take_off(screens, uuid4())[0] == 404
+    for number in (0, -1, 10**9, "x"):
+        assert screens.call("POST", f"subscriptions/{one}/discount-off", {"discount": number})[0] == 422
+    screens.billing.cancel(one, when=date(2026, 4, 1))
+    assert take_off(screens, one, 1)[1]["problems"][0]["code"] == "ended"
+    assert DiscountStop.objects.count() == 1
+
+
+def test_a_coupon_whose_periods_passed_while_it_was_off(screens: Screens, clock: Any) -> None:
+    coupon(screens, "TWO", percent="10", periods=2)
+    one = screens.start(("hosting", "1"), coupon="TWO")
+    assert take_off(screens, one)[0] == 200
+    screens.billing.run("2026-05-01")
+    clock.set("2026-05-02")
+    status, answer = screens.call("POST", f"subscriptions/{one}/coupon", {"coupon": "TWO"})
+    assert (status, answer["problems"][0]["code"]) == (409, "over")
+    assert DiscountStop.objects.get().ends_at is None
+
+
+def test_where_seconds_are_counted_the_next_day_is_not_left_out(screens: Screens, clock: Any) -> None:
+    """The day on which the clocks go forward has 23 hours: the day after it is the next period all the same."""
+    day = item("basic", interval=Interval("day"))
+    start = datetime(2026, 3, 29, 0, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+    screens.billing.on = date(2026, 3, 29)
+    one = screens.billing.start(day, start=start, policy=Policy(basis="seconds"))
+    coupon(screens, "HALF", percent="50")
+    commands.redeem_coupon(actor=SYSTEM, subscription_id=one, code="HALF", on=screens.billing.on, at=screens.billing.at)
+    screens.billing.run("2026-03-30")
+    assert [line[11:] for line in nets(one)] == ["100.00", "50.00"]
+
+
 def words(answer: Any) -> str:
     text = re.sub(r"<[^>]+>", " ", answer.content.decode())
     return " ".join(html.unescape(text).replace("\u00a0", " ").split())
@@ -181,7 +314,20 @@ def test_the_pages(screens: Screens) -> None:
     preview = browser.post(f"/subscriptions/{subscription}/preview/coupon/", {"code": "ten"})
     assert "May 1, 2026 · 90.00 EUR net" in words(preview)
     assert browser.post(f"/subscriptions/{subscription}/coupon/", {"code": "ten", "version": "1"}).status_code == 302
-    assert "Discount of coupon TEN for 3 periods 10 %" in words(browser.get(f"/subscriptions/{subscription}/"))
+    shown = browser.get(f"/subscriptions/{subscription}/")
+    assert "Discount of coupon TEN for 3 periods 10 %" in words(shown)
+    assert "Take off a discount…" in words(shown)
+    address = f"/subscriptions/{subscription}/discount-off/"
+    assert "10 % of coupon TEN, for 3 periods" in words(browser.get(address))
+    assert "Discount is missing." in words(browser.post(address, {}))
+    refused = browser.post(address, {"discount": "7"})
+    assert (refused.status_code, "This subscription has no such discount." in words(refused)) == (422, True)
+    preview = browser.post(f"/subscriptions/{subscription}/preview/discount/", {"discount": "1"})
+    assert "May 1, 2026 · 100.00 EUR net" in words(preview)
+    assert browser.post(address, {"discount": "1"}).status_code == 302
+    shown = browser.get(f"/subscriptions/{subscription}/")
+    assert "for 3 periods; taken off, not for periods from Apr 2, 2026 on 10 %" in words(shown)
+    assert "Take off a discount…" not in words(shown)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from counterfoil.core.money import Money, formatted
+from counterfoil.core.money import Money, formatted, formatted_price
 from counterfoil.documents.printed import PrintedInvoice
 from counterfoil.documents.wording import Wording, grouped_iban, wording
 
@@ -41,13 +41,17 @@ def invoice_mail(printed: PrintedInvoice, to_name: str = "") -> MailText:
 
 @dataclass(frozen=True)
 class RisingPrice:
-    """A price that rises: what it came to for each interval, what it will, and from when on."""
+    """A price that rises: what it comes to now, what it will, and from when on, for a whole period. Of a price by
+    usage, ``old`` and ``new`` are what its units cost, one amount for each tier; ``per`` is the size of a package.
+    """
 
     description: str
-    old: Decimal
-    new: Decimal
+    old: tuple[Decimal, ...]
+    new: tuple[Decimal, ...]
     currency: str
     on: date
+    is_usage: bool = False
+    per: Decimal | None = None
 
 
 def increase_mail(
@@ -55,25 +59,57 @@ def increase_mail(
 ) -> MailText:
     """The text of the mail that tells of prices that rise."""
     words = wording(language, country)
-    texts = words.mail
-    lines = [
-        texts["increase_line"].format(
-            description=one.description,
-            date=words.date(one.on),
-            old=formatted(Money.exact(one.old, one.currency), words.language),
-            new=formatted(Money.exact(one.new, one.currency), words.language),
-        )
-        for one in prices
-    ]
+    periods = [_rising(one, words, "increase_line") for one in prices if not one.is_usage]
+    usage = [_rising(one, words, "increase_line") for one in prices if one.is_usage]
+    first = words.mail["increase_body"].format(title=title)
     paragraphs = [
+        f"{first} {words.mail['increase_periods']}" if periods else first,
+        "\n".join(periods),
+        words.mail["increase_usage"] if usage else "",
+        "\n".join(usage),
+    ]
+    return _letter("increase_subject", paragraphs, words, seller, title, to_name)
+
+
+def increase_off_mail(
+    prices: Sequence[RisingPrice], language: str, seller: str, country: str, title: str, to_name: str = ""
+) -> MailText:
+    """The text of the mail that says that prices do not rise after all, to whom was told that they do."""
+    words = wording(language, country)
+    paragraphs = [
+        words.mail["increase_off_body"].format(title=title),
+        "\n".join(_rising(one, words, "increase_off_line") for one in prices),
+    ]
+    return _letter("increase_off_subject", paragraphs, words, seller, title, to_name)
+
+
+def _rising(one: RisingPrice, words: Wording, text: str) -> str:
+    return words.mail[text].format(
+        description=one.description,
+        date=words.date(one.on),
+        old=_price(one.old, one, words),
+        new=_price(one.new, one, words),
+    )
+
+
+def _price(amounts: Sequence[Decimal], one: RisingPrice, words: Wording) -> str:
+    if not one.is_usage:
+        return formatted(Money.exact(amounts[0], one.currency), words.language)
+    written = " / ".join(formatted_price(amount, one.currency, words.language) for amount in amounts)
+    return written if one.per is None else f"{written} / {words.number(one.per)}"
+
+
+def _letter(subject: str, paragraphs: Sequence[str], words: Wording, seller: str, title: str, to_name: str) -> MailText:
+    """A mail about a subscription: greeted, closed and signed."""
+    texts = words.mail
+    whole = [
         texts["greeting_named"].format(name=to_name) if to_name.strip() else texts["greeting"],
-        texts["increase_body"].format(title=title),
-        "\n".join(lines),
+        *paragraphs,
         texts["closing"],
         f"{texts['regards']}\n{seller}",
     ]
-    subject = texts["increase_subject"].format(title=title, seller=seller)
-    return MailText(" ".join(subject.split()), "\n\n".join(paragraphs) + "\n")
+    first = texts[subject].format(title=title, seller=seller)
+    return MailText(" ".join(first.split()), "\n\n".join(part for part in whole if part) + "\n")
 
 
 def _what_to_do(printed: PrintedInvoice, words: Wording) -> list[str]:

@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from counterfoil.catalog.rules.pricing import Pricing, tiers_from
+from counterfoil.catalog.rules.pricing import Pricing, tiers_as_rows, tiers_from
 from counterfoil.invoicing.queries import credited_by_hand
 from counterfoil.plumbing.bulk import read_where
 from counterfoil.subscriptions.models import (
     BilledPeriod,
+    DiscountStop,
     ItemVersion,
     Pause,
     PauseMode,
@@ -30,12 +31,13 @@ from counterfoil.subscriptions.rules.agreement import (
     Billed,
     Discount,
     Item,
+    PastPrice,
     Policy,
     Span,
     Usage,
     Version,
 )
-from counterfoil.subscriptions.rules.grid import Cell, Moment, Share, next_day, restored, shared_grid
+from counterfoil.subscriptions.rules.grid import Cell, Moment, Share, next_day, restored, shared_grid, stored
 
 _THEIRS = "subscription_id = ANY(%s)"
 
@@ -62,7 +64,7 @@ class Loaded:
 
 
 def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[Loaded]:
-    """The subscriptions with everything that billing asks of them, in seven statements, in the order given.
+    """The subscriptions with everything that billing asks of them, in at most nine statements, in the order given.
 
     Of what was billed, only what ends after ``settled_to`` is read unless ``whole``.
     """
@@ -82,6 +84,7 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
     discounts: dict[UUID, list[SubscriptionDiscount]] = defaultdict(list)
     for discount in read_where(SubscriptionDiscount, _THEIRS, ids, order="subscription_id, position"):
         discounts[discount.subscription_id].append(discount)
+    stops = _stops(discounts)
     usage = _usage(rows)
     billed = _billed(subscriptions, whole)
     given = _given(billed)
@@ -90,7 +93,13 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
             one,
             {item.id: item for item in rows[one.id]},
             _agreement(
-                one, _seen(rows[one.id], versions, billed[one.id]), versions, usage, pauses[one.id], discounts[one.id]
+                one,
+                _seen(rows[one.id], versions, billed[one.id]),
+                versions,
+                usage,
+                pauses[one.id],
+                discounts[one.id],
+                stops,
             ),
             [billed_of(row, one.basis, given) for row in billed[one.id]],
             _spans(one, pauses[one.id]),
@@ -105,6 +114,15 @@ def _usage(rows: Mapping[UUID, Iterable[SubscriptionItem]]) -> dict[UUID, list[U
     if metered:
         for record in read_where(UsageRecord, "item_id = ANY(%s)", metered, order="item_id, used_at"):
             found[record.item_id].append(record)
+    return found
+
+
+def _stops(discounts: Mapping[UUID, Iterable[SubscriptionDiscount]]) -> dict[UUID, list[DiscountStop]]:
+    ids = [discount.id for several in discounts.values() for discount in several]
+    found: dict[UUID, list[DiscountStop]] = defaultdict(list)
+    if ids:
+        for stop in read_where(DiscountStop, "discount_id = ANY(%s)", ids, order="discount_id, starts_at"):
+            found[stop.discount_id].append(stop)
     return found
 
 
@@ -146,6 +164,7 @@ def _agreement(
     usage: Mapping[UUID, Sequence[UsageRecord]],
     pauses: Sequence[Pause],
     discounts: Sequence[SubscriptionDiscount],
+    stops: Mapping[UUID, Sequence[DiscountStop]],
 ) -> Agreement:
     start = restored(one.trial_ends_at or one.starts_at, one.basis)
     return Agreement(
@@ -174,6 +193,10 @@ def _agreement(
                 _maybe(each.since_at, one.basis),
                 _maybe(each.until_at, one.basis),
                 frozenset(UUID(product) for product in each.products),
+                tuple(
+                    Span(restored(stop.starts_at, one.basis), _maybe(stop.ends_at, one.basis))
+                    for stop in stops.get(each.id, ())
+                ),
             )
             for each in discounts
         ),
@@ -230,7 +253,26 @@ def item_of(
         cut_at=_maybe(row.cut_at, one.basis),
         usage=tuple(Usage(restored(each.used_at, one.basis), each.quantity) for each in usage),
         product=row.product_id,
+        past_prices=tuple(_past_price(past, row, one.basis) for past in row.past_prices),
     )
+
+
+def _past_price(past: Mapping[str, Any], row: SubscriptionItem, basis: str) -> PastPrice:
+    amount = None if past["amount"] is None else Decimal(past["amount"])
+    before = restored(datetime.fromisoformat(past["before"]), basis)
+    return PastPrice(before, Pricing(row.model, amount, row.per, tiers_from(past["tiers"])))
+
+
+def past_prices_as_rows(item: Item) -> list[dict[str, Any]]:
+    """The past prices of an item as its row keeps them."""
+    return [
+        {
+            "before": stored(past.before).isoformat(),
+            "amount": None if past.pricing.amount is None else format(past.pricing.amount, "f"),
+            "tiers": tiers_as_rows(past.pricing.tiers),
+        }
+        for past in item.past_prices
+    ]
 
 
 def pricing_of(row: SubscriptionItem) -> Pricing:

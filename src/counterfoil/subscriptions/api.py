@@ -171,6 +171,10 @@ class RedeemOrder(Schema):
     coupon: str = SchemaField(max_length=40, description="The code of a coupon.")
 
 
+class TakeOffOrder(Schema):
+    discount: int = SchemaField(ge=1, le=32_767, description="The position of a discount of the subscription.")
+
+
 class IncreasePreviewAnswer(Schema):
     """`expected` subscriptions are concerned; `looked_at` of them were worked out."""
 
@@ -186,7 +190,10 @@ class UndoOrder(Schema):
 
 
 class UndoneAnswer(Schema):
+    """So many prices do not rise; the customers of `told` subscriptions were told that they do, and get a mail."""
+
     undone: int
+    told: int
 
 
 class RunStarted(Schema):
@@ -452,6 +459,36 @@ def redeem_coupon(request: Request, subscription_id: UUID, order: RedeemOrder) -
     return _subscription(request, subscription_id)
 
 
+@router.post(
+    "/subscriptions/{uuid:subscription_id}/discount-off",
+    response=schema_for(SUBSCRIPTION),
+    summary="Take off a discount",
+)
+def take_off_discount(request: Request, subscription_id: UUID, order: TakeOffOrder) -> Any:
+    """It ends with the next period that is not billed yet; what was billed stays. A coupon can be redeemed again."""
+    _take_off(request, subscription_id, order)
+    return _subscription(request, subscription_id)
+
+
+@router.post(
+    "/subscriptions/{uuid:subscription_id}/discount-off/preview",
+    response=PreviewAnswer,
+    summary="Preview taking off a discount",
+)
+def preview_taking_off(request: Request, subscription_id: UUID, order: TakeOffOrder) -> Any:
+    return _preview(request, subscription_id, lambda: _take_off(request, subscription_id, order))
+
+
+def _take_off(request: Request, subscription_id: UUID, order: TakeOffOrder) -> None:
+    commands.take_off_discount(
+        actor=request.actor,
+        subscription_id=subscription_id,
+        discount=order.discount,
+        on=local_today(),
+        at=clock.now(),
+    )
+
+
 @router.get("/coupons", response=page_of(COUPON), summary="List coupons")
 def list_coupons(request: Request, paging: Query[Paging]) -> Any:
     return paging.page(queries.coupons_after(request.actor, after=paging.after, take=paging.take))
@@ -495,23 +532,11 @@ def plan_increase(request: Request, values: schema_for(INCREASE, "create")) -> A
 def preview_increase(request: Request, values: schema_for(INCREASE, "create")) -> Any:  # type: ignore[valid-type]
     """What it would do to the first 200 subscriptions. Nothing of it is kept."""
     given = values.values()
-    found = previewing.preview_increase(request.actor, lambda: _plan(request, given), clock.now())
-    return {
-        "expected": found.expected,
-        "looked_at": found.looked_at,
-        "states": found.sums.states,
-        "reasons": found.sums.reasons,
-        "raises": [_raise_json(row) for row in found.raises],
-    }
+    return previewing.preview_increase(request.actor, lambda: _plan(request, given), clock.now()).as_json()
 
 
 def _plan(request: Request, values: dict[str, Any]) -> UUID:
     return commands.plan_increase(actor=request.actor, values=values, on=local_today(), at=clock.now())
-
-
-def _raise_json(row: Row) -> dict[str, Any]:
-    """A raise without what would be another by then."""
-    return {name: value for name, value in row_json(row).items() if name not in ("id", "version", "increase", "title")}
 
 
 @router.get("/price-increases/{uuid:increase_id}", response=schema_for(INCREASE), summary="Get a price increase")
@@ -528,9 +553,11 @@ def list_raises(request: Request, increase_id: UUID, paging: Query[Paging]) -> A
 
 @router.post("/price-increases/{uuid:increase_id}/undo", response=UndoneAnswer, summary="Undo a price increase")
 def undo_increase(request: Request, increase_id: UUID, order: UndoOrder) -> Any:
-    """Takes back what has not taken effect: all of it, or the raises that are named."""
-    count = commands.undo_increase(actor=request.actor, increase_id=increase_id, raise_ids=order.raises)
-    return {"undone": count}
+    """Takes back what has not taken effect: all of it, or the raises that are named. Who was told gets a mail."""
+    undone = commands.undo_increase(
+        actor=request.actor, increase_id=increase_id, at=clock.now(), raise_ids=order.raises
+    )
+    return {"undone": undone.prices, "told": undone.told}
 
 
 # Answers --------------------------------------------------------------------------------------------------------------

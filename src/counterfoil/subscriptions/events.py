@@ -90,3 +90,14 @@ class CouponRedeemed(_SubscriptionEvent):
     icon: ClassVar[str] = "ticket-percent"
 
     code: str
+
+
+@event("subscriptions.discount_taken_off")
+class DiscountTakenOff(_SubscriptionEvent):
+    """``code`` is that of its coupon; empty for a discount without one."""
+
+    words: ClassVar[str] = "{title}: a discount ends, from {from_on}"
+    detail: ClassVar[str] = "{code}"
+    icon: ClassVar[str] = "ticket-percent"
+
+    code: str

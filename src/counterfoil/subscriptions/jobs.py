@@ -19,21 +19,31 @@ ACTOR = Actor.system("Billing run")
 @job("subscriptions.bill", queue_name="billing")
 def bill(run_id: str) -> None:
     """Bill chunk by chunk until nothing is due. A chunk that fails is tried account by account."""
-    while _next_chunk(UUID(run_id)):
+    passed: set[UUID] = set()
+    while _next_chunk(UUID(run_id), passed):
         continue
 
 
-def _next_chunk(run_id: UUID) -> bool:
+def _next_chunk(run_id: UUID, passed: set[UUID]) -> bool:
+    """False when nothing is left. What waits, since a price of it has to rise first, is added to ``passed``: it does
+    not keep the chunks behind it from being billed.
+    """
     try:
-        return commands.bill_chunk(actor=ACTOR, run_id=run_id, at=clock.now())
+        done = commands.bill_chunk(actor=ACTOR, run_id=run_id, at=clock.now(), passing=passed)
     except OperationalError:
         raise
     except Exception:
         _log.exception("a chunk of billing run %s failed; its accounts are tried one by one", run_id)
-        if not commands.bill_one(actor=ACTOR, run_id=run_id, at=clock.now()):
+        done = commands.bill_one(actor=ACTOR, run_id=run_id, at=clock.now(), passing=passed)
+        if done is None:
             raise  # no account is to blame: the job fails and is seen, and does not go round for ever
+    else:
+        passed |= done.waiting if done is not None else frozenset()
+        return done is not None
     for _ in range(commands.CHUNK - 1):
-        if not commands.bill_one(actor=ACTOR, run_id=run_id, at=clock.now()):
+        passed |= done.waiting
+        done = commands.bill_one(actor=ACTOR, run_id=run_id, at=clock.now(), passing=passed)
+        if done is None:
             break
     return True
 

@@ -165,7 +165,8 @@ class SubscriptionItem(Record):
     """A price of a subscription, as it was when it was agreed. Its grid of periods is counted from ``grid_from``.
 
     ``grid_lead`` and ``grid_ordinal`` are those of an item that went on after its time stood still.
-    ``price_id`` names the catalog's price from which it was copied, ``price_key`` what is sold.
+    ``price_id`` names the catalog's price from which it was copied, ``price_key`` what is sold. ``past_prices`` are
+    what usage cost in periods that begin before a moment, the earliest first: ``{"before", "amount", "tiers"}``.
     """
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="items", db_index=False)
@@ -190,6 +191,7 @@ class SubscriptionItem(Record):
     grid_ordinal = models.PositiveIntegerField(null=True)
     cut_at = models.DateTimeField(null=True)
     billed_to = models.DateTimeField(null=True)
+    past_prices: Any = models.JSONField(default=list)
 
     class Meta(Record.Meta):
         triggers = audit_all(often=("billed_to",))
@@ -204,6 +206,10 @@ class SubscriptionItem(Record):
             models.CheckConstraint(
                 condition=Q(is_metered=False) | Q(is_in_advance=False),
                 name="subscriptions_subscriptionitem_usage_in_arrears",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_metered=True) | Q(past_prices=[]),
+                name="subscriptions_subscriptionitem_past_prices_of_usage",
             ),
         ]
 
@@ -349,6 +355,32 @@ class SubscriptionDiscount(Record):
             models.CheckConstraint(
                 condition=Q(periods=None) | Q(periods__gte=1),
                 name="subscriptions_subscriptiondiscount_periods_positive",
+            ),
+        ]
+
+
+class DiscountStop(Record):
+    """A discount was taken off: it is not for periods that begin from one moment until before another. Without an end
+    it stays off.
+    """
+
+    discount = models.ForeignKey(SubscriptionDiscount, on_delete=models.PROTECT, related_name="stops")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="subscriptions_discountstop_runs_forward",
+            ),
+            ExclusionConstraint(
+                name="subscriptions_discountstop_one_at_a_time",
+                expressions=[
+                    (InstantRange("starts_at", "ends_at"), RangeOperators.OVERLAPS),
+                    ("discount", RangeOperators.EQUAL),
+                ],
             ),
         ]
 
@@ -546,6 +578,9 @@ class RaiseState(models.TextChoices):
 class PriceRaise(Record):
     """What an increase does to one item of one subscription, or why it leaves it out. An item is raised by one increase
     at a time.
+
+    ``notice_on`` is the day of the next mail about it; ``noticed_at`` is when the customer was told that the price
+    rises, ``recalled_at`` that it does not after all.
     """
 
     increase = models.ForeignKey(PriceIncrease, on_delete=models.PROTECT, related_name="raises")
@@ -567,6 +602,7 @@ class PriceRaise(Record):
     document_on = models.DateField()
     notice_on = models.DateField(null=True)
     noticed_at = models.DateTimeField(null=True)
+    recalled_at = models.DateTimeField(null=True)
     raised_at = models.DateTimeField(null=True)
 
     class Meta(Record.Meta):
@@ -585,6 +621,10 @@ class PriceRaise(Record):
                 | ~Q(state=RaiseState.RAISED) & Q(raised_at=None),
                 name="subscriptions_priceraise_raised_at_an_instant",
             ),
+            models.CheckConstraint(
+                condition=Q(recalled_at=None) | Q(state=RaiseState.UNDONE, noticed_at__isnull=False),
+                name="subscriptions_priceraise_recalled_when_told",
+            ),
         ]
         indexes = [
             models.Index(
@@ -594,6 +634,11 @@ class PriceRaise(Record):
                 fields=["notice_on", "id"],
                 condition=Q(state=RaiseState.PLANNED, noticed_at=None, notice_on__isnull=False),
                 name="subscriptions_notices_due",
+            ),
+            models.Index(
+                fields=["notice_on", "id"],
+                condition=Q(state=RaiseState.UNDONE, noticed_at__isnull=False, recalled_at=None),
+                name="subscriptions_recalls_due",
             ),
             models.Index(fields=["subscription", "takes_on"], name="subscriptions_raises_of_one"),
         ]

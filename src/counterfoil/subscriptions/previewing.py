@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
@@ -14,6 +15,7 @@ from counterfoil.plumbing.scratch import scratch
 from counterfoil.subscriptions import commands, queries
 from counterfoil.subscriptions.models import BilledPeriod
 from counterfoil.subscriptions.queries import Sums, Upcoming
+from counterfoil.surface.as_json import row_json
 
 PREVIEWED = 200
 
@@ -50,6 +52,19 @@ class IncreasePreview:
     sums: Sums
     expected: int
     looked_at: int
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API answers it: raises without what would be another by then."""
+        passing = ("id", "version", "increase", "title")
+        return {
+            "expected": self.expected,
+            "looked_at": self.looked_at,
+            "states": self.sums.states,
+            "reasons": self.sums.reasons,
+            "raises": [
+                {name: value for name, value in row_json(row).items() if name not in passing} for row in self.raises
+            ],
+        }
 
 
 def preview_increase(actor: Actor, act: Callable[[], UUID], at: datetime) -> IncreasePreview:

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from counterfoil.catalog.rules.wording import price_in_words
+from counterfoil.catalog.rules.pricing import Pricing, tiers_from
+from counterfoil.catalog.rules.wording import amount_in_words, price_in_words
 from counterfoil.core.references import REFERENCES_LENGTH, REFERENCES_MAX
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 from counterfoil.subscriptions.agreements import pricing_of
@@ -73,8 +74,15 @@ def _items(one: Subscription) -> list[SubscriptionItem]:
 
 
 def _coupons(one: Subscription) -> str:
-    """The codes of its coupons."""
-    return ", ".join(each.coupon_code for each in getattr(one, "shown_discounts", ()) if each.coupon_code)
+    """The codes of the coupons whose discounts it has."""
+    shown = getattr(one, "shown_discounts", ())
+    return ", ".join(each.coupon_code for each in shown if each.coupon_code and each.off_from is None)
+
+
+def _raise_words(one: PriceRaise, which: str) -> str:
+    amount, tiers = getattr(one, f"{which}_amount"), getattr(one, f"{which}_tiers")
+    pricing = Pricing(one.item.model, amount, one.item.per, tiers_from(tiers))
+    return amount_in_words(pricing, currency=one.currency, unit=one.item.unit, language="en").rstrip(",")
 
 
 def _words(item: SubscriptionItem) -> str:
@@ -108,7 +116,11 @@ DISCOUNT_FIELDS = (
     Field("amount", "Amount", Kind.DECIMAL, Group.PRICING, decimals=4, minimum=Decimal("0.0001")),
     Field("periods", "Periods", Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(1000),
           help="For so many periods; empty for all."),
+    Field("position", "Number", Kind.INTEGER, computed=True, help="Names the discount within its subscription."),
     Field("coupon", "Coupon", Kind.TEXT, Group.PRICING, computed=True, column="coupon_code"),
+    Field("off_from", "Taken off from", Kind.DAY, Group.PRICING, computed=True,
+          read=lambda one: getattr(one, "off_from", None),
+          help="Periods that begin on this day or later are without it."),
 )  # fmt: skip
 
 PAUSE_FIELDS = (
@@ -325,7 +337,13 @@ register(
             Field("reason", "Left out because", Kind.CHOICE, choices=tuple(LEFT_OUT.items()), computed=True),
             Field("problem", "Problem", computed=True),
             Field("quantity", "Quantity", Kind.DECIMAL, computed=True),
+            Field("is_metered", "By usage", Kind.YES_NO, computed=True, read=lambda one: one.item.is_metered,
+                  help="Its quantity is what was used in the last whole period."),
             Field("currency", "Currency", Kind.CURRENCY, computed=True),
+            Field("old_price", "Price now", Kind.TEXT, Group.PRICING, computed=True,
+                  read=lambda one: _raise_words(one, "old")),
+            Field("new_price", "Price then", Kind.TEXT, Group.PRICING, computed=True,
+                  read=lambda one: _raise_words(one, "new")),
             Field("old_net", "A period, now", Kind.AMOUNT, Group.PRICING, computed=True),
             Field("new_net", "A period, then", Kind.AMOUNT, Group.PRICING, computed=True),
             Field("a_year", "More in a year", Kind.AMOUNT, Group.PRICING, computed=True),
@@ -333,6 +351,7 @@ register(
             Field("document_on", "First document", Kind.DAY, computed=True),
             Field("notice_on", "Notice on", Kind.DAY, computed=True),
             Field("noticed_at", "Told at", Kind.INSTANT, computed=True),
+            Field("recalled_at", "Told that it does not rise", Kind.INSTANT, computed=True),
             Field("raised_at", "Raised at", Kind.INSTANT, computed=True),
         ),
     )

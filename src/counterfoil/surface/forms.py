@@ -96,7 +96,7 @@ class Input:
     @property
     def width(self) -> str:
         """How much of the form's line the field takes: ``short`` or ``full``."""
-        return "short" if self.kind in _SHORT else "full"
+        return "short" if self.kind in _SHORT and not (self.options and self.kind is Kind.INTEGER) else "full"
 
     @property
     def lines(self) -> int:

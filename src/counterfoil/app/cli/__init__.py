@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 
 from counterfoil import __version__
-from counterfoil.app.cli import checks, database, demo, processes, simulate, transfer, up, users
+from counterfoil.app.cli import checks, coupons, database, demo, prices, processes, simulate, transfer, up, users
 from counterfoil.app.cli.ground import Trouble, complain
 
-SUBJECTS = (up, processes, database, demo, transfer, simulate, checks, users)
+SUBJECTS = (up, processes, database, demo, transfer, simulate, prices, coupons, checks, users)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -93,7 +93,8 @@ def _lines(loaded: Loaded, on: date) -> tuple[list[dict[str, Any]], list[str]]:
                 "interval": found.interval,
             }
         )
-    if any(one.amount is not None or not one.is_for_ever for one in loaded.agreement.discounts):
+    running = [one for one in loaded.agreement.discounts if not one.is_off]
+    if any(one.amount is not None or not one.is_for_ever for one in running):
         notes.append("Discounts that end or are for some products, and amounts off, are not among the lines.")
     return lines, notes
 

@@ -233,7 +233,7 @@ def _order_line(line: _Line, line_id: UUID, credited: UUID | None, net: Decimal)
         description=row.description,
         quantity=quantity,
         unit=row.unit,
-        unit_price=unit_price_shown(item.pricing, quantity),
+        unit_price=unit_price_shown(item.pricing_of(difference.cell), quantity),
         product_id=row.product_id,
         tax_class=row.tax_class,
         source=Sourced("", "subscription", f"Subscription {subscription.number}", subscription.id),

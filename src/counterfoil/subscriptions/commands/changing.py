@@ -10,8 +10,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Max
-
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
@@ -328,8 +326,8 @@ def _take(loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime
 
 def _add_item(loaded: Loaded, step: Step, order: ItemOrder, at: datetime) -> UUID:
     assert step.grid is not None
-    last = SubscriptionItem.objects.filter(subscription=loaded.subscription).aggregate(last=Max("position"))["last"]
-    row = new_item(loaded.subscription, (last or 0) + 1, order, step.at, None, None, at)
+    position = max((row.position for row in loaded.items.values()), default=0) + 1
+    row = new_item(loaded.subscription, position, order, step.at, None, None, at)
     row.grid_from, row.grid_day = stored(step.grid.base), step.grid.anchor_day
     row.grid_lead = None if step.grid.lead is None else stored(step.grid.lead)
     row.grid_ordinal = step.grid.ordinal

@@ -1,4 +1,4 @@
-"""Coupons: a discount for a code. Its limit holds however many redeem it at once."""
+"""Coupons: a discount for a code. Its limit holds however many redeem it at once. A discount can be taken off again."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
+from counterfoil.subscriptions.agreements import load
 from counterfoil.subscriptions.models import (
     BilledPeriod,
     Coupon,
     CouponRedemption,
+    DiscountStop,
     Subscription,
     SubscriptionDiscount,
     SubscriptionItem,
 )
-from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, restored, stored
+from counterfoil.subscriptions.rules.billing import gives_from
+from counterfoil.subscriptions.rules.grid import SECONDS, Moment, day_of, moment_of, restored, stored
 
 COUPON = "subscriptions.coupon"
 _FIXED = ("code", "percent", "amount", "currency")
@@ -105,20 +108,59 @@ def _save(coupon: Coupon, *, is_new: bool) -> None:
 def redeem_coupon(*, actor: Actor, subscription_id: UUID, code: str, on: date, at: datetime) -> None:
     """Give a running subscription the discount of a coupon, from the first period on that begins on that day or later
     and is not billed yet.
+
+    What was taken off goes on as the same redemption: its periods are counted from its first one.
     """
+    subscription = _locked(subscription_id)
+    redeem(subscription, code, _open_from(subscription, on), on=on, at=at)
+    subscription.version += 1
+    subscription.save()
+
+
+@command("subscriptions.take_off_discount", needs="subscriptions.change")
+def take_off_discount(*, actor: Actor, subscription_id: UUID, discount: int, on: date, at: datetime) -> None:
+    """End a discount, named by its position, with the first period that begins on that day or later and is not billed
+    yet. What was billed stays, and what is given back of it is what was paid.
+    """
+    subscription = _locked(subscription_id)
+    row = SubscriptionDiscount.objects.filter(subscription=subscription, position=discount).first()
+    if row is None:
+        raise Refusal("not_found", "This subscription has no such discount.", "discount")
+    if DiscountStop.objects.filter(discount=row, ends_at=None).exists():
+        raise Conflict("off_already", "This discount is taken off already.", "discount")
+    moment = _open_from(subscription, on)
+    if not _gives_from(subscription, row, moment):
+        raise Conflict("over", "This discount is for no period that is still to be billed.", "discount")
+    DiscountStop(id=new_id(), created_at=at, discount=row, starts_at=stored(moment)).save(force_insert=True)
+    subscription.version += 1
+    subscription.save()
+    _tell(events.DiscountTakenOff, subscription, moment, row.coupon_code)
+
+
+def _locked(subscription_id: UUID) -> Subscription:
     subscription = Subscription.objects.select_for_update().filter(pk=subscription_id).first()
     if subscription is None:
         raise NotFound("This subscription does not exist.", "subscription")
+    return subscription
+
+
+def _open_from(subscription: Subscription, on: date) -> Moment:
+    """The moment from which on no period that begins then is billed yet."""
     day = moment_of(on, subscription.basis, subscription.zone)
     if subscription.ends_at is not None and subscription.ends_at <= stored(day):
         raise Conflict("ended", "This subscription has ended by then.")
-    last = BilledPeriod.objects.filter(subscription=subscription).aggregate(last=Max("cell_starts_at"))["last"]
     since = max(day, restored(subscription.starts_at, subscription.basis))
-    if last is not None and restored(last, subscription.basis) >= since:
-        since = restored(last, subscription.basis) + timedelta(days=1)
-    redeem(subscription, code, since, on=on, at=at)
-    subscription.version += 1
-    subscription.save()
+    kept = BilledPeriod.objects.filter(subscription=subscription).aggregate(last=Max("cell_starts_at"))["last"]
+    if kept is None or (last := restored(kept, subscription.basis)) < since:
+        return since
+    return last + (timedelta(seconds=1) if subscription.basis == SECONDS else timedelta(days=1))
+
+
+def _gives_from(subscription: Subscription, row: SubscriptionDiscount, moment: Moment) -> bool:
+    positions = SubscriptionDiscount.objects.filter(subscription=subscription).order_by("position")
+    agreement = load([subscription])[0].agreement
+    discount = agreement.discounts[list(positions.values_list("id", flat=True)).index(row.pk)]
+    return gives_from(agreement, discount, moment)
 
 
 def redeem(subscription: Subscription, code: str, since: Moment | None, *, on: date, at: datetime) -> None:
@@ -128,6 +170,16 @@ def redeem(subscription: Subscription, code: str, since: Moment | None, *, on: d
     if coupon is None or not coupon.is_active:
         raise Refusal("not_found", "There is no such coupon.", "coupon")
     _refuse_unfit(coupon, subscription, on)
+    earlier = (
+        CouponRedemption.objects.select_related("discount").filter(coupon=coupon, subscription=subscription).first()
+    )
+    begins = since if since is not None else restored(subscription.starts_at, subscription.basis)
+    if earlier is not None:
+        _give_again(subscription, earlier.discount, begins)
+        _tell(events.CouponRedeemed, subscription, begins, coupon.code)
+        return
+    if coupon.most is not None and coupon.redeemed >= coupon.most:
+        raise Refusal("used_up", f"This coupon was redeemed {coupon.most} times, and no more.", "coupon")
     position = SubscriptionDiscount.objects.filter(subscription=subscription).aggregate(last=Max("position"))["last"]
     until = None if coupon.until is None else stored(moment_of(coupon.until, subscription.basis, subscription.zone))
     discount = SubscriptionDiscount(
@@ -142,14 +194,34 @@ def redeem(subscription: Subscription, code: str, since: Moment | None, *, on: d
         id=new_id(), coupon=coupon, subscription=subscription, discount=discount, number=coupon.redeemed,
         redeemed_at=at,
     ).save(force_insert=True)  # fmt: skip
-    begins = since if since is not None else restored(subscription.starts_at, subscription.basis)
+    _tell(events.CouponRedeemed, subscription, begins, coupon.code)
+
+
+def _give_again(subscription: Subscription, discount: SubscriptionDiscount, moment: Moment) -> None:
+    """Let a discount that was taken off go on; when no period was billed without it, as if it had never been off."""
+    stop = DiscountStop.objects.filter(discount=discount, ends_at=None).first()
+    if stop is None:
+        raise Conflict("redeemed_already", "This subscription has the discount of this coupon.", "coupon")
+    if stored(moment) <= stop.starts_at:
+        stop.delete()
+    else:
+        stop.ends_at = stored(moment)
+        stop.version += 1
+        stop.save()
+    if not _gives_from(subscription, discount, moment):
+        raise Conflict("over", "The periods of this coupon are over for this subscription.", "coupon")
+
+
+def _tell(
+    kind: type[events.CouponRedeemed | events.DiscountTakenOff], subscription: Subscription, moment: Moment, code: str
+) -> None:
     emit(
-        events.CouponRedeemed(
+        kind(
             subscription_id=subscription.pk,
             account_id=subscription.account_id,
             title=subscription.title,
-            from_on=day_of(begins, subscription.zone),
-            code=coupon.code,
+            from_on=day_of(moment, subscription.zone),
+            code=code,
         )
     )
 
@@ -164,7 +236,3 @@ def _refuse_unfit(coupon: Coupon, subscription: Subscription, on: date) -> None:
     sold = SubscriptionItem.objects.filter(subscription=subscription).values_list("product_id", flat=True)
     if coupon.products and not {str(product) for product in sold} & set(coupon.products):
         raise Refusal("not_for_these", "This coupon is for other products.", "coupon")
-    if CouponRedemption.objects.filter(coupon=coupon, subscription=subscription).exists():
-        raise Conflict("redeemed_already", "This subscription has the discount of this coupon.", "coupon")
-    if coupon.most is not None and coupon.redeemed >= coupon.most:
-        raise Refusal("used_up", f"This coupon was redeemed {coupon.most} times, and no more.", "coupon")

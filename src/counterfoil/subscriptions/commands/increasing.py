@@ -1,41 +1,36 @@
-"""Price increases: planned for a set of subscriptions at once, told to the customers, and carried out on their days.
+"""Price increases: planned for a set of subscriptions at once, and carried out on their days.
 
-A plan is a row for each price that is raised or left out. It is carried out by an ordinary change of the subscription
-on the day that the row names; until then it can be undone.
+A plan is a row for each price that is raised or left out. It is carried out on the day that the row names, by an
+ordinary change of the subscription; a price by usage, which has no quantity to change, gets the new one for the periods
+from then on; until then it can be undone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
-from counterfoil.accounts.queries import billing_facts
-from counterfoil.activities.commands import queue_mails
-from counterfoil.activities.rules.orders import MailOrder, NewRecipient
 from counterfoil.catalog.models import Price
 from counterfoil.catalog.rules.pricing import Pricing, price_of, tiers_as_rows, tiers_from
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import rounded
 from counterfoil.core.periods import add_months
-from counterfoil.documents.mail_texts import RisingPrice, increase_mail
-from counterfoil.invoicing.mailing import NOBODY, recipients_of
 from counterfoil.invoicing.rules.totals import LARGEST
-from counterfoil.ledger.queries import entities
-from counterfoil.plumbing.bulk import insert_rows, read_where
+from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
 from counterfoil.plumbing.jobs import enqueue
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.agreements import Loaded, load
+from counterfoil.subscriptions.agreements import Loaded, load, past_prices_as_rows
 from counterfoil.subscriptions.commands.changing import change_subscription
 from counterfoil.subscriptions.models import (
     IncreaseState,
@@ -43,9 +38,10 @@ from counterfoil.subscriptions.models import (
     PriceRaise,
     RaiseState,
     Subscription,
+    SubscriptionItem,
 )
 from counterfoil.subscriptions.ordering import check_day, order_of_item
-from counterfoil.subscriptions.queries.increases import chosen, local_day
+from counterfoil.subscriptions.queries.increases import chosen, has_come, local_day
 from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, Item
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of
 from counterfoil.subscriptions.rules.orders import ItemOrder
@@ -55,7 +51,9 @@ from counterfoil.subscriptions.rules.raising import (
     first_document,
     reason_left_out,
     takes_effect,
+    used_lately,
     with_new_price,
+    with_past_price,
 )
 
 INCREASE = "subscriptions.increase"
@@ -165,16 +163,18 @@ def _raise(
     """What the increase does to an item; none for one that does not run by then."""
     one, row = loaded.subscription, loaded.items[item.id]
     today = local_day(one, at)
-    earliest = _moment(loaded, max(increase.from_on, today + timedelta(days=increase.notice_days or 0)))
+    earliest = moment_at(loaded, max(increase.from_on, today + timedelta(days=increase.notice_days or 0)))
     present = item.version_at(max(earliest, item.start))
     if present is None or (loaded.agreement.end is not None and loaded.agreement.end <= earliest):
         return None
-    takes = takes_effect(item, earliest, is_at_renewal=_waits(loaded, increase))
+    takes = takes_effect(item, earliest, is_at_renewal=waits(loaded, increase))
     takes_on = day_of(takes, one.zone)
-    new = with_new_price(item.pricing, one.currency, increase.percent, amount)
+    new = with_new_price(item, one.currency, increase.percent, amount)
     version = item.version_at(takes)
     ends = loaded.agreement.end is not None and loaded.agreement.end <= takes
     quantity = present.quantity if version is None else version.quantity
+    if item.is_metered:
+        quantity = used_lately(item, moment_at(loaded, today))
     since = add_months(takes_on, -increase.months_apart)
     reason = reason_left_out(
         item if not ends else replace(item, versions=(replace(item.versions[0], end=takes),)),
@@ -203,7 +203,7 @@ def _raise(
     )  # fmt: skip
 
 
-def _waits(loaded: Loaded, increase: PriceIncrease) -> bool:
+def waits(loaded: Loaded, increase: PriceIncrease) -> bool:
     """Whether a price rises with a period only: the increase says so, or what was agreed about what costs more."""
     return increase.is_at_renewal or loaded.agreement.policy.increase == AT_RENEWAL
 
@@ -214,13 +214,23 @@ def _fits(new: Pricing, quantity: Decimal, item: Item, currency: str) -> bool:
     return all(abs(figure) < LARGEST for figure in figures)
 
 
-def _moment(loaded: Loaded, day: date) -> Moment:
+def moment_at(loaded: Loaded, day: date) -> Moment:
     return moment_of(day, loaded.subscription.basis, loaded.subscription.zone)
 
 
+@dataclass(frozen=True)
+class Undone:
+    """How many prices do not rise after all, and of how many subscriptions a customer had been told."""
+
+    prices: int
+    told: int
+
+
 @command("subscriptions.undo_increase", needs="subscriptions.change")
-def undo_increase(*, actor: Actor, increase_id: UUID, raise_ids: Sequence[UUID] = ()) -> int:
-    """Take back what has not taken effect: all of an increase, or the raises that are named. Answers how many."""
+def undo_increase(*, actor: Actor, increase_id: UUID, at: datetime, raise_ids: Sequence[UUID] = ()) -> Undone:
+    """Take back what has not taken effect: all of an increase, or the raises that are named. Who was told that a price
+    rises gets a mail that it does not.
+    """
     increase = PriceIncrease.objects.select_for_update().filter(pk=increase_id).first()
     if increase is None:
         raise NotFound("This price increase does not exist.", "increase")
@@ -231,95 +241,19 @@ def undo_increase(*, actor: Actor, increase_id: UUID, raise_ids: Sequence[UUID] 
     undone = list(rows)
     if not undone and increase.state != IncreaseState.PLANNING:
         raise Conflict("nothing_to_undo", "Nothing of it is left to undo.")
-    PriceRaise.objects.filter(pk__in=[row.pk for row in undone]).update(state=RaiseState.UNDONE)
+    told = [row for row in undone if row.noticed_at is not None]
+    for row in undone:
+        row.state, row.problem = RaiseState.UNDONE, ""
+        row.version += 1
+    for row in told:
+        row.notice_on = local_day(row.subscription, at)
+    update_rows(undone, ["state", "problem", "notice_on", "version"])
     _tell(events.PriceIncreaseUndone, undone)
     if not raise_ids:
         increase.state = IncreaseState.UNDONE
         increase.version += 1
         increase.save()
-    return len(undone)
-
-
-# Telling --------------------------------------------------------------------------------------------------------------
-
-
-@command("subscriptions.send_notices", needs="subscriptions.run")
-def send_notices(*, actor: Actor, at: datetime, chunk: int = CHUNK) -> int:
-    """Queue the mails about prices that rise, each in the language of its account, one a subscription and increase.
-
-    A notice that is late moves the day: the price then rises with the first period that is far enough ahead. Where
-    nobody can be told it is tried again every day.
-    """
-    groups: dict[tuple[UUID, UUID], list[PriceRaise]] = {}
-    for row in notices_due(at).select_for_update(of=("self",), skip_locked=True)[:chunk]:
-        if row.notice_on is not None and row.notice_on <= local_day(row.subscription, at):
-            groups.setdefault((row.increase_id, row.subscription_id), []).append(row)
-    orders = []
-    several = {one.subscription.pk: one for one in load([rows[0].subscription for rows in groups.values()])}
-    for rows in groups.values():
-        order = _notice(several[rows[0].subscription_id], rows, at)
-        if order is not None:
-            orders.append(order)
-    if orders:
-        queue_mails(actor=actor, orders=orders, at=at)
-    return len(orders)
-
-
-def notices_due(at: datetime) -> QuerySet[PriceRaise]:
-    """Planned raises of which the customer is to be told by now, give or take a time zone."""
-    found = PriceRaise.objects.filter(
-        state=RaiseState.PLANNED, noticed_at=None, notice_on__lte=at.date() + timedelta(days=1)
-    )
-    return found.exclude(increase__state=IncreaseState.PLANNING).select_related(
-        "subscription__entity", "increase", "item"
-    ).order_by("notice_on", "id")  # fmt: skip
-
-
-def _notice(loaded: Loaded, rows: Sequence[PriceRaise], at: datetime) -> MailOrder | None:
-    one, increase = loaded.subscription, rows[0].increase
-    today = local_day(one, at)
-    facts = billing_facts([one.account_id], today)[one.account_id]
-    people = recipients_of(facts)
-    entity = entities()[one.entity_id]
-    for row in rows:
-        if not people:
-            row.problem = "No billing contact has an address to which this can be sent."
-            row.notice_on = today + timedelta(days=1)
-        else:
-            _move_day(loaded, row, today + timedelta(days=increase.notice_days or 0))
-            row.noticed_at, row.problem = at, ""
-        row.version += 1
-        row.save()
-    if not people:
-        return None
-    addressed = [person for person in people if person.line == "to"]
-    prices = [RisingPrice(row.item.description, row.old_net, row.new_net, row.currency, row.takes_on) for row in rows]
-    text = increase_mail(
-        prices, facts.language.value, entity.legal_name, entity.country, one.title,
-        addressed[0].name if len(addressed) == 1 else "",
-    )  # fmt: skip
-    sender = entity.email or NOBODY
-    return MailOrder(
-        cause=f"price-increase:{increase.pk}:{one.pk}:{rows[0].pk}",
-        sender=f"{entity.legal_name} <{sender}>",
-        reply_to=sender,
-        subject=text.subject,
-        body=text.body,
-        recipients=tuple(NewRecipient(each.line, each.email, each.name, each.contact_id) for each in people),
-        record_key="subscriptions.subscription",
-        record_id=one.pk,
-        account_id=one.account_id,
-    )
-
-
-def _move_day(loaded: Loaded, row: PriceRaise, earliest: date) -> None:
-    """Let the price rise on a day that is no earlier, if it would."""
-    item = next((one for one in loaded.agreement.items if one.id == row.item_id), None)
-    if row.takes_on >= earliest or item is None:
-        return
-    takes = takes_effect(item, _moment(loaded, earliest), is_at_renewal=_waits(loaded, row.increase))
-    zone = loaded.subscription.zone
-    row.takes_on, row.document_on = day_of(takes, zone), day_of(first_document(item, takes), zone)
+    return Undone(len(undone), len({row.subscription_id for row in told}))
 
 
 # Carrying out ---------------------------------------------------------------------------------------------------------
@@ -335,22 +269,40 @@ def raise_prices(
     What fails stays as it was, with its reason; the others go on. A raise of which the customer was to be told, and was
     not yet, waits for that.
     """
-    due = raises_due(at).select_for_update(of=("self",), skip_locked=True)
+    due = raises_due(at).exclude(_TO_BE_TOLD)
     if subscription_ids is not None:
         due = due.filter(subscription__in=subscription_ids)
-    done = 0
-    for row in due[:chunk]:
-        if row.takes_on > local_day(row.subscription, at) or _is_to_be_told(row):
-            continue
-        done += 1
-        try:
-            with transaction.atomic():
-                _carry_out(actor, row, at)
-        except (Refusal, ValueError, ArithmeticError) as error:
-            row.state, row.problem, row.raised_at = RaiseState.FAILED, str(error)[:500], None
+    # What another worker bills is left to it: to wait for a subscription while documents are numbered would be a
+    # deadlock.
+    wanted = list(due.values_list("subscription_id", flat=True)[:chunk])
+    locked = Subscription.objects.filter(pk__in=wanted).order_by("pk").select_for_update(skip_locked=True)
+    rows = list(
+        due.filter(subscription__in=list(locked.values_list("pk", flat=True))).select_for_update(
+            of=("self",), skip_locked=True
+        )
+    )
+    together: dict[tuple[UUID, date], list[PriceRaise]] = {}
+    for row in rows:
         row.version += 1
-        row.save()
-    return done
+        together.setdefault((row.subscription_id, row.takes_on), []).append(row)
+    for several in together.values():
+        _try(actor, several, at)
+    update_rows(rows, ["state", "reason", "problem", "takes_on", "raised_at", "version"])
+    return len(rows)
+
+
+def _try(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
+    """Carry out raises of a subscription and day together; where that fails each by itself."""
+    try:
+        with transaction.atomic():
+            _carry_out(actor, rows, at)
+    except (Refusal, ValueError, ArithmeticError) as error:
+        for row in rows:
+            row.state, row.raised_at = RaiseState.PLANNED, None
+            if len(rows) > 1:
+                _try(actor, [row], at)
+            else:
+                row.state, row.problem = RaiseState.FAILED, str(error)[:500]
 
 
 def any_planned(subscription_ids: Sequence[UUID]) -> bool:
@@ -360,18 +312,16 @@ def any_planned(subscription_ids: Sequence[UUID]) -> bool:
 
 def unraised(at: datetime, subscription_ids: Sequence[UUID]) -> set[UUID]:
     """Those of which a price should have risen by now: it is to be told first, or another worker is at it."""
-    due = raises_due(at).filter(subscription__in=subscription_ids)
-    return {row.subscription_id for row in due if row.takes_on <= local_day(row.subscription, at)}
+    return set(raises_due(at).filter(subscription__in=subscription_ids).values_list("subscription_id", flat=True))
 
 
-def _is_to_be_told(row: PriceRaise) -> bool:
-    """Whether the customer has to be told and nobody has tried yet."""
-    return row.notice_on is not None and row.noticed_at is None and not row.problem
+# The customer has to be told, and nobody has tried yet.
+_TO_BE_TOLD = Q(notice_on__isnull=False, noticed_at=None, problem="")
 
 
 def raises_due(at: datetime) -> QuerySet[PriceRaise]:
-    """Planned raises whose day has come by now, give or take a time zone; a time that stands still has none."""
-    found = PriceRaise.objects.filter(state=RaiseState.PLANNED, takes_on__lte=at.date() + timedelta(days=1))
+    """Planned raises whose day has come by now; a time that stands still has none."""
+    found = PriceRaise.objects.filter(state=RaiseState.PLANNED).filter(has_come("takes_on", at))
     standing = Q(subscription__pauses__mode="extend", subscription__pauses__is_over=False)
     ids = found.filter(standing, subscription__pauses__starts_at__lte=at).values("pk")
     return found.exclude(pk__in=ids).exclude(increase__state=IncreaseState.PLANNING).select_related(
@@ -379,58 +329,90 @@ def raises_due(at: datetime) -> QuerySet[PriceRaise]:
     ).order_by("takes_on", "id")  # fmt: skip
 
 
-def _carry_out(actor: Actor, row: PriceRaise, at: datetime) -> None:
-    """Make the subscription consist of what it has, with the new price from the day on."""
-    subscription = Subscription.objects.select_for_update().get(pk=row.subscription_id)
+def _carry_out(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
+    """Make the subscription consist of what it has, with the new prices from the day on."""
+    subscription = Subscription.objects.select_for_update().get(pk=rows[0].subscription_id)
     loaded = load([subscription])[0]
-    moment = _moment(loaded, row.takes_on)
-    old = Pricing(row.item.model, row.old_amount, row.item.per, tiers_from(row.old_tiers))
-    new = Pricing(row.item.model, row.new_amount, row.item.per, tiers_from(row.new_tiers))
-    item = _running(loaded, row, old, moment)
-    today = local_day(subscription, at)
-    reason = ""
+    ready: dict[Moment, list[tuple[PriceRaise, Item]]] = {}
+    for row in rows:
+        found = _ready(loaded, row)
+        if found is not None:
+            item, moment = found
+            ready.setdefault(moment, []).append((row, item))
+    for place, (moment, several) in enumerate(ready.items()):
+        if place:
+            loaded = load([Subscription.objects.get(pk=subscription.pk)])[0]
+        new = {item.price: _new_pricing(row) for row, item in several if not item.is_metered}
+        if new:
+            change_subscription(
+                actor=actor, subscription_id=subscription.pk, items=_orders(loaded, new, moment),
+                when=moment, on=local_day(subscription, at), at=at,
+            )  # fmt: skip
+        for row, item in several:
+            if item.is_metered:
+                _raise_usage(row, item, moment)
+            row.state, row.raised_at, row.problem = RaiseState.RAISED, at, ""
+        _tell(events.PriceRaised, (row for row, _ in several))
+
+
+def _ready(loaded: Loaded, row: PriceRaise) -> tuple[Item, Moment] | None:
+    """The item whose price rises, and when; none when it is left out, or its day has moved, as its row then says."""
+    subscription = loaded.subscription
+    moment = moment_at(loaded, row.takes_on)
+    item = _running(loaded, row, moment)
     if item is None or (loaded.agreement.end is not None and loaded.agreement.end <= moment):
-        reason = "changed"
+        row.reason = "changed"
     elif (version := item.version_at(moment)) is not None and changes_later(loaded.agreement, version):
-        reason = "arranged"
+        row.reason = "arranged"
     elif row.notice_on is not None and row.noticed_at is None:
-        reason = "no_notice"
+        row.reason = "no_notice"
     elif subscription.price_fixed_to is not None and subscription.price_fixed_to >= row.takes_on:
-        reason = "protected"
-    elif _waits(loaded, row.increase) and item.grid.cell_at(moment).start != moment:
+        row.reason = "protected"
+    if row.reason or item is None:
+        row.state = RaiseState.LEFT_OUT
+        return None
+    if (waits(loaded, row.increase) or item.is_metered) and item.grid.cell_at(moment).start != moment:
         moment = item.grid.cell_at(moment).end  # a period need not begin at midnight
         if day_of(moment, subscription.zone) != row.takes_on:
             # its time stood still meanwhile, and its periods begin on other days
             row.takes_on = day_of(moment, subscription.zone)
-            return
-    if reason:
-        row.state, row.reason = RaiseState.LEFT_OUT, reason
-        return
-    change_subscription(
-        actor=actor, subscription_id=subscription.pk, items=_orders(loaded, item, new, moment),
-        when=moment, on=today, at=at,
-    )  # fmt: skip
-    row.state, row.raised_at, row.problem = RaiseState.RAISED, at, ""
-    _tell(events.PriceRaised, [row])
+            return None
+    return item, moment
 
 
-def _running(loaded: Loaded, row: PriceRaise, old: Pricing, moment: Moment) -> Item | None:
+def _new_pricing(row: PriceRaise) -> Pricing:
+    return Pricing(row.item.model, row.new_amount, row.item.per, tiers_from(row.new_tiers))
+
+
+def _raise_usage(row: PriceRaise, item: Item, moment: Moment) -> None:
+    """Let what is used in periods from the moment on have the new price; nothing is billed before its period ends."""
+    kept = SubscriptionItem.objects.select_for_update().get(pk=item.id)
+    kept.amount, kept.tiers = row.new_amount, row.new_tiers
+    kept.past_prices = past_prices_as_rows(with_past_price(item, _new_pricing(row), moment))
+    kept.version += 1
+    kept.save(update_fields=["amount", "tiers", "past_prices", "version"])
+    Subscription.objects.filter(pk=row.subscription_id).update(version=F("version") + 1)
+
+
+def _running(loaded: Loaded, row: PriceRaise, moment: Moment) -> Item | None:
     """The item that runs at its old price: the one that was planned, or what it went on as."""
+    old = Pricing(row.item.model, row.old_amount, row.item.per, tiers_from(row.old_tiers))
     for item in loaded.agreement.items:
         version = item.version_at(moment)
-        if item.price == row.item.price_key and item.pricing == old and version is not None and version.quantity:
+        runs = version is not None and (version.quantity or item.is_metered)
+        if item.price == row.item.price_key and item.pricing == old and runs:
             return item
     return None
 
 
-def _orders(loaded: Loaded, item: Item | None, new: Pricing, moment: Moment) -> list[ItemOrder]:
+def _orders(loaded: Loaded, new: Mapping[str, Pricing], moment: Moment) -> list[ItemOrder]:
+    """What runs at the moment, with the new prices by their keys."""
     found = []
     for one in loaded.agreement.items:
         version = one.version_at(moment)
-        if one.is_metered or version is None or not version.quantity:
-            continue
-        order = order_of_item(loaded.items[one.id], version.quantity)
-        found.append(replace(order, pricing=new) if one is item else order)
+        if not one.is_metered and version is not None and version.quantity:
+            order = order_of_item(loaded.items[one.id], version.quantity)
+            found.append(replace(order, pricing=new.get(one.price, order.pricing)))
     return found
 
 

@@ -13,14 +13,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, NotFound, Refusal
+from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.plumbing.scratch import read_once
@@ -29,44 +30,25 @@ from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, write
 from counterfoil.subscriptions.commands.increasing import any_planned, raise_prices, unraised
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
+from counterfoil.subscriptions.queries.runs import due_on
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
-from counterfoil.subscriptions.rules.grid import day_of, moment_of, next_day, restored
+from counterfoil.subscriptions.rules.grid import moment_of, next_day
 
 CHUNK = 500
-
-# What a won deal started waits until the draft of the deal, and then the first document of its own, is issued.
-_IS_DUE = """
-s.due_at < %(before)s AND s.parked_at IS NULL AND (%(entity)s::uuid IS NULL OR s.entity_id = %(entity)s)
-AND (s.deal_id IS NULL OR NOT EXISTS (
-    SELECT 1 FROM invoicing_invoice i
-    WHERE i.deal_id = s.deal_id AND i.quote_version = s.quote_version AND i.status IN ('draft', 'returned')
-) AND NOT EXISTS (
-    SELECT 1 FROM subscriptions_billedperiod b JOIN invoicing_invoice i ON i.id = b.invoice_id
-    WHERE b.subscription_id = s.id AND i.status = 'draft'
-))
-"""
-# The accounts of what is due first. Each is locked, so that no other worker takes a part of what shares a document;
-# accounts that share a payer are claimed one by one, and theirs may share a document or not.
-_ACCOUNTS = f"""
-SELECT s.account_id FROM subscriptions_subscription s JOIN accounts_account a ON a.id = s.account_id WHERE {_IS_DUE}
-ORDER BY s.due_at, s.id LIMIT %(chunk)s
-FOR NO KEY UPDATE OF a SKIP LOCKED
-"""  # noqa: S608 - constants
-_CLAIM = f"""
-SELECT s.id FROM subscriptions_subscription s WHERE s.account_id = ANY(%(accounts)s) AND {_IS_DUE}
-ORDER BY s.account_id, s.id FOR UPDATE OF s SKIP LOCKED
-"""  # noqa: S608 - constants
 
 
 @dataclass
 class ChunkDone:
-    """What one chunk of a run made. ``amounts`` are the net sums by currency."""
+    """What one chunk of a run made. ``amounts`` are the net sums by currency; ``waiting`` is what was due and not
+    billed, since a price of it has to rise first.
+    """
 
     subscriptions: int = 0
     documents: int = 0
     parked: int = 0
     amounts: dict[str, Decimal] = field(default_factory=dict)
+    waiting: frozenset[UUID] = frozenset()
 
 
 @command("subscriptions.bill_due", needs="subscriptions.run")
@@ -78,9 +60,10 @@ def bill_due(
     chunk: int = CHUNK,
     run_id: UUID | None = None,
     entity_id: UUID | None = None,
+    passing: Collection[UUID] = (),
 ) -> ChunkDone:
-    """Bill up to a chunk of what is due as of ``on``, of one company or of all; answers what it made, all zero when
-    nothing is due.
+    """Bill up to a chunk of what is due as of ``on``, of one company or of all but for what is passed by; answers what
+    it made, all zero when nothing is due.
 
     A subscription that cannot be billed, or whose account is beyond its bounds for the day, is parked with its reason,
     and the others go on. What a won deal started is reviewed before it goes out for the first time. Where a price
@@ -88,24 +71,28 @@ def bill_due(
     billed until it has.
     """
     done = ChunkDone()
-    claimed = _claim(on, chunk, entity_id)
-    ids = [one.pk for one in claimed]
+    due = due_on(dict.fromkeys([entity_id] if entity_id is not None else entities(), on))
+    if passing:
+        due = due.exclude(pk__in=passing)
+    ids = _claim(due, chunk)
     if any_planned(ids):
         raise_prices(actor=actor, at=at, chunk=None, subscription_ids=ids)
-        not_yet = unraised(at, ids)
-        claimed = [one for one in _due_of(ids, on) if one.pk not in not_yet]
+        done.waiting = frozenset(unraised(at, ids))
+        still = set(due.filter(pk__in=ids).values_list("pk", flat=True)) - done.waiting
+        ids = [one for one in ids if one in still]
+    claimed = _read(ids)
     charges: list[Charged] = []
     for loaded in load(claimed):
         subscription = loaded.subscription
         day = moment_of(on, subscription.basis, subscription.zone)
-        due = Due(next_day(day, subscription.zone))
+        until = Due(next_day(day, subscription.zone))
         try:
-            found = differences(loaded.agreement, loaded.billed, due, since=loaded.settled_to)
+            found = differences(loaded.agreement, loaded.billed, until, since=loaded.settled_to)
         except (Refusal, ValueError, ArithmeticError) as error:
             park(loaded, f"It could not be worked out: {error}", on, at)
             done.parked += 1
             continue
-        charges.append(Charged(loaded, found, due))
+        charges.append(Charged(loaded, found, until))
     allowed = _within_bounds(charges, on, at, done)
     reviewed = {entity_id for entity_id, policy in _policies().items() if policy.is_reviewed}
     for is_reviewed in (False, True):
@@ -121,22 +108,23 @@ def bill_due(
     return done
 
 
-def _claim(on: date, chunk: int, entity_id: UUID | None) -> list[Subscription]:
-    """Lock what is due. The day begins earlier in the east: what is not due in its own zone is left out."""
-    before = next_day(moment_of(on, "seconds", "Etc/GMT+12"), "Etc/GMT+12")
-    given: dict[str, Any] = {"before": before, "chunk": chunk, "entity": entity_id}
-    with connection.cursor() as cursor:
-        cursor.execute(_ACCOUNTS, given)
-        accounts = list({account_id for (account_id,) in cursor.fetchall()})
-        cursor.execute(_CLAIM, {**given, "accounts": accounts})
-        ids = [subscription_id for (subscription_id,) in cursor.fetchall()]
-    return _due_of(ids, on)
+def _claim(due: QuerySet[Subscription], chunk: int) -> list[UUID]:
+    """Lock what is due, in the order of its accounts.
+
+    The accounts of what is due first are locked before, so that no other worker takes a part of what shares a document;
+    accounts that share a payer are claimed one by one, and theirs may share a document or not.
+    """
+    first = due.select_related("account").only("account", "account__id").order_by("due_at", "id")[:chunk]
+    locked = first.select_for_update(of=("account",), no_key=True, skip_locked=True)
+    accounts = {one.account_id for one in locked}
+    found = due.filter(account__in=accounts).order_by("account_id", "id").select_for_update(skip_locked=True)
+    return list(found.values_list("pk", flat=True))
 
 
-def _due_of(ids: Sequence[UUID], on: date) -> list[Subscription]:
-    """What is due of these, in their order."""
+def _read(ids: Sequence[UUID]) -> list[Subscription]:
+    """The subscriptions with these ids, in their order."""
     rows = {one.pk: one for one in read_where(Subscription, "id = ANY(%s)", list(ids))}
-    return [rows[subscription_id] for subscription_id in ids if _is_due(rows[subscription_id], on)]
+    return [rows[subscription_id] for subscription_id in ids]
 
 
 def _is_reviewed(loaded: Loaded, reviewed: Collection[UUID]) -> bool:
@@ -144,10 +132,6 @@ def _is_reviewed(loaded: Loaded, reviewed: Collection[UUID]) -> bool:
     subscription = loaded.subscription
     is_first = subscription.deal_id is not None and all(row.billed_to is None for row in loaded.items.values())
     return is_first or subscription.entity_id in reviewed
-
-
-def _is_due(one: Subscription, on: date) -> bool:
-    return one.due_at is not None and day_of(restored(one.due_at, one.basis), one.zone) <= on
 
 
 def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: ChunkDone) -> list[Charged]:

@@ -6,6 +6,7 @@ would have billed the same.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -58,26 +59,30 @@ def ask_for_work(run_id: UUID, due: int) -> None:
 
 
 @command("subscriptions.bill_chunk", needs="subscriptions.run")
-def bill_chunk(*, actor: Actor, run_id: UUID, at: datetime, chunk: int = CHUNK) -> bool:
-    """Bill a chunk of what is due and note it on the run; false when nothing is left for this worker.
+def bill_chunk(
+    *, actor: Actor, run_id: UUID, at: datetime, chunk: int = CHUNK, passing: Collection[UUID] = ()
+) -> ChunkDone | None:
+    """Bill a chunk of what is due and note it on the run; none when nothing is left for this worker but what it passes
+    by.
 
     Several workers may do so at once. The run ends with the worker that finds nothing due at all.
     """
     _hold(shared=True)
     run = _known(run_id)
     for entity_id, on in local_days(at).items():
-        done = bill_due(actor=actor, on=on, at=at, chunk=chunk, run_id=run_id, entity_id=entity_id)
+        done = bill_due(actor=actor, on=on, at=at, chunk=chunk, run_id=run_id, entity_id=entity_id, passing=passing)
         if done.subscriptions:
             _note(run, done, at)
-            return True
+        if done.subscriptions or done.waiting:
+            return done
     if not due_at(at).exists():
         _end(run, at)
-    return False
+    return None
 
 
 @command("subscriptions.bill_one", needs="subscriptions.run")
-def bill_one(*, actor: Actor, run_id: UUID, at: datetime) -> bool:
-    """Bill the account that is due first, and park it when that fails; false when nothing is due.
+def bill_one(*, actor: Actor, run_id: UUID, at: datetime, passing: Collection[UUID] = ()) -> ChunkDone | None:
+    """Bill the account that is due first, and park it when that fails; none when nothing is due but what is passed by.
 
     For the worker whose chunk failed by a mistake that nobody foresaw, so that one account never stops the others. No
     other worker bills meanwhile, so that what is billed and what is parked on failure are of the same account, unless a
@@ -86,13 +91,20 @@ def bill_one(*, actor: Actor, run_id: UUID, at: datetime) -> bool:
     _hold(shared=False)
     run = _known(run_id)
     days = local_days(at)
-    first = due_at(at).select_for_update(skip_locked=True).order_by("due_at", "id").first()
+    due = due_at(at).exclude(pk__in=passing)
+    first = due.select_for_update(skip_locked=True).order_by("due_at", "id").first()
     if first is None:
-        return False
+        return None
     try:
         with transaction.atomic():
             done = bill_due(
-                actor=actor, on=days[first.entity_id], at=at, chunk=1, run_id=run_id, entity_id=first.entity_id
+                actor=actor,
+                on=days[first.entity_id],
+                at=at,
+                chunk=1,
+                run_id=run_id,
+                entity_id=first.entity_id,
+                passing=passing,
             )
             connection.check_constraints()
     except OperationalError:
@@ -100,7 +112,7 @@ def bill_one(*, actor: Actor, run_id: UUID, at: datetime) -> bool:
     except Exception as error:
         done = ChunkDone(parked=_park_account(first, at, error))
     _note(run, done, at)
-    return bool(done.subscriptions or done.parked)
+    return done if done.subscriptions or done.parked or done.waiting else None
 
 
 def _park_account(first: Subscription, at: datetime, error: Exception) -> int:

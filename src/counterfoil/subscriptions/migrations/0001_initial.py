@@ -160,6 +160,7 @@ class Migration(migrations.Migration):
                 ('document_on', models.DateField()),
                 ('notice_on', models.DateField(null=True)),
                 ('noticed_at', models.DateTimeField(null=True)),
+                ('recalled_at', models.DateTimeField(null=True)),
                 ('raised_at', models.DateTimeField(null=True)),
             ],
             options={
@@ -260,6 +261,7 @@ class Migration(migrations.Migration):
                 ('grid_ordinal', models.PositiveIntegerField(null=True)),
                 ('cut_at', models.DateTimeField(null=True)),
                 ('billed_to', models.DateTimeField(null=True)),
+                ('past_prices', models.JSONField(default=list)),
             ],
             options={
                 'abstract': False,
@@ -732,5 +734,55 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='usagerecord',
             trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'CF001';", hash='1b498f9dbaa50d1dcb86eb74b9d30bd65eb5135a', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_163fa', table='subscriptions_usagerecord', when='BEFORE')),
+        ),
+        migrations.CreateModel(
+            name='DiscountStop',
+            fields=[
+                ('id', models.UUIDField(default=counterfoil.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=counterfoil.plumbing.clock.now, editable=False)),
+                ('version', models.PositiveIntegerField(default=1, editable=False)),
+                ('starts_at', models.DateTimeField()),
+                ('ends_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.AddIndex(
+            model_name='priceraise',
+            index=models.Index(condition=models.Q(('noticed_at__isnull', False), ('recalled_at', None), ('state', 'undone')), fields=['notice_on', 'id'], name='subscriptions_recalls_due'),
+        ),
+        migrations.AddConstraint(
+            model_name='priceraise',
+            constraint=models.CheckConstraint(condition=models.Q(('recalled_at', None), models.Q(('noticed_at__isnull', False), ('state', 'undone')), _connector='OR'), name='subscriptions_priceraise_recalled_when_told'),
+        ),
+        migrations.AddConstraint(
+            model_name='subscriptionitem',
+            constraint=models.CheckConstraint(condition=models.Q(('is_metered', True), ('past_prices', []), _connector='OR'), name='subscriptions_subscriptionitem_past_prices_of_usage'),
+        ),
+        migrations.AddField(
+            model_name='discountstop',
+            name='discount',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stops', to='subscriptions.subscriptiondiscount'),
+        ),
+        migrations.AddConstraint(
+            model_name='discountstop',
+            constraint=models.CheckConstraint(condition=models.Q(('ends_at', None), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='subscriptions_discountstop_runs_forward'),
+        ),
+        migrations.AddConstraint(
+            model_name='discountstop',
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(counterfoil.subscriptions.models.InstantRange('starts_at', 'ends_at'), '&&'), ('discount', '=')], name='subscriptions_discountstop_one_at_a_time'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='discountstop',
+            trigger=pgtrigger.compiler.Trigger(name='audit_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, n.id, 'insert', NULL, to_jsonb(n) - ARRAY['version']::text[],\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM new_rows n;\nRETURN NULL;\n", hash='d83cd39123b485c533d89925a25ffb2b9dd53991', level='STATEMENT', operation='INSERT', pgid='pgtrigger_audit_insert_74eca', referencing='REFERENCING NEW TABLE AS new_rows ', table='subscriptions_discountstop', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='discountstop',
+            trigger=pgtrigger.compiler.Trigger(name='audit_update', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, pair.id, 'update', changed.before, changed.after,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM (\n    SELECT n.id, to_jsonb(o) - ARRAY['version']::text[] AS before, to_jsonb(n) - ARRAY['version']::text[] AS after\n    FROM old_rows o JOIN new_rows n ON n.id = o.id\n    OFFSET 0\n) pair\nCROSS JOIN LATERAL (\n    SELECT jsonb_object_agg(b.key, b.value) AS before, jsonb_object_agg(b.key, pair.after -> b.key) AS after\n    FROM jsonb_each(pair.before) b\n    WHERE b.value IS DISTINCT FROM pair.after -> b.key\n) changed\nWHERE changed.before IS NOT NULL;\nRETURN NULL;\n", hash='bb6fecff0e6c15e3eca894c891b8897ae52bbf09', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_audit_update_f809c', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='subscriptions_discountstop', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='discountstop',
+            trigger=pgtrigger.compiler.Trigger(name='audit_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - ARRAY['version']::text[], NULL,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM old_rows o;\nRETURN NULL;\n", hash='80433e981f2dab47d6d87b8cff3579777ac72a54', level='STATEMENT', operation='DELETE', pgid='pgtrigger_audit_delete_f4ae4', referencing='REFERENCING OLD TABLE AS old_rows ', table='subscriptions_discountstop', when='AFTER')),
         ),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from counterfoil.subscriptions.queries.billed import BilledRow, billed_periods
-from counterfoil.subscriptions.queries.coupons import coupons_after, get_coupon, list_coupons
+from counterfoil.subscriptions.queries.coupons import coupon_by_code, coupons_after, get_coupon, list_coupons
 from counterfoil.subscriptions.queries.increases import (
     Sums,
     get_increase,
@@ -21,10 +21,12 @@ from counterfoil.subscriptions.queries.runs import count_due, get_run, list_runs
 from counterfoil.subscriptions.queries.subscriptions import (
     Found,
     count_parked,
+    discounts_to_take_off,
     get_subscription,
     list_subscriptions,
     offered_prices,
     renewals,
+    subscription_by_number,
     subscriptions_after,
     subscriptions_of_account,
     titles_of,
@@ -42,7 +44,9 @@ __all__ = [
     "billed_periods",
     "count_due",
     "count_parked",
+    "coupon_by_code",
     "coupons_after",
+    "discounts_to_take_off",
     "get_coupon",
     "get_increase",
     "get_policy",
@@ -62,6 +66,7 @@ __all__ = [
     "raises_of_subscription",
     "renewals",
     "runs_after",
+    "subscription_by_number",
     "subscriptions_after",
     "subscriptions_of_account",
     "sums_of",

@@ -23,6 +23,12 @@ def coupons_after(actor: Actor, *, after: UUID | None, take: int) -> list[Row]:
     return project(actor, KEY, list((found.filter(id__gt=after) if after is not None else found)[:take]))
 
 
+def coupon_by_code(actor: Actor, code: str) -> Row | None:
+    """The coupon with a code, in capitals or not."""
+    wanted = "".join(code.split()).upper()
+    return next(iter(project(actor, KEY, list(Coupon.objects.filter(code__iexact=wanted)))), None)
+
+
 def get_coupon(actor: Actor, coupon_id: UUID) -> Row:
     """One coupon; raises ``NotFound``."""
     rows = project(actor, KEY, list(Coupon.objects.filter(pk=coupon_id)))

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, DateField, DateTimeField, Exists, F, Func, OuterRef, Q, QuerySet, Sum, Value
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project
@@ -32,16 +32,32 @@ KEY, RAISE = "subscriptions.increase", "subscriptions.raise"
 
 @dataclass(frozen=True)
 class Sums:
-    """How many raises there are in each state, for each reason, and what the planned ones come to in a year."""
+    """How many raises there are in each state, for each reason, and what the planned ones come to in a year. ``told``
+    subscriptions have one that can be undone and of which the customer was told.
+    """
 
     states: dict[str, int]
     reasons: dict[str, int]
     a_year: tuple[Money, ...]
+    told: int
 
 
 def local_day(one: Subscription, at: datetime) -> date:
     """The day at a subscription's company in a moment."""
     return day_of(moment_of(at, "actual_days", one.zone), one.zone)
+
+
+def has_come(column: str, at: datetime) -> Q:
+    """Whether the day of a raise has come, at its subscription's company, in a moment."""
+    today = Func(
+        F("subscription__zone"),
+        Value(at, output_field=DateTimeField()),
+        function="timezone",
+        template="(%(function)s(%(expressions)s))::date",
+        output_field=DateField(),
+    )
+    # The second says the same as the first to an index, give or take a time zone.
+    return Q(**{f"{column}__lte": today}) & Q(**{f"{column}__lte": at.date() + timedelta(days=1)})
 
 
 def chosen(increase: PriceIncrease) -> QuerySet[Subscription]:
@@ -105,7 +121,9 @@ def sums_of(actor: Actor, increase_id: UUID) -> Sums:
         live = rows.filter(state__in=[RaiseState.PLANNED, RaiseState.RAISED])
         sums = live.values("currency").annotate(sum=Sum("a_year")).order_by("currency")
         money = [Money.exact(Decimal(one["sum"]), one["currency"]) for one in sums]
-    return Sums(states, dict(reasons.values_list("reason", "count")), tuple(money))
+    left = rows.filter(state__in=[RaiseState.PLANNED, RaiseState.FAILED], noticed_at__isnull=False)
+    told = left.aggregate(told=Count("subscription", distinct=True))["told"]
+    return Sums(states, dict(reasons.values_list("reason", "count")), tuple(money), told)
 
 
 def list_raises(

@@ -17,6 +17,7 @@ from counterfoil.accounts.queries import account_titles
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.models import (
+    DiscountStop,
     EndDay,
     Pause,
     PauseMode,
@@ -25,7 +26,7 @@ from counterfoil.subscriptions.models import (
     SubscriptionItem,
 )
 from counterfoil.subscriptions.queries.upcoming import upcoming_of
-from counterfoil.subscriptions.rules.grid import SECONDS, moment_of, stored
+from counterfoil.subscriptions.rules.grid import SECONDS, day_of, moment_of, stored
 
 KEY = "subscriptions.subscription"
 
@@ -93,6 +94,7 @@ def _with_parts(loaded: Sequence[Loaded], today: date) -> None:
     discounts: dict[UUID, list[SubscriptionDiscount]] = {}
     for discount in SubscriptionDiscount.objects.filter(subscription__in=ids).order_by("subscription", "position"):
         discounts.setdefault(discount.subscription_id, []).append(discount)
+    off = _off_from(each.pk for several in discounts.values() for each in several)
     pauses: dict[UUID, list[Pause]] = {}
     for pause in Pause.objects.filter(subscription__in=ids).order_by("subscription", "starts_at"):
         pauses.setdefault(pause.subscription_id, []).append(pause)
@@ -102,7 +104,17 @@ def _with_parts(loaded: Sequence[Loaded], today: date) -> None:
             pause.subscription = subscription
         subscription.shown_items = _present_items(one, today)  # type: ignore[attr-defined]
         subscription.shown_discounts = discounts.get(subscription.pk, [])  # type: ignore[attr-defined]
+        for discount in discounts.get(subscription.pk, []):
+            moment = off.get(discount.pk)
+            discount.off_from = None if moment is None else day_of(one.moment(moment), subscription.zone)  # type: ignore[attr-defined]
         subscription.shown_pauses = pauses.get(subscription.pk, [])  # type: ignore[attr-defined]
+
+
+def _off_from(discount_ids: Iterable[UUID]) -> dict[UUID, datetime]:
+    """From when on those discounts are taken off that are."""
+    wanted = list(discount_ids)
+    found = DiscountStop.objects.filter(discount__in=wanted, ends_at=None) if wanted else DiscountStop.objects.none()
+    return dict(found.values_list("discount_id", "starts_at"))
 
 
 def _present_items(one: Loaded, today: date) -> list[SubscriptionItem]:

@@ -15,6 +15,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row
 from counterfoil.catalog.queries.prices import in_words
 from counterfoil.core.errors import NotFound
+from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
 from counterfoil.invoicing import queries as invoicing
 from counterfoil.subscriptions.models import Subscription, SubscriptionItem
@@ -125,6 +126,12 @@ def renewals(actor: Actor, *, days: int, today: date | None = None) -> list[Row]
     return rows
 
 
+def subscription_by_number(actor: Actor, number: str) -> Row | None:
+    """The subscription with a number."""
+    found = with_state(Subscription.objects.filter(number=number.strip().upper()), invoicing.local_today())
+    return next(iter(rows_of(actor, found, invoicing.local_today())), None)
+
+
 def titles_of(actor: Actor, ids: Iterable[str]) -> dict[str, str]:
     """The names of accounts and colleagues by their ids, for filters."""
     return invoicing.titles_of(actor, ids)
@@ -146,6 +153,22 @@ def offered_prices(
     for key, price in offered_to(account_id, currency, on).items():
         found.setdefault(key, f"{price.product.name}, {in_words(price, 'en')}")
     return list(found.items())
+
+
+def discounts_to_take_off(row: Row) -> list[tuple[int, str]]:
+    """The discounts that a subscription has, by their positions, with their words."""
+    return [
+        (one["position"], _discount_words(one, row.currency))
+        for one in row["discounts"] or ()
+        if one["off_from"] is None
+    ]
+
+
+def _discount_words(one: Mapping[str, Any], currency: str) -> str:
+    percent = one["percent"]
+    amount = f"{percent.normalize():f} %" if percent else str(Money.exact(one["amount"], currency))
+    words = f"{amount} of coupon {one['coupon']}" if one["coupon"] else amount
+    return f"{words}, for {one['periods']} period{'' if one['periods'] == 1 else 's'}" if one["periods"] else words
 
 
 def wanted_items(row: Row) -> list[dict[str, Any]]:

@@ -66,12 +66,20 @@ class Usage:
     quantity: Decimal
 
 
+class PastPrice(NamedTuple):
+    """What usage cost in periods that begin before a moment."""
+
+    before: Moment
+    pricing: Pricing
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One price of a subscription and how much of it was agreed over time.
 
     ``price`` names what is sold: two items of one price never run at once. ``cut_at`` ends the present period early:
-    another interval took over. An item that is metered is billed by its usage after each period.
+    another interval took over. An item that is metered is billed by its usage after each period; ``past_prices`` are
+    what it cost before its price rose, the earliest first.
     """
 
     id: UUID
@@ -84,6 +92,7 @@ class Item:
     cut_at: Moment | None = None
     usage: tuple[Usage, ...] = ()
     product: UUID | None = None
+    past_prices: tuple[PastPrice, ...] = ()
 
     @property
     def start(self) -> Moment:
@@ -92,6 +101,10 @@ class Item:
     @property
     def interval(self) -> Interval:
         return self.grid.interval
+
+    def pricing_of(self, cell: Cell) -> Pricing:
+        """The price of a period."""
+        return next((past.pricing for past in self.past_prices if cell.start < past.before), self.pricing)
 
     def version_at(self, moment: Moment) -> Version | None:
         """What is agreed at the moment, if anything."""
@@ -105,7 +118,8 @@ class Discount:
     """A percentage or an amount off the first ``periods`` periods, or off all of them.
 
     With ``since`` periods are counted from the first that begins then or later; with ``until`` it ends before the first
-    that begins then or later. With ``products`` it is for items of these only.
+    that begins then or later. With ``products`` it is for items of these only. Periods that begin in one of the
+    ``stops`` are without it, and counted.
     """
 
     percent: Decimal | None = None
@@ -114,11 +128,17 @@ class Discount:
     since: Moment | None = None
     until: Moment | None = None
     products: frozenset[UUID] = frozenset()
+    stops: tuple[Span, ...] = ()
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it was taken off and not given again."""
+        return any(span.end is None for span in self.stops)
 
     @property
     def is_for_ever(self) -> bool:
         """Whether it is for every period to come, of every item."""
-        return self.periods is None and self.until is None and not self.products
+        return self.periods is None and self.until is None and not self.products and not self.is_off
 
     def covers(self, ordinal: int, begins: Moment, product: UUID | None, first: int) -> bool:
         """Whether it is for a period with this number that begins then; ``first`` is the number of its own first."""
@@ -126,6 +146,7 @@ class Discount:
             (not self.products or product in self.products)
             and (self.since is None or begins >= self.since)
             and (self.until is None or begins < self.until)
+            and not any(span.start <= begins and (span.end is None or begins < span.end) for span in self.stops)
             and (self.periods is None or ordinal - first < self.periods)
         )
 

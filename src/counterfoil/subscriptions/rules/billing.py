@@ -278,6 +278,21 @@ def _covering(agreement: Agreement, item: Item, cell: Cell) -> Discounts:
     )
 
 
+def gives_from(agreement: Agreement, discount: Discount, moment: Moment) -> bool:
+    """Whether a discount is for a period that begins at a moment or later."""
+    for item in agreement.items:
+        cell = item.grid.cell_at(max(moment, item.start, agreement.start))
+        if max(cell.start, agreement.start) < moment:
+            cell = item.grid.cell_at(cell.end)
+        begins, last = max(cell.start, agreement.start), _last_moment(agreement, item)
+        first = _first_of(agreement, item, discount.since)
+        if (last is None or begins < last) and discount.covers(
+            ordinal_of(agreement, item.grid, cell), begins, item.product, first
+        ):
+            return True
+    return False
+
+
 def _first_of(agreement: Agreement, item: Item, since: Moment | None) -> int:
     """The number of the first period that begins at a moment or later."""
     if since is None or since <= agreement.start:
@@ -438,7 +453,7 @@ def _usage(
     before = sum((row.quantity for row in rows), ZERO)
     if used == before:
         return
-    price = price_of(item.pricing, max(used, ZERO))
+    price = price_of(item.pricing_of(whole), max(used, ZERO))
     gross = _times(price, factor(covering)) - sum((row.gross for row in rows), ZERO)
     share = share_of(whole.start, whole.end, whole, item.interval, agreement.policy.basis)
     start, end = max(whole.start, agreement.start), whole.end

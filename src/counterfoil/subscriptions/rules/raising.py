@@ -6,14 +6,13 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
-from counterfoil.catalog.rules.pricing import TIERED, Pricing, price_of
+from counterfoil.catalog.rules.pricing import DECIMALS, TIERED, Pricing, price_of
 from counterfoil.core.money import currency_decimals, rounded
-from counterfoil.subscriptions.rules.agreement import Agreement, Item, Version
+from counterfoil.subscriptions.rules.agreement import Agreement, Item, PastPrice, Version
 from counterfoil.subscriptions.rules.changes import renewal_of
 from counterfoil.subscriptions.rules.grid import Interval, Moment
 
 LEFT_OUT = {
-    "metered": "It is billed by usage.",
     "tiered": "It has tiers; raise it by a percentage.",
     "ends": "It ends before then.",
     "arranged": "A change of it after that day is arranged already.",
@@ -32,32 +31,56 @@ _DAYS_A_YEAR, _MONTHS_A_YEAR = 365, 12
 
 
 def raised(
-    pricing: Pricing, currency: str, *, percent: Decimal | None = None, amount: Decimal | None = None
+    pricing: Pricing,
+    currency: str,
+    *,
+    percent: Decimal | None = None,
+    amount: Decimal | None = None,
+    is_metered: bool = False,
 ) -> Pricing:
     """The price more by a percentage, or with another amount. Unit prices keep the decimals that they had, and have at
-    least those of the currency.
+    least those of the currency; those of usage, which are often below a cent, have as many as a price can have.
     """
     if amount is not None:
         return replace(pricing, amount=amount)
     assert percent is not None
     by = Decimal(1) + percent.scaleb(-2)
+    least = DECIMALS if is_metered else currency_decimals(currency)
     return replace(
         pricing,
-        amount=None if pricing.amount is None else _times(pricing.amount, by, currency),
-        tiers=tuple(replace(tier, amount=_times(tier.amount, by, currency)) for tier in pricing.tiers),
+        amount=None if pricing.amount is None else _times(pricing.amount, by, least),
+        tiers=tuple(replace(tier, amount=_times(tier.amount, by, least)) for tier in pricing.tiers),
     )
 
 
-def _times(amount: Decimal, by: Decimal, currency: str) -> Decimal:
+def _times(amount: Decimal, by: Decimal, least: int) -> Decimal:
     exponent = amount.normalize().as_tuple().exponent
-    decimals = max(currency_decimals(currency), -exponent if isinstance(exponent, int) else 0)
+    decimals = max(least, -exponent if isinstance(exponent, int) else 0)
     return (amount * by).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
 
 
 def takes_effect(item: Item, earliest: Moment, *, is_at_renewal: bool) -> Moment:
-    """When a new price of the item begins: with its first period from the moment on, or at the moment itself."""
+    """When a new price of the item begins: with its first period from the moment on, or at the moment itself. What is
+    used in a period has one price.
+    """
     begins = max(earliest, item.start)
-    return renewal_of(item.grid, begins) if is_at_renewal else begins
+    return renewal_of(item.grid, begins) if is_at_renewal or item.is_metered else begins
+
+
+def used_lately(item: Item, moment: Moment) -> Decimal:
+    """What was used in the last whole period before a moment."""
+    last = item.grid.cell(item.grid.number_at(moment) - 1)
+    return sum((one.quantity for one in item.usage if last.start <= one.at < last.end), Decimal(0))
+
+
+def with_past_price(item: Item, new: Pricing, moment: Moment) -> Item:
+    """A metered item with another price for what is used in periods that begin at the moment or later."""
+    return replace(item, pricing=new, past_prices=(*item.past_prices, PastPrice(moment, item.pricing)))
+
+
+def amounts_of(pricing: Pricing) -> tuple[Decimal, ...]:
+    """The amount of a price, or of each of its tiers."""
+    return tuple(tier.amount for tier in pricing.tiers) if pricing.tiers else (pricing.amount or Decimal(0),)
 
 
 def first_document(item: Item, takes: Moment) -> Moment:
@@ -87,7 +110,6 @@ def reason_left_out(
     """The code of why the price is not raised; empty when it is."""
     version = item.version_at(takes_on)
     reasons = (
-        ("metered", item.is_metered),
         ("tiered", new is None),
         ("ends", version is None),
         ("arranged", is_arranged),
@@ -95,7 +117,7 @@ def reason_left_out(
         ("in_term", committed_beyond),
         ("protected", is_protected),
         ("already_raised", was_raised),
-        ("not_higher", new is not None and version is not None and _is_not_higher(old, new, version.quantity)),
+        ("not_higher", new is not None and version is not None and _is_not_higher(item, old, new, version.quantity)),
     )
     return next((code for code, holds in reasons if holds), "")
 
@@ -107,12 +129,15 @@ def changes_later(agreement: Agreement, running: Version) -> bool:
     return running.end is not None and (agreement.end is None or running.end < agreement.end)
 
 
-def _is_not_higher(old: Pricing, new: Pricing, quantity: Decimal) -> bool:
+def _is_not_higher(item: Item, old: Pricing, new: Pricing, quantity: Decimal) -> bool:
+    """How much will be used nobody knows, so of usage the unit prices are compared."""
+    if item.is_metered:
+        return amounts_of(new) <= amounts_of(old)
     return price_of(new, quantity) <= price_of(old, quantity)
 
 
-def with_new_price(old: Pricing, currency: str, percent: Decimal | None, amount: Decimal | None) -> Pricing | None:
-    """The new price; none where an amount says nothing, since the price has tiers."""
-    if amount is not None and old.model in TIERED:
+def with_new_price(item: Item, currency: str, percent: Decimal | None, amount: Decimal | None) -> Pricing | None:
+    """The new price of an item; none where an amount says nothing, since the price has tiers."""
+    if amount is not None and item.pricing.model in TIERED:
         return None
-    return raised(old, currency, percent=percent, amount=amount)
+    return raised(item.pricing, currency, percent=percent, amount=amount, is_metered=item.is_metered)

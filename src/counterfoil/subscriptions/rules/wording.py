@@ -14,7 +14,7 @@ def why(difference: Difference, item: Item, basis: str, currency: str) -> str:
     """The arithmetic of a line: "17 of 31 days × 1 × 100.00"."""
     decimals = currency_decimals(currency)
     quantity = abs(difference.quantity)
-    price = explain(item.pricing, quantity, decimals=decimals)
+    price = explain(item.pricing_of(difference.cell), quantity, decimals=decimals)
     if " + " in price:
         price = f"({price})"
     words = price

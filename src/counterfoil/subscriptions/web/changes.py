@@ -48,6 +48,7 @@ MODE = Field(
 )  # fmt: skip
 UNTIL = Field("until", "Until before", Kind.DAY, help="It goes on by itself on this day. Empty until somebody says so.")
 COUPON = Field("code", "Code", required=True, max_length=40)
+DISCOUNT = Field("discount", "Discount", Kind.INTEGER, required=True, minimum=Decimal(1), maximum=Decimal(32_767))
 REASON = Field("reason", "Reason", max_length=300)
 AT_END = Field("at_period_end", "When its period ends", Kind.YES_NO)
 CREDITED = Field("credited", "Give back what is billed beyond the end", Kind.YES_NO)
@@ -86,6 +87,14 @@ ASKED: Mapping[str, Asked] = {
         "Its discount holds from the next period that is not billed yet, beside those that the subscription has.",
         "Redeem coupon",
         "The coupon is redeemed.",
+    ),
+    "discount": Asked(
+        (DISCOUNT,),
+        "Take off a discount",
+        "It ends with the next period that is not billed yet. What was billed stays. A coupon can be redeemed again.",
+        "Take off discount",
+        "The discount is taken off.",
+        is_ending=True,
     ),
     "resume": Asked(
         (WHEN,),
@@ -230,7 +239,7 @@ def _act_form(request: Request, row: Row, verb: str, typed: Typed | None, refusa
         typed=typed,
         fields=ASKED[verb].fields,
         problems=refusal or (),
-        options={"price": offered},
+        options={"price": offered, "discount": queries.discounts_to_take_off(row)},
         writable=request.actor.writes,
         version=version_from(request.POST) if typed is not None else row.version,
     )
@@ -329,6 +338,8 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
             commands.redeem_coupon(code=asked["code"], **same)
         except Refusal as refused:
             raise _at(refused, "code") from None
+    elif verb == "discount":
+        commands.take_off_discount(discount=asked["discount"], **same)
     elif verb == "resume":
         commands.resume_subscription(when=asked["when"], **same)
     else:

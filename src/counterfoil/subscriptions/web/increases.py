@@ -21,7 +21,7 @@ from counterfoil.subscriptions.models import RaiseState
 from counterfoil.subscriptions.record_types import INCREASE
 from counterfoil.subscriptions.rules.raising import LEFT_OUT
 from counterfoil.surface.forms import Form, Typed, record_form, values_from
-from counterfoil.surface.htmx import go, page, say
+from counterfoil.surface.htmx import go, is_htmx, page, reload, say
 
 SECTIONS: dict[str, list[str]] = {
     "Which prices": ["name", "product", "price_key", "price_list", "entity", "currency"],
@@ -99,6 +99,8 @@ def preview_increase(request: Request) -> HttpResponse:
 def increase(request: Request, increase_id: UUID) -> HttpResponse:
     """How far it is, and what it does to each price or why it leaves it out."""
     row = queries.get_increase(request.actor, increase_id)
+    if is_htmx(request) and row.state != "planning":
+        return reload(request)  # what stands around the part that asks changes too
     state = request.GET.get("state", "")
     states = [state] if state in RaiseState.values else []
     first = request.GET.get("from", "")
@@ -133,8 +135,10 @@ def _in_words(reasons: dict[str, int]) -> list[tuple[str, int]]:
 def undo_increase(request: Request, increase_id: UUID) -> HttpResponse:
     """Take back all that has not taken effect, or one raise of it."""
     one = request.POST.get("raise", "")
-    count = commands.undo_increase(
-        actor=request.actor, increase_id=increase_id, raise_ids=[parse_id(one)] if one else []
+    undone = commands.undo_increase(
+        actor=request.actor, increase_id=increase_id, at=clock.now(), raise_ids=[parse_id(one)] if one else []
     )
-    say(request, f"{count} {'price does' if count == 1 else 'prices do'} not rise.")
+    told = f" Customers of {undone.told} subscriptions are told." if undone.told > 1 else ""
+    told = " The customer is told." if undone.told == 1 else told
+    say(request, f"{undone.prices} {'price does' if undone.prices == 1 else 'prices do'} not rise.{told}")
     return go(request, reverse("subscriptions:increase", args=[increase_id]))

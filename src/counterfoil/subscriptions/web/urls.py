@@ -24,6 +24,12 @@ urlpatterns = [
     path("subscriptions/<uuid:subscription_id>/unpark/", views.unpark, name="unpark"),
     path("accounts/<uuid:account_id>/subscriptions/", views.account_panel, name="account_panel"),
     path("subscriptions/<uuid:subscription_id>/coupon/", changes.act, {"verb": "coupon"}, name="redeem"),
+    path(
+        "subscriptions/<uuid:subscription_id>/discount-off/",
+        changes.act,
+        {"verb": "discount"},
+        name="take_off_discount",
+    ),
     path("settings/coupons/", coupons.coupons, name="coupons"),
     path("settings/coupons/new/", coupons.new_coupon, name="new_coupon"),
     path("settings/coupons/<uuid:coupon_id>/", coupons.coupon, name="coupon"),

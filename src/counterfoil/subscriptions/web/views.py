@@ -111,6 +111,7 @@ def subscription(request: Request, subscription_id: UUID) -> HttpResponse:
         "several_companies": len(list_entities(request.actor)) > 1,
         "may_change": may_change and row.state != "ended",
         "may_unpark": may_change and row.state == "parked",
+        "can_take_off": bool(queries.discounts_to_take_off(row)),
         "is_paused": any(not pause["is_over"] for pause in row.pauses),
         "today": today,
         "raises": queries.raises_of_subscription(request.actor, subscription_id),

@@ -1,0 +1,177 @@
+"""Telling customers that prices rise, and that they do not rise after all: one mail a subscription and increase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import Count, Min, QuerySet
+
+from counterfoil.access.actors import Actor
+from counterfoil.access.door import command
+from counterfoil.accounts.queries import billing_facts
+from counterfoil.accounts.rules.facts import BillingFacts, Recipient
+from counterfoil.activities.commands import queue_mails
+from counterfoil.activities.rules.orders import MailOrder, NewRecipient
+from counterfoil.catalog.rules.pricing import Pricing, tiers_from
+from counterfoil.documents.mail_texts import RisingPrice, increase_mail, increase_off_mail
+from counterfoil.invoicing.mailing import NOBODY, recipients_of
+from counterfoil.ledger.models import LegalEntity
+from counterfoil.ledger.queries import entities
+from counterfoil.plumbing.bulk import update_rows
+from counterfoil.subscriptions.agreements import Loaded, load
+from counterfoil.subscriptions.commands.increasing import CHUNK, moment_at, waits
+from counterfoil.subscriptions.models import IncreaseState, PriceRaise, RaiseState
+from counterfoil.subscriptions.queries.increases import has_come, local_day
+from counterfoil.subscriptions.rules.grid import day_of
+from counterfoil.subscriptions.rules.raising import amounts_of, first_document, takes_effect
+
+_NOBODY_TO_TELL = "No billing contact has an address to which this can be sent."
+
+Pair = tuple[UUID, UUID]
+
+
+class _Told(NamedTuple):
+    """The raises of a subscription by an increase, what is known of the account, and who is told."""
+
+    rows: list[PriceRaise]
+    facts: BillingFacts
+    people: list[Recipient]
+
+
+@command("subscriptions.send_notices", needs="subscriptions.run")
+def send_notices(*, actor: Actor, at: datetime, chunk: int = CHUNK) -> int:
+    """Queue the mails about prices that rise, and about those that do not after all, each in the language of its
+    account; answers how many. Up to a chunk of subscriptions of each kind, in a fixed number of statements.
+
+    A notice that is late moves the day: the price then rises with the first period that is far enough ahead. Where
+    nobody can be told it is tried again every day.
+    """
+    rising = _whole(_notices_due(at), chunk)
+    several = {one.subscription.pk: one for one in load([rows[0].subscription for rows in rising])}
+    notices = _told(rising, at)
+    for one in notices:
+        for row in one.rows:
+            if one.people:
+                _move_day(several[row.subscription_id], row, local_day(row.subscription, at))
+                row.noticed_at = at
+    recalls = _told(_whole(_recalls_due(at), chunk), at)
+    for one in recalls:
+        for row in one.rows:
+            row.recalled_at = at if one.people else None
+    changed = [row for one in (*notices, *recalls) for row in one.rows]
+    update_rows(changed, ["takes_on", "document_on", "notice_on", "noticed_at", "recalled_at", "problem", "version"])
+    companies = entities()
+    orders = [_order(one, companies) for one in (*notices, *recalls) if one.people]
+    if orders:
+        queue_mails(actor=actor, orders=orders, at=at)
+    return len(orders)
+
+
+def _notices_due(at: datetime) -> QuerySet[PriceRaise]:
+    """Planned raises of which the customer is to be told by now."""
+    found = PriceRaise.objects.filter(state=RaiseState.PLANNED, noticed_at=None, notice_on__isnull=False)
+    return found.filter(has_come("notice_on", at)).exclude(increase__state=IncreaseState.PLANNING)
+
+
+def _recalls_due(at: datetime) -> QuerySet[PriceRaise]:
+    """Undone raises of which the customer was told that the price rises, and not yet that it does not."""
+    found = PriceRaise.objects.filter(state=RaiseState.UNDONE, noticed_at__isnull=False, recalled_at=None)
+    return found.filter(has_come("notice_on", at))
+
+
+def _whole(due: QuerySet[PriceRaise], chunk: int) -> list[list[PriceRaise]]:
+    """Lock what is due, for each increase and subscription. What another worker has a part of is left to the next
+    time, so that no mail tells half.
+    """
+    counted = due.values("increase_id", "subscription_id").annotate(first=Min("notice_on"), count=Count("id"))
+    counts: dict[Pair, int] = {
+        (one["increase_id"], one["subscription_id"]): one["count"]
+        for one in counted.order_by("first", "subscription_id", "increase_id")[:chunk]
+    }
+    if not counts:
+        return []
+    rows = due.filter(
+        increase__in={increase_id for increase_id, _ in counts},
+        subscription__in={subscription_id for _, subscription_id in counts},
+    ).select_related("subscription", "increase", "item")
+    groups: dict[Pair, list[PriceRaise]] = {pair: [] for pair in counts}
+    for row in rows.order_by("id").select_for_update(of=("self",), skip_locked=True):
+        groups.get((row.increase_id, row.subscription_id), []).append(row)
+    return [found for pair, found in groups.items() if len(found) == counts[pair]]
+
+
+def _told(groups: Sequence[list[PriceRaise]], at: datetime) -> list[_Told]:
+    """Who is told of each group. Where that is nobody, its rows say so, and wait for the next day."""
+    accounts: dict[date, set[UUID]] = {}
+    for rows in groups:
+        one = rows[0].subscription
+        accounts.setdefault(local_day(one, at), set()).add(one.account_id)
+    facts: dict[date, Mapping[UUID, BillingFacts]] = {
+        day: billing_facts(sorted(wanted), day) for day, wanted in accounts.items()
+    }
+    found = []
+    for rows in groups:
+        one = rows[0].subscription
+        today = local_day(one, at)
+        of_account = facts[today][one.account_id]
+        people = recipients_of(of_account)
+        for row in rows:
+            row.problem = "" if people else _NOBODY_TO_TELL
+            row.version += 1
+            if not people:
+                row.notice_on = today + timedelta(days=1)
+        found.append(_Told(rows, of_account, people))
+    return found
+
+
+def _order(told: _Told, companies: Mapping[UUID, LegalEntity]) -> MailOrder:
+    """The mail of a group."""
+    first = told.rows[0]
+    one, entity = first.subscription, companies[first.subscription.entity_id]
+    addressed = [person for person in told.people if person.line == "to"]
+    is_off = first.state == RaiseState.UNDONE
+    text = (increase_off_mail if is_off else increase_mail)(
+        [_rising(row) for row in told.rows],
+        told.facts.language.value,
+        entity.legal_name,
+        entity.country,
+        one.title,
+        addressed[0].name if len(addressed) == 1 else "",
+    )
+    sender = entity.email or NOBODY
+    return MailOrder(
+        cause=f"price-increase{'-off' if is_off else ''}:{first.increase_id}:{one.pk}:{first.pk}",
+        sender=f"{entity.legal_name} <{sender}>",
+        reply_to=sender,
+        subject=text.subject,
+        body=text.body,
+        recipients=tuple(NewRecipient(each.line, each.email, each.name, each.contact_id) for each in told.people),
+        record_key="subscriptions.subscription",
+        record_id=one.pk,
+        account_id=one.account_id,
+    )
+
+
+def _rising(row: PriceRaise) -> RisingPrice:
+    item = row.item
+    if not item.is_metered:
+        return RisingPrice(item.description, (row.old_net,), (row.new_net,), row.currency, row.takes_on)
+    old = Pricing(item.model, row.old_amount, item.per, tiers_from(row.old_tiers))
+    new = Pricing(item.model, row.new_amount, item.per, tiers_from(row.new_tiers))
+    return RisingPrice(
+        item.description, amounts_of(old), amounts_of(new), row.currency, row.takes_on, is_usage=True, per=item.per
+    )
+
+
+def _move_day(loaded: Loaded, row: PriceRaise, today: date) -> None:
+    """Let the price rise no sooner than the days of notice from today on, if it would."""
+    earliest = today + timedelta(days=row.increase.notice_days or 0)
+    item = next((one for one in loaded.agreement.items if one.id == row.item_id), None)
+    if row.takes_on >= earliest or item is None:
+        return
+    takes = takes_effect(item, moment_at(loaded, earliest), is_at_renewal=waits(loaded, row.increase))
+    zone = loaded.subscription.zone
+    row.takes_on, row.document_on = day_of(takes, zone), day_of(first_document(item, takes), zone)

@@ -1,0 +1,167 @@
+"""Price increases, coupons and discounts in a real Chromium: previewed while one types, fit for every eye."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from screens_world import Screens, make_screens
+
+from counterfoil.core.periods import add_months
+from counterfoil.plumbing import clock
+from counterfoil.plumbing.jobs import run_waiting_jobs
+from counterfoil.subscriptions.jobs import increases
+from counterfoil.subscriptions.models import DiscountStop, PriceIncrease
+from staff import Staff
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for this file. Its event loop runs in the tests' thread, where they read the database too."""
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def committed(chromium: Browser, transactional_db: None) -> Screens:
+    """The company with its prices and people, committed, on the day that it is."""
+    screens = make_screens(Staff())
+    screens.billing.on = clock.today()
+    return screens
+
+
+def opened(chromium: Browser, live_server: Any, screens: Screens, role: str = "billing", scheme: Any = "light") -> Page:
+    """A page in which a person of the role is logged in."""
+    client = Client()
+    client.force_login(screens.staff.users[role], backend="allauth.account.auth_backends.AuthenticationBackend")
+    context = chromium.new_context(
+        base_url=live_server.url, viewport={"width": 1440, "height": 900}, color_scheme=scheme
+    )
+    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+    return context.new_page()
+
+
+def looked_at(page: Page, name: str, scheme: str) -> None:
+    """Nothing wider than the screen, from a phone to a wide one, and no finding of axe."""
+    pictures = os.environ.get("COUNTERFOIL_PICTURES")
+    for width in (1440, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_load_state("networkidle")
+        assert not page.evaluate(WIDER), (name, width)
+        if pictures:
+            page.screenshot(path=Path(pictures) / f"{name}-{width}-{scheme}.png", full_page=True)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    found = Axe().run(page, options=RULES).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], name
+
+
+def first_of(months: int) -> date:
+    return add_months(clock.today().replace(day=1), months)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_increase_is_previewed_with_what_it_leaves_out(
+    chromium: Browser, live_server: Any, committed: Screens, scheme: str
+) -> None:
+    """A change that is arranged and a figure that is too large are left out in words; what rises is planned, told, and
+    undone, and its customer is told that too.
+    """
+    screens, start = committed, first_of(0).isoformat()
+    arranged = screens.start(("seat", "2"), name="Fewer desks soon, on the second floor", start=start)
+    fewer = {"when": (first_of(1) + timedelta(9)).isoformat(), "items": [{"price": "seat", "quantity": "1"}]}
+    assert screens.call("POST", f"subscriptions/{arranged}/change", fewer)[0] == 200
+    screens.start(("seat", "100000"), name="Many", start=start)
+    screens.start(("seat", "1"), ("calls", "1"), name="One", start=start)
+    page = opened(chromium, live_server, screens, scheme=scheme)
+    page.goto("/price-increases/new/")
+    page.get_by_label("Name").fill("Yearly adjustment")
+    page.get_by_label("Currency").select_option("EUR")
+    page.locator("[name=prices-0-price]").fill("seat")
+    page.locator("[name=prices-0-amount]").fill("99999999999")
+    page.locator("[name=from_on]").fill((first_of(1) + timedelta(4)).isoformat())
+    page.get_by_label("With the period that begins then or next").uncheck()
+    page.get_by_label("Days of notice").fill("")
+    preview = page.locator("#preview")
+    expect(preview).to_contain_text("A change of it after that day is arranged already.")
+    expect(preview).to_contain_text("The new price is too large.")
+    expect(preview).to_contain_text("3 subscriptions concerned. 1 price would rise")
+    looked_at(page, "preview", scheme)
+    assert PriceIncrease.objects.count() == 0
+    page.locator("[name=prices-0-price]").fill("")
+    page.locator("[name=prices-0-amount]").fill("")
+    page.get_by_label("More by percent").fill("10")
+    page.get_by_label("Days of notice").fill("90")
+    expect(preview).to_contain_text("€0.01 per unit → €0.011 per unit")
+    page.get_by_role("button", name="Plan increase").click()
+    run_waiting_jobs()
+    expect(page.get_by_role("heading", name="Yearly adjustment")).to_contain_text("Planned")
+    looked_at(page, "increase", scheme)
+    PriceIncrease.objects.get().raises.update(notice_on=clock.today())
+    increases()
+    page.reload()
+    expect(page.get_by_text("told ").first).to_be_visible()
+    page.get_by_role("button", name="Undo", exact=True).first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("they get a mail that it does not.")
+    looked_at(page, "undo", scheme)
+    page.get_by_role("dialog").get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("prices do not rise.")).to_be_visible()
+    increases()
+    page.reload()
+    expect(page.get_by_text("told that it does not rise").first).to_be_visible()
+    looked_at(page, "undone", scheme)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_discount_is_taken_off_and_given_again(
+    chromium: Browser, live_server: Any, committed: Screens, scheme: str
+) -> None:
+    """From the menu, beside the next bill without it; and redeemed again."""
+    screens = committed
+    for code in ("SPRING15", "PARTNER"):
+        values = {"code": code, "name": code.title(), "percent": "15", "periods": 3}
+        assert screens.call("POST", "coupons", values, who="admin")[0] == 201
+    more = {"start": first_of(0).isoformat(), "discounts": [{"amount": "20.00"}]}
+    one = screens.start(("hosting", "1"), ("seat", "12"), coupon="SPRING15", name="Hosting and desks", **more)
+    assert screens.call("POST", f"subscriptions/{one}/coupon", {"coupon": "PARTNER"})[0] == 200
+    page = opened(chromium, live_server, screens, scheme=scheme)
+    page.goto(f"/subscriptions/{one}/")
+    page.get_by_text("More", exact=True).click()
+    looked_at(page, "more", scheme)
+    page.set_viewport_size({"width": 360, "height": 700})
+    for name in ("Pause…", "Name, terms, notice…"):
+        expect(page.get_by_role("link", name=name)).to_be_in_viewport(ratio=1)
+    page.get_by_role("link", name="Take off a discount…").click()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.get_by_label("Discount").select_option("15 % of coupon SPRING15, for 3 periods")
+    expect(page.locator("#preview")).to_contain_text("No document is made now.")
+    expect(page.locator("#preview")).to_contain_text("167.00")
+    looked_at(page, "take-off", scheme)
+    assert DiscountStop.objects.count() == 0
+    page.get_by_role("button", name="Take off discount").click()
+    expect(page.get_by_text("The discount is taken off.")).to_be_visible()
+    expect(page.get_by_text("taken off, not for periods from")).to_be_visible()
+    looked_at(page, "subscription", scheme)
+    page.goto(f"/subscriptions/{one}/coupon/")
+    page.get_by_label("Code").fill("spring15")
+    page.get_by_role("button", name="Redeem coupon").click()
+    expect(page.get_by_text("The coupon is redeemed.")).to_be_visible()
+    assert DiscountStop.objects.count() == 0
+    page.goto("/settings/coupons/")
+    looked_at(page, "coupons", scheme)
