@@ -1,6 +1,6 @@
 """The verbs of retainers, time and expenses."""
 
-from counterfoil.retainers.commands.billing import Settled, bill_unbilled, release_lost
+from counterfoil.retainers.commands.billing import Settled, bill_ended, bill_unbilled, release_lost
 from counterfoil.retainers.commands.deciding import approve_entries, reject_entries
 from counterfoil.retainers.commands.entering import (
     Receipt,
@@ -16,6 +16,7 @@ __all__ = [
     "Settled",
     "add_retainer",
     "approve_entries",
+    "bill_ended",
     "bill_unbilled",
     "change_expense",
     "change_retainer",
