@@ -10,6 +10,7 @@ from counterfoil.retainers.commands.entering import (
     enter_time,
 )
 from counterfoil.retainers.commands.retainers import add_retainer, change_retainer, retire_retainer
+from counterfoil.retainers.commands.sharing import share_retainer, unshare_retainer
 
 __all__ = [
     "Receipt",
@@ -26,4 +27,6 @@ __all__ = [
     "reject_entries",
     "release_lost",
     "retire_retainer",
+    "share_retainer",
+    "unshare_retainer",
 ]
