@@ -122,7 +122,7 @@ def _retainer_rows(actor: Actor, found: Iterable[Retainer], on: date) -> list[Ro
     )
     for one in retainers:
         one.burn = [_burn_row(period) for period in known[one.pk].periods]
-        one.shared_at = shared.get(one.pk)  # type: ignore[attr-defined]
+        one.shared_at = shared.get(one.pk)
     rows = project(actor, RETAINER, retainers)
     accounts = account_titles(one.account_id for one in retainers)
     entities = dict(LegalEntity.objects.values_list("id", "name"))
