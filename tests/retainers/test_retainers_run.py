@@ -95,7 +95,7 @@ def test_what_lies_beyond_a_retainer_joins_its_price(work: Work) -> None:
     assert second is not None
     assert [f"{line.description} {line.net:.2f} {line.why}" for line in second.lines.order_by("position")] == [
         "Support 900.00 1 × 900.00",
-        "Migration 240.00 2 of 5 h beyond the retainer Support",
+        "Migration 240.00 2 of 5 h beyond the retainer Support: 10 of 10 h used from 2026-03-01 to 2026-03-31",
     ]
     assert second.po_number == "PO 77"
     assert work.burn(retainer) == ["0 10 10 0 0 2"]

@@ -33,7 +33,7 @@ from counterfoil.retainers.burndown import quantity_of, terms_of, uses_of, worth
 from counterfoil.retainers.ended import ended
 from counterfoil.retainers.models import Draw, EntryStatus, Expense, Retainer, TimeEntry, Unit
 from counterfoil.retainers.rules import burning
-from counterfoil.retainers.rules.burning import Use, burn
+from counterfoil.retainers.rules.burning import BurnedPeriod, Use, burn
 from counterfoil.subscriptions.ports import Rider, adds_riders
 
 LINES_MAX = 1_000
@@ -54,12 +54,15 @@ class Settled:
 
 @dataclass(frozen=True)
 class _Part:
-    """An entry with what its retainer bears of it and what is beyond, in hours or money."""
+    """An entry with what its retainer bears of it and what is beyond, in hours or money; ``period`` is that of its
+    retainer in which its day lies.
+    """
 
     entry: TimeEntry | Expense
     retainer: Retainer | None
     draws: tuple[burning.Draw, ...]
     beyond: Decimal
+    period: BurnedPeriod | None = None
 
     @property
     def covered(self) -> Decimal:
@@ -134,7 +137,8 @@ def _parts(wanted: Q, on: date, *, is_hurried: bool = False) -> list[_Part]:
             parts.append(_Part(one, None, (), quantity_of(one, None) or _quantity_without_price(one)))
             continue
         known = burned[one.retainer_id]
-        parts.append(_Part(one, retainers[one.retainer_id], known.draws[one.pk], known.overage[one.pk]))
+        period = known.period_of(one.day)
+        parts.append(_Part(one, retainers[one.retainer_id], known.draws[one.pk], known.overage[one.pk], period))
     return parts
 
 
@@ -196,7 +200,13 @@ def _why(part: _Part) -> str:
         return ""
     unit = " h" if part.retainer.unit == Unit.HOURS else f" {part.retainer.currency}"
     whole = _plain(part.covered + part.beyond)
-    return f"{_plain(part.beyond)} of {whole}{unit} beyond the retainer {part.retainer.title}"[:300]
+    words = f"{_plain(part.beyond)} of {whole}{unit} beyond the retainer {part.retainer.title}"
+    period = part.period
+    if period is not None:
+        last_day = period.end - timedelta(days=1)
+        there = _plain(period.opening + period.granted)
+        words = f"{words}: {_plain(period.used)} of {there}{unit} used from {period.start} to {last_day}"
+    return words[:300]
 
 
 def _plain(number: Decimal) -> str:
