@@ -12,6 +12,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from retainers_world import SYSTEM, Work, account
 
+from counterfoil.accounts.models import PaymentTerms
+from counterfoil.accounts.queries import billing_facts
 from counterfoil.catalog.rules.pricing import Pricing
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice, InvoiceLine
@@ -279,6 +281,31 @@ def test_it_waits_for_a_recurring_document_within_a_month(work: Work) -> None:
     Subscription.objects.update(parked_at=work.at, parked_reason="Held")
     assert swept(APRIL) == 1
     assert [one[1:] for one in documents()] == [["Work 120.00"], ["Work 120.00"]]
+
+
+def test_it_waits_for_a_document_with_its_terms_alone(work: Work) -> None:
+    """A subscription that names the terms of the account is waited for and takes it; one with other terms is not."""
+    usual = billing_facts([work.acme], APRIL)[work.acme].terms.value
+    assert usual is not None
+    other = PaymentTerms.objects.exclude(pk=usual.id).order_by("key").first()
+    assert other is not None
+    subscribed(work, start=date(2026, 4, 15), terms_id=usual.id)
+    subscribed(work, to=work.brent, start=date(2026, 4, 15), terms_id=other.pk)
+    work.time("1", rate="120")
+    work.time("2", rate="120", account=work.brent)
+    assert swept(APRIL) == 1
+    assert documents() == [["draft", "Work 240.00"]]
+    assert run(date(2026, 4, 15)) == 2
+    assert sorted(documents()[1:]) == [["issued", "Basic 100.00"], ["issued", "Basic 100.00", "Work 120.00"]]
+
+
+def test_what_is_old_goes_alone(work: Work) -> None:
+    """An hour of January that was approved late gets its draft; that of March still waits for the invoice in April."""
+    subscribed(work, start=date(2026, 4, 15))
+    work.time("1", "2026-01-10", rate="120", description="Old")
+    work.time("1", "2026-03-10", rate="120")
+    assert swept(APRIL) == 1
+    assert documents() == [["draft", "Old 120.00"]]
 
 
 def test_it_does_not_wait_for_ever(work: Work) -> None:

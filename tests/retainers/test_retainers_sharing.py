@@ -21,6 +21,7 @@ from counterfoil.plumbing import clock
 from counterfoil.plumbing.models import IdempotencyKey, OutboxEvent
 from counterfoil.retainers import commands, queries
 from counterfoil.retainers.models import RetainerLink
+from counterfoil.subscriptions.models import Subscription
 from staff import Browser, Program, Staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("last_of_march")]
@@ -287,4 +288,9 @@ def test_a_subscription_shows_what_joins_it(staff: Staff, work: Work) -> None:
     assert "Migration" in panel
     assert "Not approved" not in panel
     assert "Of another account" not in panel
+    Subscription.objects.filter(pk=subscription).update(po_number="PO 1")
+    work.time("1", rate="1", description="Without a retainer")
+    panel = text(web.get(f"/subscriptions/{subscription}/time/"))
+    assert "Migration" in panel
+    assert "Without a retainer" not in panel
     assert web.get(f"/subscriptions/{uuid4()}/time/").status_code == 404

@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project, project_one
-from counterfoil.accounts.queries import account_titles
+from counterfoil.accounts.queries import account_titles, billing_facts
 from counterfoil.core.errors import NotFound
 from counterfoil.core.money import Money
 from counterfoil.documents.queries import file_content
@@ -233,7 +233,7 @@ def entries_of_retainer(actor: Actor, retainer_id: UUID, *, limit: int = 50) -> 
     return sorted(rows, key=lambda row: (row.day, row.id), reverse=True)[:limit]
 
 
-def entries_joining(actor: Actor, subscription_id: UUID, *, limit: int = 50) -> list[Row]:
+def entries_joining(actor: Actor, subscription_id: UUID, on: date, *, limit: int = 50) -> list[Row]:
     """The approved time and expenses that go out with the next document of a subscription, the newest first; raises
     ``NotFound``.
     """
@@ -241,16 +241,16 @@ def entries_joining(actor: Actor, subscription_id: UUID, *, limit: int = 50) -> 
     if subscription is None or not actor.may(SEE):
         raise NotFound()
     shared = Q(account=subscription.account_id, entity=subscription.entity_id, currency=subscription.currency)
-    of_retainer = "retainer__subscription_item__subscription__"
-    agreed = Q(
-        **{
-            f"{of_retainer}terms": subscription.terms_id,
-            f"{of_retainer}po_number": subscription.po_number,
-            f"{of_retainer}references": subscription.references,
-        }
-    )
-    if not (subscription.terms_id or subscription.po_number or subscription.references):
-        agreed |= Q(retainer__subscription_item__isnull=True)
+    usual = billing_facts([subscription.account_id], on)[subscription.account_id].terms.value
+    usual_id = usual.id if usual is not None else None
+    is_usual = subscription.terms_id in (None, usual_id)
+    own = "retainer__subscription_item__subscription__"
+    terms = Q(**{f"{own}terms": subscription.terms_id or usual_id})
+    if is_usual:
+        terms |= Q(**{f"{own}terms": None})
+    agreed = terms & Q(**{f"{own}po_number": subscription.po_number, f"{own}references": subscription.references})
+    if is_usual and not (subscription.po_number or subscription.references):
+        agreed |= Q(retainer__subscription_item=None)
     rows = [
         row
         for key, kind in _MODELS.items()

@@ -193,7 +193,7 @@ def bill(request: Request) -> HttpResponse:
 @require_GET
 def subscription_panel(request: Request, subscription_id: UUID) -> HttpResponse:
     """What was approved and goes out with the next document of a subscription."""
-    entries = queries.entries_joining(request.actor, subscription_id)
+    entries = queries.entries_joining(request.actor, subscription_id, local_today())
     return page(request, "retainers/subscription_panel.html", {"entries": entries})
 
 
