@@ -34,7 +34,7 @@ def test_the_languages() -> None:
 def test_every_language_says_the_same(language: str) -> None:
     """Each language has every text of the English one, with the same blanks to fill in."""
     english, other = wording("en"), wording(language)
-    for part in ("document", "tax", "mail"):
+    for part in ("document", "tax", "mail", "retainer"):
         texts, theirs = getattr(english, part), getattr(other, part)
         assert list(theirs) == list(texts)
         for key, text in texts.items():

@@ -134,22 +134,22 @@ def make_work() -> Work:
     invoicing.install_defaults(actor=SYSTEM)
     return Work(
         entity=entity,
-        acme=_account("Acme AG"),
-        brent=_account("Brent AG"),
+        acme=account("Acme AG"),
+        brent=account("Brent AG"),
         sam=user("Sam", "sales"),
         bea=user("Bea", "billing"),
         archie=user("Archie", "accountant"),
     )
 
 
-def _account(name: str) -> UUID:
+def account(name: str, **more: Any) -> UUID:
     on = date(2026, 1, 1)
     address = {"kind": "invoice", "street": "Weg 2", "postcode": "53111", "city": "Bonn", "country": "DE"}
-    account = accounts.add_account(
-        actor=SYSTEM, on=on, values={"legal_name": name, "tax_profile": "standard", "addresses": [address]}
+    made = accounts.add_account(
+        actor=SYSTEM, on=on, values={"legal_name": name, "tax_profile": "standard", "addresses": [address], **more}
     )
     contact = accounts.add_contact(
         actor=SYSTEM, on=on, values={"name": f"Ada of {name}", "email": f"ap@{name.split()[0].lower()}.example"}
     )
-    accounts.give_role(actor=SYSTEM, account_id=account, contact_id=contact, role="billing", mail_line="to", on=on)
-    return account
+    accounts.give_role(actor=SYSTEM, account_id=made, contact_id=contact, role="billing", mail_line="to", on=on)
+    return made

@@ -12,9 +12,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from retainers_world import Work, broken, make_work
+from retainers_world import SYSTEM, Work, broken, make_work
 
 from counterfoil.access.models import User
+from counterfoil.accounts import commands as accounts
+from counterfoil.retainers import commands
 from counterfoil.retainers.models import TimeEntry
 from settling import leave, settle
 
@@ -85,6 +87,58 @@ def test_pages_are_fit_for_every_eye(chromium: Browser, live_server: Any, work: 
         found = Axe().run(page, options=RULES).response["violations"]
         assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], name
     leave(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_customers_page_is_fit_for_every_eye(chromium: Browser, live_server: Any, work: Work, scheme: Any) -> None:
+    """Without logging in, in the customer's language, from a phone to a wide screen; so is its refusal."""
+    accounts.change_account(actor=SYSTEM, account_id=work.acme, values={"language": "de"}, version=None)
+    retainer = work.retainer(roll_over="periods", rolled_periods="1", title="Betreuung des Kundenportals")
+    work.time("4", "2026-01-10", retainer=retainer, description="Umzug des Kundenportals auf neue Rechner")
+    work.time("17.25", "2026-02-10", retainer=retainer, description="Datenübernahme aus dem alten System")
+    work.time("2.5", "2026-03-10", retainer=retainer, description="Bericht")
+    secret = commands.share_retainer(actor=work.bea, retainer_id=retainer, at=work.at)
+    context = chromium.new_context(base_url=live_server.url, color_scheme=scheme)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    pictures = os.environ.get("COUNTERFOIL_PICTURES")
+    for name, path in {"customer": f"/burn-down/{secret}/", "no-customer": "/burn-down/nothing/"}.items():
+        for width in (360, 1024, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+            assert not page.evaluate(WIDER), (name, width)
+            if pictures:
+                page.screenshot(path=Path(pictures) / f"{name}-{width}-{scheme}.png", full_page=True)
+        found = Axe().run(page, options=RULES).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == [], name
+    assert all(url.startswith(live_server.url) for url in asked)
+    assert context.cookies() == []
+    page.goto(f"/burn-down/{secret}/")
+    expect(page.get_by_role("heading", name="Betreuung des Kundenportals")).to_be_visible()
+    expect(page.get_by_text("Datenübernahme aus dem alten System")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "de-DE")
+
+
+def test_the_link_is_copied_and_opens_the_page(chromium: Browser, live_server: Any, work: Work) -> None:
+    """Bea makes a link, copies it, and somebody else opens it; closed, it opens nothing."""
+    retainer = work.retainer()
+    page = opened(chromium, live_server)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=live_server.url)
+    page.goto(f"/retainers/{retainer}/")
+    page.get_by_role("button", name="Make a link").click()
+    address = page.get_by_label("Address").input_value()
+    page.get_by_role("button", name="Copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == address
+    somebody = chromium.new_context().new_page()
+    somebody.goto(address)
+    expect(somebody.get_by_role("heading", name="Support")).to_be_visible()
+    page.get_by_role("link", name="Done").click()
+    page.get_by_role("button", name="Close the page").click()
+    expect(page.get_by_text("Not open.")).to_be_visible()
+    somebody.reload()
+    expect(somebody.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
 
 
 def test_what_is_selected_is_approved_by_the_keyboard(chromium: Browser, live_server: Any, work: Work) -> None:

@@ -81,7 +81,10 @@ def test_money_bears_time_and_expenses(work: Work) -> None:
     work.bill()
     assert work.lines() == ["Work 2.5 × 100 = 100.00"]
     line = Invoice.objects.get().lines.get()
-    assert (line.share, line.why) == ("100/250", "100 of 250 EUR beyond the retainer Support")
+    assert (line.share, line.why) == (
+        "100/250",
+        "100 of 250 EUR beyond the retainer Support: 1000 of 1000 EUR used from 2026-03-01 to 2026-03-31",
+    )
     assert work.burn(retainer)[-1] == "0 1000 1000 0 0 100"
 
 

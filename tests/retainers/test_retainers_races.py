@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
 import threading
+import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connections
-from retainers_world import broken, make_work
+from django.db import connection, connections
+from retainers_world import SYSTEM, Work, account, broken, make_work
 
+from counterfoil.catalog.rules.pricing import Pricing
 from counterfoil.core.errors import Conflict
 from counterfoil.invoicing.models import Invoice, InvoiceLine
 from counterfoil.retainers import commands
-from counterfoil.retainers.models import TimeEntry
+from counterfoil.retainers.models import Retainer, TimeEntry
+from counterfoil.subscriptions import commands as subscriptions
+from counterfoil.subscriptions.rules.grid import Interval
+from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,3 +91,120 @@ def test_two_people_decide_the_same_entry() -> None:
     )
     assert answers.count(1) == 1
     assert {type(one) for one in answers if one != 1} == {Conflict}
+
+
+# With the billing run -------------------------------------------------------------------------------------------------
+
+WORKERS, KILLS = 10, 5
+DUE = date(2026, 4, 1)
+NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
+
+
+def busy(work: Work, customers: int) -> None:
+    """Customers with a subscription that is due, a retainer of ten hours, twelve hours on it and an hour without."""
+    item = ItemOrder(
+        price_key="basic", description="Basic", pricing=Pricing("flat", Decimal(100)), interval=Interval("month")
+    )
+    for place in range(customers):
+        customer = account(f"Customer{place} AG")
+        order = SubscriptionOrder(account_id=customer, items=(item,), start=DUE)
+        subscriptions.start_subscriptions(actor=SYSTEM, orders=[order], on=work.on, at=work.at, is_billed=False)
+        retainer = work.retainer(account=customer)
+        for day in (3, 4):
+            work.time("6", f"2026-03-{day:02}", account=customer, retainer=retainer)
+        work.time("1", account=customer, rate="80", description="Extra")
+
+
+def bill_due(chunk: int = 3) -> int:
+    """Bill chunk after chunk until nothing is due; answers how many subscriptions that were."""
+    found = 0
+    while done := subscriptions.bill_due(actor=SYSTEM, on=DUE, at=NOON, chunk=chunk).subscriptions:
+        found += done
+    return found
+
+
+def assert_billed_once(customers: int) -> None:
+    """Of each customer ten hours borne, two hours beyond at 120 and one at 80, each once, and every promise kept."""
+    commands.bill_unbilled(actor=SYSTEM, on=DUE, at=NOON)
+    assert set(TimeEntry.objects.values_list("status", flat=True)) == {"settled"}
+    nets = sorted(f"{line.description} {line.net:.2f}" for line in InvoiceLine.objects.all())
+    assert nets == sorted(["Basic 100.00", "Work 240.00", "Extra 80.00"] * customers)
+    assert broken() == []
+
+
+def test_ten_workers_and_the_button_bill_each_entry_once() -> None:
+    """Eight workers of the run, two people at the button: nobody waits for ever, and nothing is billed twice."""
+    work = make_work()
+    busy(work, 12)
+
+    def press() -> Any:
+        return commands.bill_unbilled(actor=work.bea, account_ids=None, on=DUE, at=NOON)
+
+    answers = at_once(*[bill_due] * (WORKERS - 2), press, press)
+    assert [one for one in answers if isinstance(one, Exception)] == []
+    bill_due()
+    assert_billed_once(12)
+
+
+def test_the_run_does_not_wait_for_a_retainer_that_somebody_holds() -> None:
+    """While Acme's retainer is being changed, its run goes on without the hours; the button bills them later."""
+    work = make_work()
+    busy(work, 1)
+    retainer = Retainer.objects.get().pk
+    is_held, is_done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN; SELECT 1 FROM retainers_retainer WHERE id = %s FOR UPDATE", [retainer])
+            is_held.set()
+            is_done.wait(30)
+            cursor.execute("ROLLBACK")
+        connections.close_all()
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    assert is_held.wait(30)
+    assert bill_due() == 1
+    is_done.set()
+    holding.join()
+    assert sorted(line.description for line in InvoiceLine.objects.all()) == ["Basic", "Extra"]
+    assert_billed_once(1)
+
+
+def test_killed_in_between() -> None:
+    """Workers that are killed in the middle of a chunk leave what one that nobody disturbs leaves."""
+    work = make_work()
+    busy(work, 30)
+    chance = random.Random(20260401)
+    connection.close()
+    for _ in range(KILLS):
+        pid, reading = forked()
+        os.read(reading, 1)
+        time.sleep(chance.uniform(0, 0.15))
+        os.kill(pid, signal.SIGKILL)
+        os.close(reading)
+        _, status = os.waitpid(pid, 0)
+        assert os.WIFSIGNALED(status)
+    bill_due()
+    waiting = TimeEntry.objects.exclude(status="settled").count()
+    assert waiting == 0
+    assert Invoice.objects.count() == 30
+    assert_billed_once(30)
+
+
+def forked() -> tuple[int, int]:
+    """A worker that bills chunk after chunk until it is killed: its id, and a pipe that says when it begins one."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return pid, reading
+    try:
+        done = 1
+        while done:
+            os.write(writing, b".")
+            done = subscriptions.bill_due(actor=SYSTEM, on=DUE, at=NOON, chunk=4).subscriptions
+        signal.pause()
+    finally:
+        os._exit(3)
+    raise AssertionError("unreachable")

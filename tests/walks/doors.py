@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from counterfoil.app import demo, endpoints
 from counterfoil.app.api import api
 from counterfoil.deals import commands as deals
 from counterfoil.plumbing.apps import rooms
+from counterfoil.retainers import commands as retainers
 from staff import SYSTEM, Program, Staff
 
 API = "api/v1/"
@@ -101,6 +102,9 @@ class World:
         demo.load_demo(date(2026, 4, 1))
         self.staff = Staff()
         deals.set_deal_contact(actor=SYSTEM, deal_id=first_of("deal"), contact_id=first_of("contact"), role="buyer")
+        self.secret = retainers.share_retainer(
+            actor=SYSTEM, retainer_id=first_of("retainer"), at=datetime(2026, 4, 1, 12, tzinfo=UTC)
+        )
         self._browsers: dict[str, Any] = {}
         self._programs: dict[str, Program] = {}
         for who in EVERYBODY:
@@ -133,6 +137,8 @@ class World:
         user = self.staff.users["sales"]
         if name == "token":
             return link_token(user)
+        if name == "secret":
+            return self.secret
         if endpoint.route.startswith("password/"):
             return user.pk
         if name in KEYS:

@@ -1,4 +1,4 @@
-"""The words of printed documents and their mails, one file per language in ``wording/``."""
+"""The words of printed documents, their mails and customers' pages, one file per language in ``wording/``."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Wording:
     document: Mapping[str, str]
     tax: Mapping[str, str]
     mail: Mapping[str, str]
+    retainer: Mapping[str, str]
 
     @property
     def locale(self) -> Locale:
@@ -103,9 +104,9 @@ def grouped_iban(iban: str) -> str:
 
 
 @cache
-def _texts(language: str) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]]:
+def _texts(language: str) -> tuple[Mapping[str, str], ...]:
     texts = tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8"))
-    return texts["document"], texts["tax"], texts["mail"]
+    return texts["document"], texts["tax"], texts["mail"], texts["retainer"]
 
 
 @cache

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
 from ninja import Query, Router, Schema, Status
 from pydantic import Field as SchemaField
 
@@ -51,6 +52,12 @@ class EntryFilters(Paging):
 class Retire(Schema):
     ends_on: date = SchemaField(description="The first day on which nothing of it is left.")
     version: int | None = None
+
+
+class SharedLink(Schema):
+    """The address of the customer's page. It holds a secret that is not kept, so it cannot be read again."""
+
+    url: str | None
 
 
 class Entries(Schema):
@@ -130,6 +137,25 @@ def retire_retainer(request: Request, retainer_id: UUID, order: Retire) -> Any:
         on=local_today(),
         at=clock.now(),
     )
+    return _retainer(request, retainer_id)
+
+
+@router.post(
+    "/retainers/{uuid:retainer_id}/link", response={201: SharedLink}, summary="Make a link to the customer’s page"
+)
+def share_retainer(request: Request, retainer_id: UUID) -> Any:
+    """Whoever has the link sees the burn-down without logging in. The link before opens nothing any more."""
+    secret = commands.share_retainer(actor=request.actor, retainer_id=retainer_id, at=clock.now())
+    request.kept_answer = {"url": None}  # type: ignore[attr-defined]  # see app/once.py
+    return Status(201, {"url": request.build_absolute_uri(reverse("retainers:burn_down", args=[secret]))})
+
+
+@router.post(
+    "/retainers/{uuid:retainer_id}/link/revoke", response=schema_for(RETAINER), summary="Revoke the customer’s link"
+)
+def unshare_retainer(request: Request, retainer_id: UUID) -> Any:
+    """The customer's page is closed for good; another link opens another one."""
+    commands.unshare_retainer(actor=request.actor, retainer_id=retainer_id, at=clock.now())
     return _retainer(request, retainer_id)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from counterfoil.access.rules.endpoints import PUBLIC
+
 SEE, CHANGE, ENTER = "retainers.see", "retainers.change", "retainers.enter"
 APPROVE, BILL = "retainers.approve", "retainers.bill"
 
@@ -13,7 +15,11 @@ ENDPOINTS: dict[str, str] = {
     "GET retainers/<uuid:retainer_id>/edit/": CHANGE,
     "POST retainers/<uuid:retainer_id>/edit/": CHANGE,
     "POST retainers/<uuid:retainer_id>/retire/": CHANGE,
+    "POST retainers/<uuid:retainer_id>/link/": CHANGE,
+    "POST retainers/<uuid:retainer_id>/link/revoke/": CHANGE,
+    "GET burn-down/<str:secret>/": PUBLIC,
     "GET accounts/<uuid:account_id>/retainers/": SEE,
+    "GET subscriptions/<uuid:subscription_id>/time/": SEE,
     "GET time/": SEE,
     "GET time/new/": ENTER,
     "POST time/new/": ENTER,
@@ -37,6 +43,8 @@ ENDPOINTS: dict[str, str] = {
     "GET api/v1/retainers/<uuid:retainer_id>": SEE,
     "PATCH api/v1/retainers/<uuid:retainer_id>": CHANGE,
     "POST api/v1/retainers/<uuid:retainer_id>/retire": CHANGE,
+    "POST api/v1/retainers/<uuid:retainer_id>/link": CHANGE,
+    "POST api/v1/retainers/<uuid:retainer_id>/link/revoke": CHANGE,
     "GET api/v1/time": SEE,
     "POST api/v1/time": ENTER,
     "GET api/v1/time/<uuid:time_entry_id>": SEE,

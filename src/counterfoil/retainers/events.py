@@ -46,6 +46,28 @@ class RetainerRetired(_RetainerEvent):
     ends_on: date
 
 
+@event("retainers.retainer_shared")
+class RetainerShared(_RetainerEvent):
+    """A link to the customer's page was made; one that was there before opens nothing any more."""
+
+    words: ClassVar[str] = "Customer’s page of retainer {title} opened by a new link"
+    icon: ClassVar[str] = "link"
+
+    retainer_id: UUID
+    account_id: UUID
+    title: str
+
+
+@event("retainers.retainer_unshared")
+class RetainerUnshared(_RetainerEvent):
+    words: ClassVar[str] = "Customer’s page of retainer {title} closed"
+    icon: ClassVar[str] = "link"
+
+    retainer_id: UUID
+    account_id: UUID
+    title: str
+
+
 @event("retainers.entries_decided")
 class EntriesDecided(_RetainerEvent):
     """Time and expenses of an account were approved or rejected: ``decision`` is the one or the other."""

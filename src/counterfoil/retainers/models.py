@@ -121,6 +121,33 @@ class Retainer(Record):
         indexes = [models.Index(fields=["account", "starts_on"], name="retainers_by_account")]
 
 
+class RetainerLink(Record):
+    """A link under which a customer sees the burn-down of a retainer, without logging in. Only its hash is kept.
+
+    A retainer has one that is alive at most; one that was revoked opens nothing any more.
+    """
+
+    retainer = models.ForeignKey(Retainer, on_delete=models.PROTECT, related_name="links")
+    secret_hash = models.CharField(max_length=64, unique=True)
+    made_by_name = models.CharField(max_length=200, blank=True, default="")
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta(Record.Meta):
+        triggers = [
+            *audit_all(without=("secret_hash",)),
+            pgtrigger.Protect(
+                name="revoked_for_good",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__revoked_at__isnull=False),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["retainer"], condition=Q(revoked_at=None), name="retainers_retainerlink_one_alive"
+            ),
+        ]
+
+
 _FROZEN = """
 IF OLD.status NOT IN ('approved', 'settled') THEN
     IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;

@@ -13,15 +13,16 @@ from django.db.models import Count, Q, QuerySet, Sum
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project, project_one
-from counterfoil.accounts.queries import account_titles
+from counterfoil.accounts.queries import account_titles, billing_facts
 from counterfoil.core.errors import NotFound
 from counterfoil.core.money import Money
 from counterfoil.documents.queries import file_content
 from counterfoil.invoicing.models import Invoice
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.retainers.burndown import burned, worth_of
-from counterfoil.retainers.models import EntryStatus, Expense, Retainer, TimeEntry, Unit
+from counterfoil.retainers.models import EntryStatus, Expense, Retainer, RetainerLink, TimeEntry, Unit
 from counterfoil.retainers.rules.burning import BurnedPeriod
+from counterfoil.subscriptions.models import Subscription
 
 RETAINER, TIME, EXPENSE = "retainers.retainer", "retainers.time", "retainers.expense"
 SEE = "retainers.see"
@@ -116,8 +117,12 @@ def _retainer_rows(actor: Actor, found: Iterable[Retainer], on: date) -> list[Ro
         return []
     known = burned(retainers, on)
     waiting = _waiting_by_retainer(retainers)
+    shared = dict(
+        RetainerLink.objects.filter(retainer__in=retainers, revoked_at=None).values_list("retainer_id", "created_at")
+    )
     for one in retainers:
         one.burn = [_burn_row(period) for period in known[one.pk].periods]
+        one.shared_at = shared.get(one.pk)
     rows = project(actor, RETAINER, retainers)
     accounts = account_titles(one.account_id for one in retainers)
     entities = dict(LegalEntity.objects.values_list("id", "name"))
@@ -223,6 +228,38 @@ def entries_of_retainer(actor: Actor, retainer_id: UUID, *, limit: int = 50) -> 
         for key, kind in _MODELS.items()
         for row in _entry_rows(
             actor, key, _visible(actor, kind).filter(retainer=retainer_id).order_by("-day", "-id")[:limit]
+        )
+    ]
+    return sorted(rows, key=lambda row: (row.day, row.id), reverse=True)[:limit]
+
+
+def entries_joining(actor: Actor, subscription_id: UUID, on: date, *, limit: int = 50) -> list[Row]:
+    """The approved time and expenses that go out with the next document of a subscription, the newest first; raises
+    ``NotFound``.
+    """
+    subscription = Subscription.objects.filter(pk=subscription_id).first()
+    if subscription is None or not actor.may(SEE):
+        raise NotFound()
+    shared = Q(account=subscription.account_id, entity=subscription.entity_id, currency=subscription.currency)
+    usual = billing_facts([subscription.account_id], on)[subscription.account_id].terms.value
+    usual_id = usual.id if usual is not None else None
+    is_usual = subscription.terms_id in (None, usual_id)
+    own = "retainer__subscription_item__subscription__"
+    terms = Q(**{f"{own}terms": subscription.terms_id or usual_id})
+    if is_usual:
+        terms |= Q(**{f"{own}terms": None})
+    agreed = terms & Q(**{f"{own}po_number": subscription.po_number, f"{own}references": subscription.references})
+    if is_usual and not (subscription.po_number or subscription.references):
+        agreed |= Q(retainer__subscription_item=None)
+    rows = [
+        row
+        for key, kind in _MODELS.items()
+        for row in _entry_rows(
+            actor,
+            key,
+            kind.objects.filter(shared & agreed, status=EntryStatus.APPROVED, is_billable=True).order_by("-day", "-id")[
+                :limit
+            ],
         )
     ]
     return sorted(rows, key=lambda row: (row.day, row.id), reverse=True)[:limit]

@@ -117,10 +117,25 @@ register(
             Field("tax_class", "Tax class", Kind.CHOICE, choices=TaxClass.choices),
             Field("subscription_id", "Subscription", computed=True, read=lambda one: _subscription(one)),
             Field("burn", "Burn-down", Kind.ROWS, rows=_BURN, computed=True, read=lambda one: getattr(one, "burn", [])),
+            Field(
+                "shared_at",
+                "Customer’s page open since",
+                Kind.INSTANT,
+                computed=True,
+                read=lambda one: getattr(one, "shared_at", None),
+            ),
             Field("created_at", "Added", Kind.INSTANT, computed=True),
         ),
         panels=(
             Panel("accounts.account", "Retainers and time", "retainers:account_panel", "retainers.see", 40, "money"),
+            Panel(
+                "subscriptions.subscription",
+                "Time and expenses that join it",
+                "retainers:subscription_panel",
+                "retainers.see",
+                40,
+                "money",
+            ),
         ),
     )
 )

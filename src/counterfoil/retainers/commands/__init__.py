@@ -1,6 +1,6 @@
 """The verbs of retainers, time and expenses."""
 
-from counterfoil.retainers.commands.billing import Settled, bill_unbilled, release_lost
+from counterfoil.retainers.commands.billing import Settled, bill_ended, bill_unbilled, release_lost
 from counterfoil.retainers.commands.deciding import approve_entries, reject_entries
 from counterfoil.retainers.commands.entering import (
     Receipt,
@@ -10,12 +10,14 @@ from counterfoil.retainers.commands.entering import (
     enter_time,
 )
 from counterfoil.retainers.commands.retainers import add_retainer, change_retainer, retire_retainer
+from counterfoil.retainers.commands.sharing import share_retainer, unshare_retainer
 
 __all__ = [
     "Receipt",
     "Settled",
     "add_retainer",
     "approve_entries",
+    "bill_ended",
     "bill_unbilled",
     "change_expense",
     "change_retainer",
@@ -25,4 +27,6 @@ __all__ = [
     "reject_entries",
     "release_lost",
     "retire_retainer",
+    "share_retainer",
+    "unshare_retainer",
 ]

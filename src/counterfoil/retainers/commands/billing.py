@@ -1,4 +1,5 @@
-"""Billing what was approved: retainers bear what they can, the rest becomes lines of drafts.
+"""Billing what was approved: retainers bear what they can, the rest becomes lines of drafts, or of the documents that
+a billing run writes.
 
 Each run locks the retainers and then the entries, in the order of their ids, and asks again which of them are still
 unbilled. So two runs at once bill each entry once, and a run that is repeated finds nothing to do.
@@ -7,19 +8,21 @@ unbilled. So two runs at once bill each entry once, and a run that is repeated f
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.core.ids import new_id
+from counterfoil.core.money import rounded
 from counterfoil.invoicing.commands import draft_invoices
 from counterfoil.invoicing.models import InvoiceLine
 from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
@@ -27,9 +30,11 @@ from counterfoil.plumbing.bulk import insert_rows, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.retainers import events
 from counterfoil.retainers.burndown import quantity_of, terms_of, uses_of, worth_of
+from counterfoil.retainers.ended import ended
 from counterfoil.retainers.models import Draw, EntryStatus, Expense, Retainer, TimeEntry, Unit
 from counterfoil.retainers.rules import burning
-from counterfoil.retainers.rules.burning import Use, burn
+from counterfoil.retainers.rules.burning import BurnedPeriod, Use, burn
+from counterfoil.subscriptions.ports import Rider, adds_riders
 
 LINES_MAX = 1_000
 """The lines of one draft: what a person can still change in one piece."""
@@ -49,12 +54,15 @@ class Settled:
 
 @dataclass(frozen=True)
 class _Part:
-    """An entry with what its retainer bears of it and what is beyond, in hours or money."""
+    """An entry with what its retainer bears of it and what is beyond, in hours or money; ``period`` is that of its
+    retainer in which its day lies.
+    """
 
     entry: TimeEntry | Expense
     retainer: Retainer | None
     draws: tuple[burning.Draw, ...]
     beyond: Decimal
+    period: BurnedPeriod | None = None
 
     @property
     def covered(self) -> Decimal:
@@ -72,7 +80,14 @@ def bill_unbilled(*, actor: Actor, account_ids: Sequence[UUID] | None = None, on
     Retainers bear what they can. The rest becomes lines of one draft for each account, company and currency, at the
     retainer's price of an hour beyond or at its own; a draft of more than ``LINES_MAX`` lines is parted.
     """
-    parts = _parts(account_ids, on)
+    wanted = Q(day__lte=on)
+    if account_ids is not None:
+        wanted &= Q(account__in=list(account_ids))
+    return _drafted(actor, _parts(wanted, on), on, at)
+
+
+def _drafted(actor: Actor, parts: Sequence[_Part], on: date, at: datetime) -> Settled:
+    """Settle these: what is beyond the retainers becomes lines of drafts."""
     groups: dict[_Group, list[_Part]] = defaultdict(list)
     for part in parts:
         groups[part.group].append(part)
@@ -90,23 +105,26 @@ def bill_unbilled(*, actor: Actor, account_ids: Sequence[UUID] | None = None, on
         for part in piece:
             part.entry.invoice_id = invoice_id
     _write(parts, at)
-    _tell(groups)
+    _tell(parts)
     return Settled(ids, len(parts), sum(part.beyond == 0 for part in parts))
 
 
-def _parts(account_ids: Sequence[UUID] | None, on: date) -> list[_Part]:
-    """The unbilled entries, locked, with what their retainers bear, in the order of their days."""
-    wanted = Q(status=EntryStatus.APPROVED, is_billable=True, day__lte=on)
-    if account_ids is not None:
-        wanted &= Q(account__in=list(account_ids))
+def _parts(wanted: Q, on: date, *, is_hurried: bool = False) -> list[_Part]:
+    """The unbilled entries of these, locked, with what their retainers bear, in the order of their days.
+
+    In a hurry, what somebody else holds in this moment is left out instead of waited for.
+    """
+    wanted &= Q(status=EntryStatus.APPROVED, is_billable=True)
     kinds: tuple[Any, ...] = (TimeEntry, Expense)
     named = {one for kind in kinds for one in kind.objects.filter(wanted).values_list("retainer_id", flat=True)}
-    found = Retainer.objects.select_for_update(of=("self",)).filter(id__in=named - {None}).order_by("id")
-    retainers = {one.pk: one for one in found}
+    found = Retainer.objects.select_for_update(of=("self",), skip_locked=is_hurried).filter(id__in=named - {None})
+    retainers = {one.pk: one for one in found.select_related("subscription_item__subscription").order_by("id")}
     # What was approved with another retainer since that was read waits for the next run.
     wanted &= Q(retainer=None) | Q(retainer__in=list(retainers))
     entries: list[TimeEntry | Expense] = [
-        one for kind in kinds for one in kind.objects.select_for_update(of=("self",)).filter(wanted).order_by("id")
+        one
+        for kind in kinds
+        for one in kind.objects.select_for_update(of=("self",), skip_locked=is_hurried).filter(wanted).order_by("id")
     ]
     uses = uses_of(list(retainers.values()), with_open=False)
     for one in entries:
@@ -119,7 +137,8 @@ def _parts(account_ids: Sequence[UUID] | None, on: date) -> list[_Part]:
             parts.append(_Part(one, None, (), quantity_of(one, None) or _quantity_without_price(one)))
             continue
         known = burned[one.retainer_id]
-        parts.append(_Part(one, retainers[one.retainer_id], known.draws[one.pk], known.overage[one.pk]))
+        period = known.period_of(one.day)
+        parts.append(_Part(one, retainers[one.retainer_id], known.draws[one.pk], known.overage[one.pk], period))
     return parts
 
 
@@ -181,7 +200,13 @@ def _why(part: _Part) -> str:
         return ""
     unit = " h" if part.retainer.unit == Unit.HOURS else f" {part.retainer.currency}"
     whole = _plain(part.covered + part.beyond)
-    return f"{_plain(part.beyond)} of {whole}{unit} beyond the retainer {part.retainer.title}"[:300]
+    words = f"{_plain(part.beyond)} of {whole}{unit} beyond the retainer {part.retainer.title}"
+    period = part.period
+    if period is not None:
+        last_day = period.end - timedelta(days=1)
+        there = _plain(period.opening + period.granted)
+        words = f"{words}: {_plain(period.used)} of {there}{unit} used from {period.start} to {last_day}"
+    return words[:300]
 
 
 def _plain(number: Decimal) -> str:
@@ -211,8 +236,11 @@ def _write(parts: Sequence[_Part], at: datetime) -> None:
     )
 
 
-def _tell(groups: dict[_Group, list[_Part]]) -> None:
-    lines = [part.entry.line_id for parts in groups.values() for part in parts if part.entry.line_id]
+def _tell(settled: Sequence[_Part]) -> None:
+    groups: dict[_Group, list[_Part]] = defaultdict(list)
+    for part in settled:
+        groups[part.group].append(part)
+    lines = [part.entry.line_id for part in settled if part.entry.line_id]
     nets = dict(InvoiceLine.objects.filter(id__in=lines).values_list("id", "net")) if lines else {}
     for (account_id, _, currency), parts in sorted(groups.items()):
         pieces: dict[UUID | None, list[_Part]] = defaultdict(list)
@@ -225,6 +253,101 @@ def _tell(groups: dict[_Group, list[_Part]]) -> None:
                     account_id=account_id, invoice_id=invoice_id, count=len(piece), net=net, currency=currency
                 )
             )
+
+
+# With the run ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Joining:
+    """What is unbilled of the accounts of a chunk, on its way to the documents of the billing run."""
+
+    riders: tuple[Rider, ...]
+    parts: tuple[_Part, ...]
+    at: datetime
+
+    def settle(self, placed: Mapping[UUID, UUID]) -> None:
+        """Settle what retainers bore whole and what found a document. The rest stays unbilled."""
+        settled = []
+        for part in self.parts:
+            line_id = part.entry.line_id
+            part.entry.invoice_id = placed.get(line_id) if line_id is not None else None
+            if part.beyond == 0 or part.entry.invoice_id is not None:
+                settled.append(part)
+        _write(settled, self.at)
+        _tell(settled)
+
+
+@adds_riders("retainers.unbilled")
+def unbilled_of(account_ids: Sequence[UUID], on: date, at: datetime) -> Joining | None:
+    """What is approved and unbilled of these accounts up to a day; nothing where there is none.
+
+    What somebody is billing or changing in this moment waits: the run never does.
+    """
+    if not _any_unbilled(account_ids, on):
+        return None
+    parts = _parts(Q(account__in=list(account_ids), day__lte=on), on, is_hurried=True)
+    count: dict[_Group, int] = defaultdict(int)
+    kept, riders = [], []
+    for part in parts:
+        if part.beyond > 0:
+            count[part.group] += 1
+            if count[part.group] > LINES_MAX:
+                continue
+            part.entry.line_id = new_id()
+            riders.append(_rider(part))
+        kept.append(part)
+    return Joining(tuple(riders), tuple(kept), at)
+
+
+def _any_unbilled(account_ids: Sequence[UUID], on: date) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_UNBILLED, {"accounts": list(account_ids), "on": on})
+        return cursor.fetchone() is not None
+
+
+_UNBILLED = """
+SELECT 1 FROM retainers_timeentry
+WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND day <= %(on)s
+UNION ALL
+SELECT 1 FROM retainers_expense
+WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND day <= %(on)s
+LIMIT 1
+"""
+
+
+def _rider(part: _Part) -> Rider:
+    """The line of an entry, with the terms and the PO number of the subscription that bills its retainer."""
+    account_id, entity_id, currency = part.group
+    line = _line(part)
+    item = part.retainer.subscription_item if part.retainer is not None else None
+    agreed = item.subscription if item is not None else None
+    return Rider(
+        account_id=account_id,
+        entity_id=entity_id,
+        currency=currency,
+        line=line,
+        net=line.net if line.net is not None else rounded(line.quantity * line.unit_price, currency).amount,
+        terms_id=agreed.terms_id if agreed is not None else None,
+        po_number=agreed.po_number if agreed is not None else "",
+        references=agreed.references if agreed is not None else "",
+    )
+
+
+# When a period has ended ----------------------------------------------------------------------------------------------
+
+
+@command("retainers.bill_ended", needs="retainers.bill")
+def bill_ended(*, actor: Actor, entity_id: UUID, account_ids: Sequence[UUID], on: date, at: datetime) -> Settled:
+    """Settle what of these accounts no recurring document takes though its period has ended, as drafts.
+
+    See ``ended``. Repeated, it finds nothing to do.
+    """
+    due = ended(entity_id, on, account_ids=account_ids)
+    wanted = Q(pk__in=[])
+    for one in due:
+        wanted |= Q(account=one.account_id, retainer=one.retainer_id, currency=one.currency, day__lt=one.before)
+    return _drafted(actor, _parts(wanted & Q(entity=entity_id), on), on, at)
 
 
 # Taking back ----------------------------------------------------------------------------------------------------------

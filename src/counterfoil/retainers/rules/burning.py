@@ -12,6 +12,7 @@ tables stand in ``docs/concepts/retainers.md``.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -93,6 +94,11 @@ class Burned:
     draws: Mapping[UUID, tuple[Draw, ...]]
     overage: Mapping[UUID, Decimal]
     outside: Decimal = ZERO
+
+    def period_of(self, day: date) -> BurnedPeriod | None:
+        """The period in which a day lies; nothing outside the run."""
+        place = bisect_right(self.periods, day, key=lambda period: period.start) - 1
+        return self.periods[place] if place >= 0 and day < self.periods[place].end else None
 
 
 @dataclass

@@ -190,6 +190,13 @@ def bill(request: Request) -> HttpResponse:
     return go(request, reverse("accounts:account", args=[given]) if given else reverse("retainers:time"))
 
 
+@require_GET
+def subscription_panel(request: Request, subscription_id: UUID) -> HttpResponse:
+    """What was approved and goes out with the next document of a subscription."""
+    entries = queries.entries_joining(request.actor, subscription_id, local_today())
+    return page(request, "retainers/subscription_panel.html", {"entries": entries})
+
+
 # One entry ------------------------------------------------------------------------------------------------------------
 
 

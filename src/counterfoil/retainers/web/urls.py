@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from counterfoil.retainers.web import entries, retainers
+from counterfoil.retainers.web import entries, retainers, sharing
 
 app_name = "retainers"
 
@@ -16,6 +16,10 @@ urlpatterns = [
     path("retainers/<uuid:retainer_id>/", retainers.retainer, name="retainer"),
     path("retainers/<uuid:retainer_id>/edit/", retainers.edit, name="edit"),
     path("retainers/<uuid:retainer_id>/retire/", retainers.retire, name="retire"),
+    path("retainers/<uuid:retainer_id>/link/", sharing.share, name="share"),
+    path("retainers/<uuid:retainer_id>/link/revoke/", sharing.unshare, name="unshare"),
+    path("burn-down/<str:secret>/", sharing.burn_down, name="burn_down"),
+    path("subscriptions/<uuid:subscription_id>/time/", entries.subscription_panel, name="subscription_panel"),
     path("accounts/<uuid:account_id>/retainers/", retainers.account_panel, name="account_panel"),
     path("time/", entries.entries, TIME, name="time"),
     path("time/new/", entries.new, TIME, name="new_time"),

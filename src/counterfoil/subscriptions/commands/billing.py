@@ -25,6 +25,7 @@ from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrd
 from counterfoil.plumbing.bulk import insert_rows, new_row, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
+from counterfoil.subscriptions.ports import Rider
 from counterfoil.subscriptions.rules.agreement import MOVED, Difference
 from counterfoil.subscriptions.rules.billing import Due, next_due, written_to
 from counterfoil.subscriptions.rules.documents import parted
@@ -44,11 +45,14 @@ class Charged:
 
 @dataclass
 class Written:
-    """The documents that were written; ``waiting`` are the invoices of them that wait in the review queue."""
+    """The documents that were written; ``waiting`` are the invoices of them that wait in the review queue, ``placed``
+    those of the riders, by their lines.
+    """
 
     invoice_ids: list[UUID] = field(default_factory=list)
     waiting: frozenset[UUID] = frozenset()
     credit_note_ids: list[UUID] = field(default_factory=list)
+    placed: dict[UUID, UUID] = field(default_factory=dict)
 
 
 @dataclass
@@ -76,9 +80,10 @@ def write(
     at: datetime,
     is_reviewed: bool = False,
     run_id: UUID | None = None,
+    riders: Sequence[Rider] = (),
 ) -> Written:
     """Write the documents of what is due, one for each payer, currency, company, terms, PO number and references, and
-    the ledger.
+    the ledger. Riders go on those that there are.
 
     Issues them unless they are reviewed first; what invoicing finds blocked waits in the review queue. Everything is
     part of the caller's transaction.
@@ -90,19 +95,22 @@ def write(
     groups: dict[_Key, list[_Line]] = defaultdict(list)
     for line in lines:
         groups[_key(line.charged.loaded.subscription, facts)].append(line)
+    riding = _riding(riders, facts)
     drafts: list[DraftOrder] = []
-    drafted: list[list[_Line]] = []
+    drafted: list[Sequence[_Line | Rider]] = []
     notes: list[CreditOrder] = []
     noted: list[list[_Line]] = []
-    for group in groups.values():
+    for key, own in groups.items():
+        group = [*own, *riding.get(key, ())]
         parts = parted(group, _total(facts, on, at) if _is_taxed_differently(group) else None)
-        if parts.invoice:
-            drafts.append(_draft_order(parts.invoice, facts))
-            drafted.append(list(parts.invoice))
-        if parts.credit_note:
-            order = CreditOrder(tuple(_credit_lines(parts.credit_note)), reason="", origin="subscription")
-            notes.append(order)
-            noted.append(list(parts.credit_note))
+        invoice = _with_free_riders(parts.invoice, riding.get(key, ()))
+        if invoice:
+            drafts.append(_draft_order(invoice, facts))
+            drafted.append(invoice)
+        credits = _own(parts.credit_note)
+        if credits:
+            notes.append(CreditOrder(tuple(_credit_lines(credits)), reason="", origin="subscription"))
+            noted.append(credits)
     if drafts:
         if is_reviewed:
             written.invoice_ids = draft_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
@@ -110,13 +118,16 @@ def write(
         else:
             billed = bill_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
             written.invoice_ids, written.waiting = list(billed.invoice_ids), billed.waiting
-        for invoice_id, group in zip(written.invoice_ids, drafted, strict=True):
-            for line in group:
-                line.document_id = invoice_id
+        for invoice_id, sent in zip(written.invoice_ids, drafted, strict=True):
+            for one in sent:
+                if isinstance(one, _Line):
+                    one.document_id = invoice_id
+                elif one.line.line_id is not None:
+                    written.placed[one.line.line_id] = invoice_id
     if notes:
         written.credit_note_ids = credit(actor=actor, orders=notes, on=on, at=at, send=not is_reviewed)
-        for note_id, group in zip(written.credit_note_ids, noted, strict=True):
-            for line in group:
+        for note_id, credited in zip(written.credit_note_ids, noted, strict=True):
+            for line in credited:
                 line.document_id = note_id
     insert_rows(_row(line, run_id, at) for line in lines)
     settle(charges)
@@ -189,13 +200,43 @@ def _key(subscription: Subscription, facts: Mapping[UUID, BillingFacts]) -> _Key
     )  # fmt: skip
 
 
-def _draft_order(lines: Sequence[_Line], facts: Mapping[UUID, BillingFacts]) -> DraftOrder:
-    subscription = lines[0].charged.loaded.subscription
-    accounts = {line.charged.loaded.subscription.account_id for line in lines}
+def _riding(riders: Iterable[Rider], facts: Mapping[UUID, BillingFacts]) -> dict[_Key, list[Rider]]:
+    """The riders by the document that they would share."""
+    found: dict[_Key, list[Rider]] = defaultdict(list)
+    for rider in riders:
+        of_account = facts.get(rider.account_id)
+        if of_account is None:
+            continue
+        terms = of_account.terms.value
+        terms_id = rider.terms_id or (terms.id if terms is not None else None)
+        payer_id = of_account.payer.value
+        key = (payer_id, rider.entity_id, rider.currency, terms_id, rider.po_number, rider.references)
+        found[key].append(rider)
+    return found
+
+
+def _with_free_riders(lines: Sequence[_Line | Rider], riders: Sequence[Rider]) -> Sequence[_Line | Rider]:
+    """The lines of an invoice, with the riders that cost nothing; none where all of them are riders."""
+    if not riders:
+        return lines
+    return (*lines, *(rider for rider in riders if not rider.net)) if _own(lines) else ()
+
+
+def _own(lines: Iterable[_Line | Rider]) -> list[_Line]:
+    return [line for line in lines if isinstance(line, _Line)]
+
+
+def _draft_order(lines: Sequence[_Line | Rider], facts: Mapping[UUID, BillingFacts]) -> DraftOrder:
+    subscription = next(line for line in lines if isinstance(line, _Line)).charged.loaded.subscription
+    accounts = {
+        line.charged.loaded.subscription.account_id if isinstance(line, _Line) else line.account_id for line in lines
+    }
     shared = facts[subscription.account_id].invoiced_account.value
     return DraftOrder(
         account_id=subscription.account_id if len(accounts) == 1 else shared,
-        lines=tuple(part for line in lines for part in _order_lines(line)),
+        lines=tuple(
+            part for line in lines for part in (_order_lines(line) if isinstance(line, _Line) else (line.line,))
+        ),
         entity_id=subscription.entity_id,
         currency=subscription.currency,
         origin="subscription",
@@ -206,12 +247,18 @@ def _draft_order(lines: Sequence[_Line], facts: Mapping[UUID, BillingFacts]) -> 
     )
 
 
-def _is_taxed_differently(lines: Sequence[_Line]) -> bool:
+def _is_taxed_differently(lines: Sequence[_Line | Rider]) -> bool:
     """Whether what is charged and what is given back bear other taxes, so that only their total says which is more."""
-    return len({line.charged.loaded.items[line.difference.item_id].tax_class for line in lines}) > 1
+    return len({_tax_class(line) for line in lines}) > 1
 
 
-def _total(facts: Mapping[UUID, BillingFacts], on: date, at: datetime) -> Callable[[Sequence[_Line]], Decimal]:
+def _tax_class(line: _Line | Rider) -> str:
+    if isinstance(line, _Line):
+        return line.charged.loaded.items[line.difference.item_id].tax_class
+    return line.line.tax_class
+
+
+def _total(facts: Mapping[UUID, BillingFacts], on: date, at: datetime) -> Callable[[Sequence[_Line | Rider]], Decimal]:
     return lambda lines: order_total(_draft_order(lines, facts), on, at, facts).amount
 
 

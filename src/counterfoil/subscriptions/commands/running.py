@@ -30,6 +30,7 @@ from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, write
 from counterfoil.subscriptions.commands.increasing import any_planned, raise_prices, unraised
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
+from counterfoil.subscriptions.ports import riders_of
 from counterfoil.subscriptions.queries.runs import due_on
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
@@ -68,7 +69,7 @@ def bill_due(
     A subscription that cannot be billed, or whose account is beyond its bounds for the day, is parked with its reason,
     and the others go on. What a won deal started is reviewed before it goes out for the first time. Where a price
     should have risen by now and has not, since the customer is about to be told or another worker is at it, nothing is
-    billed until it has.
+    billed until it has. What rooms above have to bill of the same accounts goes on the same documents.
     """
     done = ChunkDone()
     due = due_on(dict.fromkeys([entity_id] if entity_id is not None else entities(), on))
@@ -95,16 +96,27 @@ def bill_due(
         charges.append(Charged(loaded, found, until))
     allowed = _within_bounds(charges, on, at, done)
     reviewed = {entity_id for entity_id, policy in _policies().items() if policy.is_reviewed}
+    # What people approved is not held to the bounds, which are there for mistakes of the machine.
+    joining = riders_of(sorted({one.loaded.subscription.account_id for one in allowed}), on, at) if allowed else []
+    riders = [rider for each in joining for rider in each.riders]
+    placed: dict[UUID, UUID] = {}
     for is_reviewed in (False, True):
         part = [one for one in allowed if _is_reviewed(one.loaded, reviewed) is is_reviewed]
         if part:
-            written = write(actor, part, on=on, at=at, is_reviewed=is_reviewed, run_id=run_id)
+            waiting = [rider for rider in riders if rider.line.line_id not in placed]
+            written = write(actor, part, on=on, at=at, is_reviewed=is_reviewed, run_id=run_id, riders=waiting)
             done.documents += len(written.invoice_ids) + len(written.credit_note_ids)
+            placed |= written.placed
+    for each in joining:
+        each.settle(placed)
     done.subscriptions = len(claimed)
     for one in allowed:
         currency = one.loaded.subscription.currency
         net = sum((each.net for each in one.differences), Decimal(0))
         done.amounts[currency] = done.amounts.get(currency, Decimal(0)) + net
+    for rider in riders:
+        if rider.line.line_id in placed:
+            done.amounts[rider.currency] = done.amounts.get(rider.currency, Decimal(0)) + rider.net
     return done
 
 

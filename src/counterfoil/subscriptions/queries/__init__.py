@@ -17,7 +17,14 @@ from counterfoil.subscriptions.queries.increases import (
 )
 from counterfoil.subscriptions.queries.phases import Phase, phases_of
 from counterfoil.subscriptions.queries.policies import get_policy, list_policies
-from counterfoil.subscriptions.queries.runs import count_due, get_run, list_runs, runs_after, unfinished_runs
+from counterfoil.subscriptions.queries.runs import (
+    count_due,
+    get_run,
+    list_runs,
+    local_days,
+    runs_after,
+    unfinished_runs,
+)
 from counterfoil.subscriptions.queries.subscriptions import (
     Found,
     count_parked,
@@ -59,6 +66,7 @@ __all__ = [
     "list_raises",
     "list_runs",
     "list_subscriptions",
+    "local_days",
     "next_bill",
     "offered_prices",
     "phases_of",

@@ -15,6 +15,7 @@ from counterfoil.core.errors import Conflict, NotFound
 from counterfoil.core.ids import parse_id
 from counterfoil.invoicing.queries import local_today
 from counterfoil.ledger.queries import list_entities
+from counterfoil.plumbing.record_types import panels_on
 from counterfoil.subscriptions import commands, queries
 from counterfoil.subscriptions.record_types import SUBSCRIPTION
 from counterfoil.surface import display, export
@@ -115,6 +116,11 @@ def subscription(request: Request, subscription_id: UUID) -> HttpResponse:
         "is_paused": any(not pause["is_over"] for pause in row.pauses),
         "today": today,
         "raises": queries.raises_of_subscription(request.actor, subscription_id),
+        "panels": [
+            {"title": panel.title, "url": reverse(panel.url, args=[subscription_id])}
+            for panel in panels_on(SUBSCRIPTION)
+            if request.actor.may(panel.needs)
+        ],
     }
     return page(request, "subscriptions/subscription.html", context)
 

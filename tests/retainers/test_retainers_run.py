@@ -1,0 +1,336 @@
+"""Approved time and expenses go out with the billing run, or as a draft when their period has ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from retainers_world import SYSTEM, Work, account
+
+from counterfoil.accounts.models import PaymentTerms
+from counterfoil.accounts.queries import billing_facts
+from counterfoil.catalog.rules.pricing import Pricing
+from counterfoil.invoicing import commands as invoicing
+from counterfoil.invoicing.models import Invoice, InvoiceLine
+from counterfoil.plumbing import clock
+from counterfoil.plumbing.jobs import run_waiting_jobs
+from counterfoil.retainers import jobs
+from counterfoil.retainers.models import TimeEntry
+from counterfoil.subscriptions import commands as subscriptions
+from counterfoil.subscriptions.models import BillingPolicy, Subscription
+from counterfoil.subscriptions.rules.grid import Interval
+from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
+
+APRIL = date(2026, 4, 1)
+
+
+def noon(on: date) -> datetime:
+    return datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
+
+
+def subscribed(work: Work, *, to: UUID | None = None, amount: str = "100", every: str = "month", **more: Any) -> UUID:
+    """A subscription that begins on 1 April and is not billed yet."""
+    item = ItemOrder(
+        price_key="basic", description="Basic", pricing=Pricing("flat", Decimal(amount)), interval=Interval(every)
+    )
+    order = SubscriptionOrder(account_id=to or work.acme, items=(item,), **{"start": APRIL, **more})
+    made = subscriptions.start_subscriptions(actor=SYSTEM, orders=[order], on=work.on, at=work.at, is_billed=False)
+    return made[0]
+
+
+def run(on: date = APRIL) -> int:
+    """Bill what is due; answers how many documents that made."""
+    made = 0
+    while (done := subscriptions.bill_due(actor=SYSTEM, on=on, at=noon(on))).subscriptions:
+        made += done.documents
+    return made
+
+
+def swept(on: date) -> int:
+    """Draft what is unbilled of periods that have ended."""
+    with clock.stopped_at(noon(on)):
+        return jobs.ended_periods()
+
+
+def documents() -> list[list[str]]:
+    """The lines of each document, with its state first."""
+    return [
+        [
+            str(one.status),
+            *(f"{line.description} {line.net:.2f}" for line in one.lines.order_by("position")),
+        ]
+        for one in Invoice.objects.order_by("created_at", "id")
+    ]
+
+
+def test_time_joins_the_next_recurring_invoice(work: Work) -> None:
+    """Five hours, a train and a month of Basic are one invoice, issued at once; run again, nothing happens."""
+    subscribed(work)
+    entry = work.time("5", rate="120")
+    work.expense("84.20", "2026-03-11")
+    assert run(date(2026, 3, 31)) == 0
+    assert run() == 1
+    assert documents() == [["issued", "Basic 100.00", "Work 600.00", "Train 84.20"]]
+    invoice = Invoice.objects.get()
+    assert TimeEntry.objects.get(pk=entry).invoice_id == invoice.pk
+    assert invoice.net == Decimal("784.20")
+    assert work.events()[-1] == "entries_billed"
+    assert run() == 0
+    assert work.bill().entries == 0
+    assert swept(date(2026, 6, 1)) == 0
+
+
+def test_what_lies_beyond_a_retainer_joins_its_price(work: Work) -> None:
+    """Twelve hours of a retainer of ten that costs 900: April's price and two hours beyond, with the retainer's PO."""
+    retainer = work.retainer(price="900", starts_on="2026-03-01")
+    Subscription.objects.update(po_number="PO 77")
+    assert run(date(2026, 3, 1)) == 1
+    work.time("7", "2026-03-05", retainer=retainer)
+    work.time("5", "2026-03-10", retainer=retainer, description="Migration")
+    assert run() == 1
+    second = Invoice.objects.order_by("sequence").last()
+    assert second is not None
+    assert [f"{line.description} {line.net:.2f} {line.why}" for line in second.lines.order_by("position")] == [
+        "Support 900.00 1 × 900.00",
+        "Migration 240.00 2 of 5 h beyond the retainer Support: 10 of 10 h used from 2026-03-01 to 2026-03-31",
+    ]
+    assert second.po_number == "PO 77"
+    assert work.burn(retainer) == ["0 10 10 0 0 2"]
+    assert work.states() == ["settled 7", "settled 3"]
+
+
+def test_what_a_retainer_bears_whole_is_settled_with_the_run(work: Work) -> None:
+    """No line, and nothing that waits."""
+    retainer = work.retainer()
+    work.time("4", retainer=retainer)
+    subscribed(work)
+    assert run() == 1
+    assert documents() == [["issued", "Basic 100.00"]]
+    assert work.states() == ["settled 4"]
+
+
+def test_what_shares_no_document_waits(work: Work) -> None:
+    """A subscription with a PO number of its own, one in another currency and one of another account take nothing."""
+    subscribed(work, po_number="PO 1")
+    subscribed(work, currency="USD")
+    subscribed(work, to=work.brent)
+    work.time("1", rate="120")
+    assert run() == 3
+    assert work.states() == ["approved 0"]
+    assert swept(APRIL) == 1
+    assert documents()[-1] == ["draft", "Work 120.00"]
+
+
+def test_a_child_shares_the_document_of_its_payer(work: Work) -> None:
+    """The parent gets one invoice with both subscriptions and the time of the child."""
+    child = account("Child AG", parent=str(work.acme), invoiced_account=str(work.acme))
+    subscribed(work)
+    subscribed(work, to=child, amount="50")
+    work.time("2", rate="100", account=child)
+    assert run() == 1
+    assert sorted(documents()[0][1:]) == ["Basic 100.00", "Basic 50.00", "Work 200.00"]
+
+
+def test_reviewed_documents_wait_with_their_time(work: Work) -> None:
+    """A company whose runs are reviewed gets a draft; the line that is taken off it is unbilled again."""
+    BillingPolicy.objects.create(entity_id=work.entity, is_reviewed=True)
+    subscribed(work)
+    work.time("5", rate="120")
+    run()
+    assert documents() == [["draft", "Basic 100.00", "Work 600.00"]]
+    basic = {
+        "description": "Basic", "quantity": "1", "unit_price": "100.00",
+        "service_from": "2026-04-01", "service_to": "2026-05-01",
+    }  # fmt: skip
+    draft = Invoice.objects.get().pk
+    invoicing.change_draft(actor=work.bea, invoice_id=draft, values={"lines": [basic]}, version=None, on=APRIL)
+    run_waiting_jobs()
+    assert documents() == [["draft", "Basic 100.00"]]
+    assert work.states() == ["approved 0"]
+
+
+def test_hours_that_cost_nothing_stand_on_the_invoice(work: Work) -> None:
+    """A price of zero is said to the customer; alone it makes no document of the run."""
+    work.time("1", rate="0", description="Goodwill")
+    subscribed(work)
+    assert run() == 1
+    assert documents() == [["issued", "Basic 100.00", "Goodwill 0.00"]]
+
+
+def test_a_credit_that_is_larger_takes_nothing_along(work: Work) -> None:
+    """What is given back is a credit note; the hour does not go out alone, and waits."""
+    one = subscribed(work, start=date(2026, 3, 1), amount="900")
+    assert run(date(2026, 3, 1)) == 1
+    Subscription.objects.update(decrease="next_invoice")
+    work.time("1", rate="10")
+    subscriptions.cancel_subscription(
+        actor=SYSTEM, subscription_id=one, when=date(2026, 3, 11), on=date(2026, 3, 20), at=noon(date(2026, 3, 20))
+    )
+    run()
+    assert work.states() == ["approved 0"]
+
+
+def test_a_parked_account_keeps_its_time(work: Work) -> None:
+    """An account beyond its bounds is held back whole; its time gets a draft when the month is over."""
+    BillingPolicy.objects.create(entity_id=work.entity, most_amount_a_day=Decimal("50.00"))
+    subscribed(work)
+    work.time("1", rate="120")
+    assert run() == 0
+    assert work.states() == ["approved 0"]
+    assert swept(APRIL) == 1
+    assert documents() == [["draft", "Work 120.00"]]
+
+
+def test_what_waits_for_approval_or_comes_later_is_left(work: Work) -> None:
+    """Only what is approved, billable, and of a day up to that of the run."""
+    subscribed(work, start=date(2026, 3, 15))
+    work.time("1", rate="120", approved=False)
+    work.time("1", rate="120", is_billable=False)
+    work.time("1", "2026-03-16", rate="120")
+    run(date(2026, 3, 15))
+    assert documents() == [["issued", "Basic 100.00"]]
+
+
+def statements(on: date) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        subscriptions.bill_due(actor=SYSTEM, on=on, at=noon(on))
+    return len([one for one in captured.captured_queries if "SAVEPOINT" not in one["sql"]])
+
+
+def test_a_chunk_takes_the_same_statements_however_much_joins(work: Work) -> None:
+    """One statement where nothing joins; with ten entries or forty of two accounts the same number."""
+    for customer in (work.acme, work.brent):
+        subscribed(work, to=customer)
+    with CaptureQueriesContext(connection) as captured:
+        run()
+    assert len([one for one in captured.captured_queries if "retainers_" in one["sql"]]) == 1
+    retainers = {customer: work.retainer("20", account=customer) for customer in (work.acme, work.brent)}
+    counted = []
+    for on, entries in ((date(2026, 5, 1), 5), (date(2026, 6, 1), 20)):
+        for customer, retainer in retainers.items():
+            for _ in range(entries):
+                work.time("1.5", account=customer, retainer=retainer)
+            work.time("1", account=customer, rate="80")
+        counted.append(statements(on))
+    assert counted[0] == counted[1]
+    assert InvoiceLine.objects.filter(description="Work").count() == 2 + 24 + 2
+
+
+# When a period has ended ----------------------------------------------------------------------------------------------
+
+
+def test_without_a_subscription_the_month_ends_in_a_draft(work: Work) -> None:
+    """On the last day nothing happens; on the next, one draft with the time of March alone. Again: nothing."""
+    work.time("5", rate="120")
+    assert swept(date(2026, 3, 31)) == 0
+    work.on = APRIL
+    work.time("1", "2026-04-01", rate="120", description="April")
+    assert swept(APRIL) == 1
+    assert documents() == [["draft", "Work 600.00"]]
+    assert swept(APRIL) == 0
+    assert swept(date(2026, 5, 1)) == 1
+    assert documents() == [["draft", "Work 600.00"], ["draft", "April 120.00"]]
+
+
+@pytest.mark.parametrize(
+    ("cycle", "before", "after"),
+    [
+        ("as_delivered", "2026-02-28", "2026-03-01"),
+        ("monthly", "2026-02-28", "2026-03-01"),
+        ("quarterly", "2026-03-31", "2026-04-01"),
+        ("yearly", "2026-12-31", "2027-01-01"),
+    ],
+)
+def test_the_billing_cycle_of_the_account_says_when(work: Work, cycle: str, before: str, after: str) -> None:
+    """An hour of February."""
+    customer = account("Cycle AG", billing_cycle=cycle)
+    work.time("1", "2026-02-10", account=customer, rate="120")
+    assert swept(date.fromisoformat(before)) == 0
+    assert swept(date.fromisoformat(after)) == 1
+
+
+def test_a_retainer_is_due_when_its_own_period_ends(work: Work) -> None:
+    """Weeks from Monday to Monday: three hours of two are due on the next Monday, one of them beyond."""
+    retainer = work.retainer("2", interval="week", starts_on="2026-03-02")
+    work.time("3", "2026-03-17", retainer=retainer)
+    assert swept(date(2026, 3, 22)) == 0
+    assert swept(date(2026, 3, 23)) == 1
+    assert documents() == [["draft", "Work 120.00"]]
+
+
+def test_a_retainer_that_ended_is_due_at_once(work: Work) -> None:
+    retainer = work.retainer("2", interval="year", ends_on="2026-03-20")
+    work.time("3", "2026-03-17", retainer=retainer)
+    assert swept(date(2026, 3, 19)) == 0
+    assert swept(date(2026, 3, 20)) == 1
+
+
+def test_it_waits_for_a_recurring_document_within_a_month(work: Work) -> None:
+    """Due on the 15th: nothing on the 1st. A yearly subscription, or a parked one, is not waited for."""
+    subscribed(work, start=date(2026, 4, 15))
+    work.time("1", rate="120")
+    assert swept(APRIL) == 0
+    subscribed(work, to=work.brent, start=date(2026, 9, 1), every="year")
+    work.time("1", rate="120", account=work.brent)
+    assert swept(APRIL) == 1
+    Subscription.objects.update(parked_at=work.at, parked_reason="Held")
+    assert swept(APRIL) == 1
+    assert [one[1:] for one in documents()] == [["Work 120.00"], ["Work 120.00"]]
+
+
+def test_it_waits_for_a_document_with_its_terms_alone(work: Work) -> None:
+    """A subscription that names the terms of the account is waited for and takes it; one with other terms is not."""
+    usual = billing_facts([work.acme], APRIL)[work.acme].terms.value
+    assert usual is not None
+    other = PaymentTerms.objects.exclude(pk=usual.id).order_by("key").first()
+    assert other is not None
+    subscribed(work, start=date(2026, 4, 15), terms_id=usual.id)
+    subscribed(work, to=work.brent, start=date(2026, 4, 15), terms_id=other.pk)
+    work.time("1", rate="120")
+    work.time("2", rate="120", account=work.brent)
+    assert swept(APRIL) == 1
+    assert documents() == [["draft", "Work 240.00"]]
+    assert run(date(2026, 4, 15)) == 2
+    assert sorted(documents()[1:]) == [["issued", "Basic 100.00"], ["issued", "Basic 100.00", "Work 120.00"]]
+
+
+def test_what_is_old_goes_alone(work: Work) -> None:
+    """An hour of January that was approved late gets its draft; that of March still waits for the invoice in April."""
+    subscribed(work, start=date(2026, 4, 15))
+    work.time("1", "2026-01-10", rate="120", description="Old")
+    work.time("1", "2026-03-10", rate="120")
+    assert swept(APRIL) == 1
+    assert documents() == [["draft", "Old 120.00"]]
+
+
+def test_it_does_not_wait_for_ever(work: Work) -> None:
+    """A subscription that costs nothing never has a document; after two months the hour gets a draft."""
+    subscribed(work, amount="0")
+    work.time("1", "2026-03-31", rate="120")
+    assert run() == 0
+    assert swept(date(2026, 5, 30)) == 0
+    assert swept(date(2026, 5, 31)) == 1
+    assert documents() == [["draft", "Work 120.00"]]
+
+
+def test_an_account_that_fails_does_not_stop_the_others(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Acme's draft breaks; Brent's is made, and the next pass tries Acme again."""
+    work.time("1", rate="120")
+    work.time("2", rate="120", account=work.brent)
+    drafted = invoicing.draft_invoices
+
+    def broken(*, orders: Any, **rest: Any) -> Any:
+        if any(order.account_id == work.acme for order in orders):
+            raise ValueError("out of paper")
+        return drafted(orders=orders, **rest)
+
+    monkeypatch.setattr("counterfoil.retainers.commands.billing.draft_invoices", broken)
+    assert swept(APRIL) == 1
+    assert documents() == [["draft", "Work 240.00"]]
+    monkeypatch.undo()
+    assert swept(APRIL) == 1

@@ -1,0 +1,296 @@
+"""The customer's page of a retainer: what it shows, to whom, and the link that opens it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import ProgrammingError, transaction
+from retainers_world import SYSTEM, Work
+
+from counterfoil.access.models import Change
+from counterfoil.accounts import commands as accounts
+from counterfoil.core.errors import NotAllowed, NotFound
+from counterfoil.documents.wording import LANGUAGES
+from counterfoil.plumbing import clock
+from counterfoil.plumbing.models import IdempotencyKey, OutboxEvent
+from counterfoil.retainers import commands, queries
+from counterfoil.retainers.models import RetainerLink
+from counterfoil.subscriptions.models import Subscription
+from staff import Browser, Program, Staff
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("last_of_march")]
+
+
+@pytest.fixture
+def last_of_march() -> Iterator[None]:
+    with clock.stopped_at(datetime(2026, 3, 31, 12, tzinfo=UTC)):
+        yield
+
+
+@pytest.fixture
+def anybody(work: Work, staff: Staff) -> Browser:
+    """Somebody who is not logged in."""
+    return staff.browser()
+
+
+def shared(work: Work, retainer: Any) -> str:
+    """The address of a new link."""
+    return f"/burn-down/{commands.share_retainer(actor=work.bea, retainer_id=retainer, at=work.at)}/"
+
+
+def text(response: Any) -> str:
+    """What a reader sees, with spaces squeezed."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def worked(work: Work, **more: Any) -> Any:
+    """Ten hours a month, of which January used 4, February 12, and March 2.5 so far; more waits or was rejected."""
+    retainer = work.retainer(roll_over="periods", rolled_periods="1", price="900", **more)
+    work.time("4", "2026-01-10", retainer=retainer, description="Portal moved", rate="77.77")
+    work.time("12", "2026-02-10", retainer=retainer, description="Data cleaned")
+    work.time("2.5", "2026-03-10", retainer=retainer, description="Report written")
+    work.time("3", "2026-03-11", retainer=retainer, description="Waits for approval", approved=False)
+    work.time("1", "2026-03-12", retainer=retainer, description="Own training", is_billable=False)
+    rejected = work.time("1", "2026-03-13", retainer=retainer, description="Rejected", approved=False)
+    commands.reject_entries(actor=work.bea, time_ids=[rejected], reason="Not theirs", at=work.at)
+    return retainer
+
+
+def test_the_customer_sees_the_burn_down(anybody: Browser, work: Work) -> None:
+    """The periods with the newest first, and what was approved: its day, what for, and how many hours."""
+    page = anybody.get(shared(work, worked(work)))
+    assert page.status_code == 200
+    shown = text(page)
+    assert "Counterfoil Works GmbH for Acme AG Support 11.5 h left until the end of March 31, 2026" in shown
+    rows = [text_of(row) for row in re.findall(r"<tr>(<td.*?)</tr>", page.content.decode())]
+    assert rows == [
+        "Mar 1 – 31, 2026 4 10 2.5 0 11.5 0",
+        "Feb 1 – 28, 2026 6 10 12 0 4 0",
+        "Jan 1 – 31, 2026 0 10 4 0 6 0",
+        "Report written Mar 10, 2026 2.5",
+        "Data cleaned Feb 10, 2026 12",
+        "Portal moved Jan 10, 2026 4",
+    ]
+
+
+def text_of(row: str) -> str:
+    return re.sub(r"[\s\u2009\u202f]+", " ", re.sub(r"<[^>]+>", " ", row)).strip()
+
+
+def test_it_shows_nothing_that_is_ours(anybody: Browser, work: Work) -> None:
+    """No prices, no people, nothing that waits, was rejected, or is not theirs to pay; no script, no form, no link."""
+    html = anybody.get(shared(work, worked(work))).content.decode()
+    for ours in ("77", "120", "900", "Sam", "Bea", "Waits", "Rejected", "Not theirs", "Own training", "EUR"):
+        assert ours not in re.sub(r"<link[^>]+>", "", html), ours
+    assert not re.search(r"<script|<form|<a |csrf", html)
+
+
+def test_nobody_keeps_or_passes_on_the_address(anybody: Browser, work: Work) -> None:
+    """The page and its refusal say so alike: no index, no referrer, no cache, no cookie."""
+    address = shared(work, work.retainer())
+    for answer in (anybody.get(address), anybody.get("/burn-down/unknown/")):
+        assert answer["X-Robots-Tag"] == "noindex, nofollow, noarchive"
+        assert answer["Referrer-Policy"] == "no-referrer"
+        assert answer["Cache-Control"] == "no-store"
+        assert not answer.cookies
+        assert '<meta name="robots" content="noindex, nofollow, noarchive">' in answer.content.decode()
+        assert '<meta name="referrer" content="no-referrer">' in answer.content.decode()
+    assert "script-src 'self'" in anybody.get(address)["Content-Security-Policy"]
+
+
+def test_what_opens_nothing_looks_alike(anybody: Browser, work: Work) -> None:
+    """Unknown, revoked, made anew, too short, too long, with foreign characters: one and the same answer."""
+    retainer = work.retainer()
+    first = shared(work, retainer)
+    second = shared(work, retainer)
+    assert anybody.get(second).status_code == 200
+    commands.unshare_retainer(actor=work.bea, retainer_id=retainer, at=work.at)
+    secret = second.split("/")[2]
+    addresses = [
+        first, second, f"/burn-down/{'A' * 43}/", "/burn-down/x/", f"/burn-down/{secret}A/",
+        f"/burn-down/{secret[:-1]}/",
+        f"/burn-down/{secret.swapcase()}/", "/burn-down/%C3%A4%F0%9F%98%80/", f"/burn-down/{'A' * 5000}/",
+        f"/burn-down/{uuid4()}/", "/burn-down/' OR 1=1 --/",
+    ]  # fmt: skip
+    answers = {(one.status_code, one.content) for one in map(anybody.get, addresses)}
+    assert len(answers) == 1
+    assert answers.pop()[0] == 404
+
+
+def test_a_link_opens_one_retainer(anybody: Browser, work: Work) -> None:
+    """Each link shows its own retainer; the one of another customer stays closed."""
+    acme, brent = work.retainer(), work.retainer("20", account=work.brent, title="Second line")
+    address = shared(work, acme)
+    shown = text(anybody.get(address))
+    assert "Acme AG" in shown
+    assert "Brent" not in shown
+    assert "Second line" not in shown
+    assert queries.get_retainer(work.bea, brent, work.on).shared_at is None
+
+
+def test_money_is_counted_as_money(anybody: Browser, work: Work) -> None:
+    """Of a retainer of money the customer sees what each entry used of it, and neither hours nor rates."""
+    retainer = work.retainer("1000", unit="money", overage_rate=None)
+    work.time("3", retainer=retainer, rate="110", description="Workshop")
+    work.expense("84.20", "2026-03-11", retainer=retainer)
+    page = anybody.get(shared(work, retainer))
+    assert "585.80 EUR left until the end of March 31, 2026" in text(page)
+    rows = [text_of(row) for row in re.findall(r"<tr>(<td.*?)</tr>", page.content.decode())]
+    assert rows[0] == "Mar 1 – 31, 2026 0.00 1,000.00 414.20 0.00 585.80 0.00"
+    assert rows[3:] == ["Train Mar 11, 2026 84.20", "Workshop Mar 10, 2026 330.00"]
+    assert "110" not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "left", "lang"),
+    [
+        ("de", "17,5 h übrig bis zum Ende des 31. März 2026", "de-DE"),
+        ("fr", "17,5 h restants jusqu’à la fin du 31 mars 2026", "fr"),
+        ("ja", "17.5 h left until the end of March 31, 2026", "en"),
+    ],
+)
+def test_it_speaks_the_language_of_the_customer(
+    anybody: Browser, work: Work, language: str, left: str, lang: str
+) -> None:
+    """As its invoices do: words, dates and numbers; English where there are no words."""
+    accounts.change_account(actor=SYSTEM, account_id=work.acme, values={"language": language}, version=None)
+    retainer = work.retainer("20")
+    work.time("2.5", retainer=retainer)
+    page = anybody.get(shared(work, retainer))
+    assert left in text_of(page.content.decode())
+    assert f'<html lang="{lang}"' in page.content.decode()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_fills_its_page(anybody: Browser, work: Work, language: str) -> None:
+    accounts.change_account(actor=SYSTEM, account_id=work.acme, values={"language": language}, version=None)
+    page = anybody.get(shared(work, worked(work)))
+    assert page.status_code == 200
+    assert "{" not in text(page)
+
+
+def test_before_the_start_and_after_the_end(anybody: Browser, work: Work) -> None:
+    """The first period is to come; or nothing is left any more, and what was can still be read."""
+    later = shared(work, work.retainer(starts_on="2026-05-01"))
+    assert "The first period begins on May 1, 2026." in text(anybody.get(later))
+    ended = work.retainer(ends_on="2026-03-15")
+    work.time("4", "2026-03-02", retainer=ended)
+    shown = text(anybody.get(shared(work, ended)))
+    assert "Ended on March 15, 2026: nothing is left." in shown
+    assert "Work" in shown
+
+
+# The link -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_link_is_made_renewed_and_closed_on_the_page(staff: Staff, work: Work) -> None:
+    """Billing makes it and sees it once; the page says since when; a new one ends the old one."""
+    web, anybody = staff.browser("billing"), staff.browser()
+    retainer = work.retainer()
+    page = f"/retainers/{retainer}/"
+    assert "Not open." in text(web.get(page))
+    made = web.post(f"{page}link/")
+    (first,) = set(re.findall(r"http://testserver(/burn-down/[\w-]{43}/)", made.content.decode()))
+    assert anybody.get(first).status_code == 200
+    assert first not in web.get(page).content.decode()
+    assert "Open since" in text(web.get(page))
+    (second,) = set(re.findall(r"/burn-down/[\w-]{43}/", web.post(f"{page}link/").content.decode()))
+    assert [anybody.get(one).status_code for one in (first, second)] == [404, 200]
+    assert web.post(f"{page}link/revoke/")["Location"] == page
+    assert anybody.get(second).status_code == 404
+    assert "Not open." in text(web.get(page))
+
+
+def test_only_who_may_agree_retainers_shares_them(staff: Staff, work: Work) -> None:
+    """Sales and the accountant see the retainer and no button; what they ask for changes nothing."""
+    retainer = work.retainer()
+    for role in ("sales", "accountant"):
+        browser = staff.browser(role)
+        assert "Make a link" not in text(browser.get(f"/retainers/{retainer}/"))
+        assert browser.post(f"/retainers/{retainer}/link/").status_code == 403
+        assert staff.program(role)("POST", f"retainers/{retainer}/link").status_code == 403
+    for actor in (work.sam, work.archie):
+        with pytest.raises(NotAllowed):
+            commands.share_retainer(actor=actor, retainer_id=retainer, at=work.at)
+    assert RetainerLink.objects.count() == 0
+
+
+def test_the_link_on_the_api(staff: Staff, work: Work) -> None:
+    """The address is answered once; a repeated request does not make another one, and does not say it again."""
+    api: Program = staff.program("billing")
+    anybody = staff.browser()
+    retainer = work.retainer()
+    path = f"retainers/{retainer}/link"
+    made = api("POST", path, idempotency_key="share-1")
+    assert made.status_code == 201
+    url = json.loads(made.content)["url"]
+    assert anybody.get(url.removeprefix("http://testserver")).status_code == 200
+    again = api("POST", path, idempotency_key="share-1")
+    assert json.loads(again.content) == {"url": None}
+    assert RetainerLink.objects.count() == 1
+    assert url.split("/")[-2] not in IdempotencyKey.objects.get().body
+    assert json.loads(api("GET", f"retainers/{retainer}").content)["shared_at"] is not None
+    closed = api("POST", f"{path}/revoke")
+    assert (closed.status_code, json.loads(closed.content)["shared_at"]) == (200, None)
+    assert api("POST", f"{path}/revoke").status_code == 200
+    assert api("POST", f"retainers/{uuid4()}/link").status_code == 404
+
+
+def test_who_shared_it_is_written_down_and_the_secret_is_not(work: Work) -> None:
+    """The audit trail and the timeline say who made and closed it; nothing in the database opens the page."""
+    retainer = work.retainer()
+    secret = commands.share_retainer(actor=work.bea, retainer_id=retainer, at=work.at)
+    commands.unshare_retainer(actor=work.bea, retainer_id=retainer, at=work.at)
+    commands.unshare_retainer(actor=work.bea, retainer_id=retainer, at=work.at)
+    assert work.events()[-2:] == ["retainer_shared", "retainer_unshared"]
+    changes = list(Change.objects.filter(table_name="retainers_retainerlink").order_by("id"))
+    assert [(one.operation, one.context["actor"]) for one in changes] == [("insert", "Bea"), ("update", "Bea")]
+    written = json.dumps([one.after for one in changes]) + json.dumps(
+        list(OutboxEvent.objects.values_list("payload", flat=True))
+    )
+    link = RetainerLink.objects.get()
+    assert secret not in written
+    assert link.secret_hash not in written
+    assert link.secret_hash != secret
+
+
+def test_the_database_keeps_a_revoked_link_closed(work: Work) -> None:
+    """What was revoked cannot be opened again, past every command."""
+    retainer = work.retainer()
+    commands.share_retainer(actor=work.bea, retainer_id=retainer, at=work.at)
+    commands.unshare_retainer(actor=work.bea, retainer_id=retainer, at=work.at)
+    with pytest.raises(ProgrammingError), transaction.atomic():
+        RetainerLink.objects.update(revoked_at=None)
+    assert RetainerLink.objects.get().revoked_at is not None
+    with pytest.raises(NotFound):
+        commands.share_retainer(actor=work.bea, retainer_id=uuid4(), at=work.at)
+
+
+# On a subscription ----------------------------------------------------------------------------------------------------
+
+
+def test_a_subscription_shows_what_joins_it(staff: Staff, work: Work) -> None:
+    """The approved hours of its retainer stand beside what is billed next; those without one go elsewhere or wait."""
+    retainer = work.retainer(price="900", starts_on=date(2026, 3, 1).isoformat())
+    work.time("12", retainer=retainer, description="Migration")
+    work.time("1", retainer=retainer, description="Not approved", approved=False)
+    work.time("1", account=work.brent, rate="1", description="Of another account")
+    subscription = queries.get_retainer(work.bea, retainer, work.on).subscription_id
+    web = staff.browser("billing")
+    assert f"/subscriptions/{subscription}/time/" in web.get(f"/subscriptions/{subscription}/").content.decode()
+    panel = text(web.get(f"/subscriptions/{subscription}/time/"))
+    assert "Migration" in panel
+    assert "Not approved" not in panel
+    assert "Of another account" not in panel
+    Subscription.objects.filter(pk=subscription).update(po_number="PO 1")
+    work.time("1", rate="1", description="Without a retainer")
+    panel = text(web.get(f"/subscriptions/{subscription}/time/"))
+    assert "Migration" in panel
+    assert "Without a retainer" not in panel
+    assert web.get(f"/subscriptions/{uuid4()}/time/").status_code == 404
