@@ -32,7 +32,7 @@ from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.subscriptions import commands as subscriptions
 from counterfoil.subscriptions.models import BilledPeriod, ItemVersion, Subscription, SubscriptionItem
-from counterfoil.subscriptions.rules.agreement import Discount
+from counterfoil.subscriptions.rules.agreement import Discount, Span
 from counterfoil.subscriptions.rules.grid import Interval
 from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
 
@@ -419,6 +419,10 @@ def test_offers_of_items() -> None:
         Decimal(3), Decimal(10), Decimal(0), "quarter"
     )
     assert offered(per_unit, Decimal(3), Interval("week"), ()) is None
+    taken_off = (Discount(percent=Decimal(10), stops=(Span(date(2026, 4, 2), None),)),)
+    assert offered(per_unit, Decimal(3), Interval("month"), taken_off) == Offered(
+        Decimal(3), Decimal(10), Decimal(0), "month"
+    )
 
 
 def committed(sales: Sales, **more: Any) -> UUID:
