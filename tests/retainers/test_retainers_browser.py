@@ -16,7 +16,7 @@ from retainers_world import SYSTEM, Work, broken, make_work
 
 from counterfoil.access.models import User
 from counterfoil.accounts import commands as accounts
-from counterfoil.retainers import commands
+from counterfoil.retainers import commands, queries
 from counterfoil.retainers.models import TimeEntry
 from settling import leave, settle
 
@@ -65,6 +65,8 @@ def test_pages_are_fit_for_every_eye(chromium: Browser, live_server: Any, work: 
     entry = work.time("2.5", "2026-03-10", retainer=retainer, approved=False)
     work.expense("84.20", "2026-03-11", description="Train to Hamburg")
     work.bill()
+    work.time("3.5", "2026-03-12", retainer=retainer, description="Workshop on the new portal")
+    subscription = queries.get_retainer(work.bea, retainer, work.on).subscription_id
     page = opened(chromium, live_server, scheme)
     pictures = os.environ.get("COUNTERFOIL_PICTURES")
     for name, path in {
@@ -76,6 +78,7 @@ def test_pages_are_fit_for_every_eye(chromium: Browser, live_server: Any, work: 
         "entry": f"/time/{entry}/",
         "enter": f"/expenses/new/?account={work.acme}",
         "account": f"/accounts/{work.acme}/",
+        "subscription": f"/subscriptions/{subscription}/",
     }.items():
         for width in (360, 1024, 1440):
             page.set_viewport_size({"width": width, "height": 900})

@@ -117,7 +117,8 @@ def _parts(wanted: Q, on: date, *, is_hurried: bool = False) -> list[_Part]:
     wanted &= Q(status=EntryStatus.APPROVED, is_billable=True)
     kinds: tuple[Any, ...] = (TimeEntry, Expense)
     named = {one for kind in kinds for one in kind.objects.filter(wanted).values_list("retainer_id", flat=True)}
-    found = Retainer.objects.select_for_update(of=("self",), skip_locked=is_hurried).filter(id__in=named - {None})
+    locked = Retainer.objects.select_for_update(of=("self",), no_key=True, skip_locked=is_hurried)
+    found = locked.filter(id__in=named - {None})
     retainers = {one.pk: one for one in found.select_related("subscription_item__subscription").order_by("id")}
     # What was approved with another retainer since that was read waits for the next run.
     wanted &= Q(retainer=None) | Q(retainer__in=list(retainers))
