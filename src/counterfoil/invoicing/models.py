@@ -190,7 +190,7 @@ class _FrozenWhenIssued(pgtrigger.Trigger):
     func = _FROZEN
 
     def compile(self, model: models.Model) -> Any:
-        columns = sorted(field.column for field in model._meta.concrete_fields if field.name not in _MAY_CHANGE)
+        columns = sorted(str(field.column) for field in model._meta.concrete_fields if field.name not in _MAY_CHANGE)
         self.operation = pgtrigger.UpdateOf(*columns) | pgtrigger.Delete  # type: ignore[no-untyped-call]
         return super().compile(model)
 

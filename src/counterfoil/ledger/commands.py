@@ -18,7 +18,7 @@ from counterfoil.ledger import events
 from counterfoil.ledger.models import JournalEntry, LedgerAccount, LegalEntity, Posting
 from counterfoil.ledger.rules.entries import EntryOrder, imbalance
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.bulk import insert_rows, new_row
+from counterfoil.plumbing.bulk import insert_together, new_row
 from counterfoil.plumbing.outbox import emit, frame
 
 CHART = (
@@ -63,8 +63,8 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
         )
         for entry in entries
     ]
-    insert_rows(rows)
-    insert_rows(
+    insert_together(
+        rows,
         (
             new_row(
                 Posting,
@@ -77,7 +77,7 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
             for row, entry in zip(rows, entries, strict=True)
             for posting in entry.postings
             if posting.amount
-        )
+        ),
     )
     return [row.pk for row in rows]
 

@@ -20,16 +20,18 @@ from counterfoil.plumbing.outbox import emit
 
 NOTE_MAX = 500
 # The invoices are locked in the order of their ids before any is written. One that cannot be settled so is left out of
-# the answer.
+# the answer. Conditions are on the locked rows: on the table, they would lead a planner who knows nothing of it yet to
+# the index of all issued documents.
 _SETTLE = """
 WITH held AS (
-    SELECT id FROM invoicing_invoice WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+    SELECT id, status, kind, currency, settled, total - credited AS most
+    FROM invoicing_invoice WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 )
-UPDATE invoicing_invoice i SET settled = i.settled + asked.amount, version = i.version + 1
+UPDATE invoicing_invoice i SET settled = held.settled + asked.amount, version = i.version + 1
 FROM held JOIN unnest(%(ids)s::uuid[], %(amounts)s::numeric[]) AS asked (id, amount) ON asked.id = held.id
-WHERE i.id = held.id AND i.status = 'issued' AND i.kind = 'invoice' AND asked.amount <> 0
-    AND asked.amount = ROUND(asked.amount, counterfoil_currency_decimals(i.currency))
-    AND i.settled + asked.amount BETWEEN 0 AND i.total - i.credited
+WHERE i.id = held.id AND held.status = 'issued' AND held.kind = 'invoice' AND asked.amount <> 0
+    AND asked.amount = ROUND(asked.amount, counterfoil_currency_decimals(held.currency))
+    AND held.settled + asked.amount BETWEEN 0 AND held.most
 RETURNING i.id, i.account_id, i.deal_id, i.number, i.currency, i.total - i.settled - i.credited
 """
 

@@ -36,7 +36,7 @@ from counterfoil.payments.rules.allocating import (
     spread,
 )
 from counterfoil.payments.rules.orders import OLDEST, PaymentOrder, Share
-from counterfoil.plumbing.bulk import insert_rows, new_row
+from counterfoil.plumbing.bulk import insert_together, new_row
 from counterfoil.plumbing.outbox import emit
 
 ORDERS_MAX = 10_000
@@ -253,7 +253,6 @@ def _payment(order: PaymentOrder, entity_id: UUID, shares: Sequence[Settlement],
 
 
 def _write(actor: Actor, received: Sequence[_Received], invoices: Mapping[UUID, OpenInvoice], at: datetime) -> None:
-    insert_rows(one.payment for one in received)
     allocations: list[Allocation] = []
     entries: list[EntryOrder] = []
     settled: dict[UUID, Decimal] = {}
@@ -280,8 +279,8 @@ def _write(actor: Actor, received: Sequence[_Received], invoices: Mapping[UUID, 
                 method=one.payment.method,
             )
         )
-    # In one statement: the database compares a payment with all of its allocations.
-    insert_rows(allocations)
+    # The allocations in one statement: the database compares a payment with all of its own.
+    insert_together((one.payment for one in received), allocations)
     entries += allow(spared)
     if settled:
         settle(actor=actor, amounts=settled, on=at.date())
