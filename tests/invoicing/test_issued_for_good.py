@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError
 from issuing_world import AT, ON, SYSTEM, Issuing
 
+from counterfoil.access.models import Change
 from counterfoil.accounts import commands as accounts
 from counterfoil.core.errors import Conflict
 from counterfoil.invoicing import commands
@@ -174,3 +175,30 @@ def test_the_few_things_that_may_change(world: Issuing, issued: UUID) -> None:
         "invoice_settled",
         "invoice_disputed",
     ]
+
+
+def test_every_column_is_frozen_but_those_of_later_life(issued: UUID) -> None:
+    """What the database does not look at when it is written is what may change; a new column is frozen by itself."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.attname FROM pg_attribute a JOIN pg_trigger t ON t.tgrelid = a.attrelid"
+            " WHERE t.tgname LIKE 'pgtrigger_frozen_when_issued%' AND a.attnum = ANY(t.tgattr)"
+        )
+        looked_at = {name for (name,) in cursor.fetchall()}
+    columns = {field.column for field in Invoice._meta.concrete_fields}
+    assert columns - looked_at == {
+        "settled", "credited", "disputed", "dispute_note", "version", "send_requested_at", "void_reason",
+    }  # fmt: skip
+
+
+def test_settling_is_written_down_and_nothing_beside_it(issued: UUID) -> None:
+    """The history says what was settled before and after, and says more where more was changed in the same moment."""
+    commands.settle(actor=SYSTEM, amounts={issued: Decimal("38.00")}, on=ON)
+    Invoice.objects.filter(pk=issued).update(settled=Decimal("40.00"), disputed=True)
+    Invoice.objects.filter(pk=issued).update(version=9)
+    changes = Change.objects.filter(record_id=issued, operation="update").order_by("id").values_list("before", "after")
+    assert list(changes)[-2:] == [
+        ({"settled": 0.0}, {"settled": 38.0}),
+        ({"settled": 38.0, "disputed": False}, {"settled": 40.0, "disputed": True}),
+    ]
+    assert Change.objects.filter(record_id=issued, context__command="invoicing.settle").count() == 1

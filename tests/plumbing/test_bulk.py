@@ -6,10 +6,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from counterfoil.core.ids import new_id
-from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
+from counterfoil.plumbing.bulk import (
+    insert_rows,
+    insert_together,
+    plain_reading,
+    read_together,
+    read_where,
+    reading,
+    update_rows,
+)
 from counterfoil.plumbing.models import Alarm, OutboxEvent
 
 pytestmark = pytest.mark.django_db
@@ -79,3 +88,31 @@ def test_a_broken_promise_is_djangos_error() -> None:
     with pytest.raises(IntegrityError, match="open_once"), transaction.atomic():
         insert_rows(rows)
     assert list(Alarm.objects.values_list("key", flat=True)) == ["once"]
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_rows_of_several_models_are_written_and_read_together(count: int) -> None:
+    """Few go in one round trip, many each model by itself; what was asked first is answered first."""
+    events = [event(payload={"text": f"{ODD}; {number}"}) for number in range(count)]
+    alarms = [Alarm(key=f"{number};", message=ODD, opened_at=AT, seen_at=AT) for number in range(2)]
+    with CaptureQueriesContext(connection) as captured:
+        insert_together(events, [], alarms)
+    assert len(captured) == (1 if count == 1 else 2)
+    found_alarms, nothing, found_events, ((found_number,),) = read_together(
+        reading(Alarm, "key = ANY(%s)", ["0;", "1;"], order="key"),
+        reading(Alarm, "key = %s", "none"),
+        reading(OutboxEvent, "id = ANY(%s)", [one.pk for one in events], order="id"),
+        plain_reading("SELECT COUNT(*) FROM plumbing_alarm WHERE message = %s", ODD),
+    )
+    assert [one.key for one in found_alarms] == ["0;", "1;"]
+    assert nothing == []
+    assert [one.payload for one in found_events] == [one.payload for one in events]
+    assert found_number == 2
+
+
+def test_together_is_all_or_nothing() -> None:
+    """A second model that the database refuses leaves nothing of the first."""
+    twice = [Alarm(key="same", message="", opened_at=AT, seen_at=AT) for _ in range(2)]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_together([event()], twice)
+    assert not OutboxEvent.objects.exists()

@@ -34,8 +34,7 @@ from counterfoil.invoicing.rules.totals import (
     too_large,
 )
 from counterfoil.ledger.models import LegalEntity
-from counterfoil.ledger.queries import entities
-from counterfoil.plumbing.bulk import new_row
+from counterfoil.plumbing.bulk import new_row, read_together, reading
 from counterfoil.plumbing.scratch import read_once
 
 # The latest hundred documents of a customer say what is usual, so that a customer of many years costs no more. The
@@ -99,19 +98,20 @@ def surroundings(
     facts: Mapping[UUID, BillingFacts] | None = None,
     credited: Iterable[UUID] = (),
 ) -> Surroundings:
-    """Everything that drafts for these accounts need: the accounts' facts, read unless given, and four statements.
+    """Everything that drafts for these accounts need: the accounts' facts, read unless given, and two round trips.
 
     ``credited`` are the issued lines that new drafts take back.
     """
     if facts is None:
         facts = billing_facts(sorted(set(account_ids)), on)
     medians, earlier = _history({fact.invoiced_account.value for fact in facts.values()})
+    companies, rates, terms = _settings()
     return Surroundings(
         on=on,
         facts=facts,
-        entities=entities(),
-        rates=rates_on(_rates(), on),
-        terms=_terms(),
+        entities=companies,
+        rates=rates_on(rates, on),
+        terms=terms,
         medians=medians,
         earlier=earlier,
         credited=_credited(list(credited)),
@@ -147,14 +147,17 @@ def _history(account_ids: Iterable[UUID]) -> tuple[dict[tuple[UUID, str], Money]
     return medians, earlier
 
 
-@read_once(lambda: "rates")
-def _rates() -> list[Rate]:
-    return [_rate(rate) for rate in TaxRate.objects.all()]
-
-
-@read_once(lambda: "terms")
-def _terms() -> dict[UUID, TermsFact]:
-    return {terms.id: terms_fact(terms) for terms in PaymentTerms.objects.all()}
+@read_once(lambda: "settings")
+def _settings() -> tuple[dict[UUID, LegalEntity], list[Rate], dict[UUID, TermsFact]]:
+    """Our companies, their tax rates and all payment terms, in one round trip; there are few."""
+    companies, rates, terms = read_together(
+        reading(LegalEntity, "TRUE"), reading(TaxRate, "TRUE"), reading(PaymentTerms, "TRUE")
+    )
+    return (
+        {company.pk: company for company in companies},
+        [_rate(rate) for rate in rates],
+        {one.pk: terms_fact(one) for one in terms},
+    )
 
 
 def _rate(rate: TaxRate) -> Rate:

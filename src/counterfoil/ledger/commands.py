@@ -18,9 +18,8 @@ from counterfoil.ledger import events
 from counterfoil.ledger.models import JournalEntry, LedgerAccount, LegalEntity, Posting
 from counterfoil.ledger.rules.entries import EntryOrder, imbalance
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.bulk import insert_rows, new_row
+from counterfoil.plumbing.bulk import insert_together, new_row
 from counterfoil.plumbing.outbox import emit, frame
-from counterfoil.plumbing.scratch import read_once
 
 CHART = (
     ("receivable", "1200", "Receivables", "asset"),
@@ -39,7 +38,7 @@ _USUAL = {"currency": "EUR", "timezone": "UTC", "language": "en", "tax_rounding"
 
 @command("ledger.post", needs="invoicing.issue")
 def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = None) -> list[UUID]:
-    """Write entries with their postings: three statements, however many entries. Asserts that each sums to zero.
+    """Write entries with their postings: two statements, however many entries. Asserts that each sums to zero.
 
     A posting of nothing is left out. Needs no right of its own: it is always the consequence of another command.
     """
@@ -48,7 +47,7 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
     for entry in entries:
         off = imbalance(entry)
         assert not off, f"{entry.source} does not sum to zero: {off}"
-    roles = _ledger_accounts({entry.entity_id for entry in entries})
+    roles = _ledger_accounts({(entry.entity_id, posting.role) for entry in entries for posting in entry.postings})
     made_at = at or clock.now()
     rows = [
         new_row(
@@ -64,8 +63,8 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
         )
         for entry in entries
     ]
-    insert_rows(rows)
-    insert_rows(
+    insert_together(
+        rows,
         (
             new_row(
                 Posting,
@@ -78,15 +77,23 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
             for row, entry in zip(rows, entries, strict=True)
             for posting in entry.postings
             if posting.amount
-        )
+        ),
     )
     return [row.pk for row in rows]
 
 
-@read_once(lambda entity_ids: frozenset(entity_ids))
-def _ledger_accounts(entity_ids: set[UUID]) -> dict[tuple[UUID, str], UUID]:
-    rows = LedgerAccount.objects.filter(entity__in=entity_ids).values_list("entity_id", "role", "id")
-    return {(entity_id, role): ledger_account_id for entity_id, role, ledger_account_id in rows}
+# A company's ledger accounts are made with it and keep their ids, so this process need not ask twice. Ids of companies
+# that were rolled back never come again.
+_known_accounts: dict[tuple[UUID, str], UUID] = {}
+
+
+def _ledger_accounts(wanted: set[tuple[UUID, str]]) -> Mapping[tuple[UUID, str], UUID]:
+    """The ids of the ledger accounts by entity and role, among others."""
+    if not wanted <= _known_accounts.keys():
+        rows = LedgerAccount.objects.filter(entity__in={entity_id for entity_id, _ in wanted})
+        for entity_id, role, ledger_account_id in rows.values_list("entity_id", "role", "id"):
+            _known_accounts[entity_id, role] = ledger_account_id
+    return _known_accounts
 
 
 @command("ledger.add_entity", needs="settings.change", takes={"values": Takes("ledger.entity")})

@@ -53,6 +53,22 @@ IF NOT is_changed THEN
 END IF;
 """
 
+# Where nothing but one column changed, only that one becomes JSON: a fifth of the cost for a wide row. The old row with
+# the new values of that column and the unlogged ones is the new row, or there is more to write down.
+_ALONE = """
+SELECT bool_or(jsonb_populate_record(o, jsonb_build_object({pairs})) *<> n) INTO is_more
+FROM old_rows o JOIN new_rows n ON n.id = o.id;
+IF NOT is_more THEN
+    INSERT INTO access_change (table_name, record_id, operation, before, after, context, at)
+    SELECT TG_TABLE_NAME, n.id, 'update', jsonb_build_object('{alone}', o.{alone}),
+           jsonb_build_object('{alone}', n.{alone}),
+           COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{{}}')::jsonb, clock_timestamp()
+    FROM old_rows o JOIN new_rows n ON n.id = o.id
+    WHERE o.{alone} IS DISTINCT FROM n.{alone};
+    RETURN NULL;
+END IF;
+"""
+
 _DELETE = """
 INSERT INTO access_change (table_name, record_id, operation, before, after, context, at)
 SELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - {unlogged}, NULL,
@@ -82,19 +98,25 @@ def _statement(
     )
 
 
-def audit_changes(without: tuple[str, ...] = (), *, often: tuple[str, ...] = ()) -> list[pgtrigger.Trigger]:
+def audit_changes(
+    without: tuple[str, ...] = (), *, often: tuple[str, ...] = (), alone: str = ""
+) -> list[pgtrigger.Trigger]:
     """Changes and deletes. For rows that are made in bulk and carry their command themselves.
 
     ``without`` names columns whose values must never be written down, such as password hashes. ``often`` names more of
-    them, which change in bulk while the rest of the row stays: bookkeeping that follows from other tables.
+    them, which change in bulk while the rest of the row stays: bookkeeping that follows from other tables. ``alone``
+    names a column that is written down and changes in bulk while the rest of the row stays.
     """
     unlogged = ("version", *without, *often)
+    pairs = ", ".join(f"'{column}', n.{column}" for column in (*unlogged, alone))
+    body = (_UNLESS_UNLOGGED if often else "") + (_ALONE if alone else "") + _UPDATE
+    declared = {"is_changed": often, "is_more": alone}
     update = _statement(
         "audit_update",
         pgtrigger.Update,
-        _UNLESS_UNLOGGED + _UPDATE if often else _UPDATE,
+        body.replace("{pairs}", pairs).replace("{alone}", alone),
         unlogged,
-        declare=[("is_changed", "boolean")] if often else None,
+        declare=[(name, "boolean") for name, is_needed in declared.items() if is_needed] or None,
         old="old_rows",
         new="new_rows",
     )

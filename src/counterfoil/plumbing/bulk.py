@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import connection, models
@@ -19,6 +20,7 @@ from django.db.models.base import ModelState
 from psycopg.adapt import PyFormat, Transformer
 
 M = TypeVar("M", bound=models.Model)
+R = TypeVar("R")
 
 
 def new_row(model: type[M], /, **values: Any) -> M:
@@ -57,11 +59,46 @@ def read_where(model: type[M], condition: str, *values: Any, order: str = "", lo
     For reads that happen thousands of times: composing a query costs Django several times what running it costs.
     ``condition`` and ``order`` are written by us and never hold an input; inputs are ``values``, lists as arrays.
     """
-    names, select, json_places = _selecting(model)
+    (rows,) = read_together(reading(model, condition, *values, order=order, lock=lock))
+    return rows
+
+
+@dataclass(frozen=True)
+class Reading(Generic[R]):
+    """A statement that reads, its values, and what makes something of the rows that it finds."""
+
+    statement: str
+    values: tuple[Any, ...]
+    made: Callable[[list[tuple[Any, ...]]], list[R]]
+
+
+def reading(model: type[M], condition: str, *values: Any, order: str = "", lock: bool = False) -> Reading[M]:
+    """What ``read_where`` reads, to be read together with something else."""
+    _, select, _ = _selecting(model)
+    ordered = f"{' ORDER BY ' if order else ''}{order}{' FOR UPDATE' if lock else ''}"
+    return Reading(f"{select} WHERE {condition}{ordered}", values, partial(_rows_of, model))
+
+
+def plain_reading(statement: str, *values: Any) -> Reading[tuple[Any, ...]]:
+    """The rows of a statement of our own as they are, to be read together with something else."""
+    return Reading(statement, values, list)
+
+
+def read_together(*readings: Reading[Any]) -> list[list[Any]]:
+    """The rows of each, in one round trip. Each statement sees what was committed before it."""
+    values = [_array(value) for one in readings for value in one.values]
+    found = []
     with connection.cursor() as cursor:
-        ordered = f"{' ORDER BY ' if order else ''}{order}{' FOR UPDATE' if lock else ''}"
-        cursor.execute(f"{select} WHERE {condition}{ordered}", [_array(value) for value in values])
-        found = cursor.fetchall()
+        cursor.execute(";\n".join(one.statement for one in readings), values)
+        for place, one in enumerate(readings):
+            if place:
+                cursor.nextset()
+            found.append(one.made(cursor.fetchall()))
+    return found
+
+
+def _rows_of(model: type[M], found: list[tuple[Any, ...]]) -> list[M]:
+    names, _, json_places = _selecting(model)
     rows = []
     for read in found:
         row = model.__new__(model)
@@ -94,19 +131,40 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     new = list(rows)
     if not new:
         return
-    table, columns, read, packers = _writing(type(new[0]))
     if len(new) <= _FEW:  # one round trip instead of two
-        values = [_row_of(read(row.__dict__), packers) for row in new]
-        places = ", ".join([f"({', '.join(['%s'] * len(values[0]))})"] * len(values))
-        with connection.cursor() as cursor:
-            cursor.execute(f"INSERT INTO {table} ({columns}) VALUES {places}", [one for row in values for one in row])  # noqa: S608
+        _insert_few([new])
         return
+    table, columns, read, packers = _writing(type(new[0]))
     statement = f"COPY {table} ({columns}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for start in range(0, len(new), _COPIED_AT_ONCE):
             some = zip(*[read(row.__dict__) for row in new[start : start + _COPIED_AT_ONCE]], strict=True)
             texts = [_column(values, packers.get(place)) for place, values in enumerate(some)]
             copy.write("\n".join([*map("\t".join, zip(*texts, strict=True)), ""]).encode())
+
+
+def insert_together(*groups: Iterable[models.Model]) -> None:
+    """Write new rows of several models, the models in this order: a statement for each, and where all are few, one
+    round trip for all. As ``insert_rows`` otherwise.
+    """
+    filled = [rows for group in groups if (rows := list(group))]
+    if filled and all(len(rows) <= _FEW for rows in filled):
+        _insert_few(filled)
+        return
+    for rows in filled:
+        insert_rows(rows)
+
+
+def _insert_few(groups: Sequence[Sequence[models.Model]]) -> None:
+    statements, values = [], []
+    for rows in groups:
+        table, columns, read, packers = _writing(type(rows[0]))
+        written = [_row_of(read(row.__dict__), packers) for row in rows]
+        places = ", ".join([f"({', '.join(['%s'] * len(written[0]))})"] * len(written))
+        statements.append(f"INSERT INTO {table} ({columns}) VALUES {places}")  # noqa: S608 - the model's names
+        values += [one for row in written for one in row]
+    with connection.cursor() as cursor:
+        cursor.execute(";\n".join(statements), values)
 
 
 _COPIED_AT_ONCE = 200

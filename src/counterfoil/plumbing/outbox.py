@@ -20,7 +20,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.bulk import insert_rows, new_row
 from counterfoil.plumbing.events import Event, event_class, payload_of, subjects_of
-from counterfoil.plumbing.jobs import enqueue, job, sweep
+from counterfoil.plumbing.jobs import enqueue, enqueue_many, job, sweep
 from counterfoil.plumbing.models import OutboxEvent, Receipt
 
 MAX_DEPTH = 8
@@ -120,9 +120,8 @@ def write(current: Frame) -> None:
         for happened in current.events
     )
     names = {happened.event_name for happened in current.events}
-    for listener in subscribers():
-        if listener.events is None or listener.events & names:
-            enqueue("plumbing.deliver", subscriber=listener.name, batch=current.run)
+    listening = [one for one in subscribers() if one.events is None or one.events & names]
+    enqueue_many("plumbing.deliver", [{"subscriber": one.name, "batch": current.run} for one in listening])
 
 
 def undelivered(listener: Subscriber, batch: UUID) -> Sequence[OutboxEvent]:

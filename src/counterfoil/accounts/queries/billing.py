@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
-
-from django.db import connection
 
 from counterfoil.accounts.models import (
     Account,
@@ -16,11 +14,11 @@ from counterfoil.accounts.models import (
     PaymentTerms,
     TaxIdentifier,
 )
-from counterfoil.accounts.queries.hierarchy import ancestors
+from counterfoil.accounts.queries.hierarchy import MEMBERS
 from counterfoil.accounts.queries.terms import terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient
 from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, resolve
-from counterfoil.plumbing.bulk import read_where
+from counterfoil.plumbing.bulk import plain_reading, read_together, read_where, reading
 from counterfoil.plumbing.scratch import read_once
 
 _SUBJECTS = {
@@ -34,8 +32,8 @@ _SUBJECTS = {
 _RECIPIENTS = """
 SELECT r.account_id, r.contact_id, c.name, c.email, r.mail_line, c.email_state
 FROM accounts_accountcontact r JOIN accounts_contact c ON c.id = r.contact_id
-WHERE r.account_id = ANY(%(accounts)s) AND r.role = 'billing' AND r.valid_from <= %(on)s
-    AND (r.valid_to IS NULL OR r.valid_to > %(on)s) AND (c.left_on IS NULL OR c.left_on > %(on)s)
+WHERE r.account_id = ANY(%s) AND r.role = 'billing' AND r.valid_from <= %s
+    AND (r.valid_to IS NULL OR r.valid_to > %s) AND (c.left_on IS NULL OR c.left_on > %s)
 ORDER BY r.mail_line DESC, r.valid_from, r.id
 """
 
@@ -53,15 +51,21 @@ def default_currency() -> str:
 @read_once(lambda account_ids, on: tuple(account_ids))
 def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFacts]:
     """The facts of each account as of ``on``, in a fixed number of statements. Unknown ids are left out."""
-    chains = ancestors(account_ids)
-    accounts = _accounts({member for chain in chains.values() for member in chain})
-    defaults = BillingDefaults.objects.select_related("terms").first()
+    found, every, all_terms = read_together(
+        reading(Account, f"id = ANY(ARRAY({MEMBERS}))", list(account_ids)),
+        reading(BillingDefaults, "TRUE", order="id LIMIT 1"),
+        reading(PaymentTerms, "TRUE"),
+    )
+    accounts: dict[UUID, Account] = {account.id: account for account in found}
+    chains = {start: _chain(start, accounts) for start in sorted(set(account_ids)) if start in accounts}
+    terms: dict[UUID, PaymentTerms] = {one.id: one for one in all_terms}
+    defaults: BillingDefaults | None = next(iter(every), None)
     arranged = {start: _arrangement([accounts[member] for member in chain]) for start, chain in chains.items()}
     others = {account.value for three in arranged.values() for account in three} - accounts.keys()
     accounts |= _accounts(others)
-    terms = PaymentTerms.objects.in_bulk({account.terms_id for account in accounts.values() if account.terms_id})
-    parties = _parties({three[0].value for three in arranged.values()}, accounts)
-    recipients = _recipients({three[2].value for three in arranged.values()}, on)
+    parties, recipients = _parties_and_recipients(
+        {three[0].value for three in arranged.values()}, {three[2].value for three in arranged.values()}, accounts, on
+    )
     return {
         start: _facts(
             [accounts[member] for member in chain], arranged[start], accounts, terms, parties, recipients, defaults
@@ -74,6 +78,16 @@ def _accounts(account_ids: set[UUID]) -> dict[UUID, Account]:
     if not account_ids:
         return {}
     return {account.id: account for account in read_where(Account, "id = ANY(%s)", list(account_ids))}
+
+
+def _chain(account_id: UUID, accounts: Mapping[UUID, Account]) -> list[UUID]:
+    """The account, its parent, and so on up; a circle, which there cannot be, ends it."""
+    chain = [account_id]
+    parent_id = accounts[account_id].parent_id
+    while parent_id is not None and parent_id in accounts and parent_id not in chain:
+        chain.append(parent_id)
+        parent_id = accounts[parent_id].parent_id
+    return chain
 
 
 Arrangement = tuple[Sourced[UUID], Sourced[UUID], Sourced[UUID]]
@@ -119,7 +133,7 @@ def _facts(
     terms_source = resolve(
         [_said(account, "terms_id") for account in chain], defaults.terms_id if defaults else None, "payment terms"
     )
-    known = terms.get(terms_source.value) or (defaults.terms if defaults and terms_source.kind == DEFAULT else None)
+    known = terms.get(terms_source.value) if terms_source.value else None
     legal = accounts[invoiced.value]
     return BillingFacts(
         account_id=own.id,
@@ -154,19 +168,34 @@ def _tax_profile(own: Account, legal: Account, defaults: BillingDefaults | None)
     return Sourced(default, kind, "Company default · tax profile" if default else "No tax profile anywhere")
 
 
-def _parties(account_ids: set[UUID], accounts: dict[UUID, Account]) -> dict[UUID, Party]:
-    """Legal identities with their invoice address, else their registered office."""
-    addresses: dict[UUID, Address] = {}
+def _parties_and_recipients(
+    legal_ids: set[UUID], sent_to_ids: set[UUID], accounts: dict[UUID, Account], on: date
+) -> tuple[dict[UUID, Party], dict[UUID, tuple[Recipient, ...]]]:
+    """Legal identities with their invoice address, else their registered office; and the billing contacts of accounts
+    on that day, To before Cc, in the order in which they got the role.
+    """
     kinds = {"registered": 0, "invoice": 1}
-    for address in read_where(Address, "account_id = ANY(%s) AND kind = ANY(%s)", list(account_ids), list(kinds)):
+    all_addresses, all_tax_ids, people = read_together(
+        reading(Address, "account_id = ANY(%s) AND kind = ANY(%s)", list(legal_ids), list(kinds)),
+        reading(TaxIdentifier, "account_id = ANY(%s)", list(legal_ids), order="id"),
+        plain_reading(_RECIPIENTS, list(sent_to_ids), on, on, on),
+    )
+    addresses: dict[UUID, Address] = {}
+    for address in all_addresses:
         known = addresses.get(address.account_id)
         if known is None or kinds[address.kind] > kinds[known.kind]:
             addresses[address.account_id] = address
     tax_ids: dict[UUID, list[str]] = {}
-    for row in read_where(TaxIdentifier, "account_id = ANY(%s)", list(account_ids), order="id"):
+    for row in all_tax_ids:
         tax_ids.setdefault(row.account_id, []).append(row.value)
     none = Address()
-    return {pk: _party(accounts[pk], addresses.get(pk, none), tuple(tax_ids.get(pk, ()))) for pk in account_ids}
+    recipients: dict[UUID, list[Recipient]] = {}
+    for account_id, *person in people:
+        recipients.setdefault(account_id, []).append(Recipient(*person))
+    return (
+        {pk: _party(accounts[pk], addresses.get(pk, none), tuple(tax_ids.get(pk, ()))) for pk in legal_ids},
+        {account_id: tuple(found) for account_id, found in recipients.items()},
+    )
 
 
 def _party(account: Account, address: Address, tax_ids: tuple[str, ...]) -> Party:
@@ -184,13 +213,3 @@ def _party(account: Account, address: Address, tax_ids: tuple[str, ...]) -> Part
         region=address.region,
         country=address.country,
     )
-
-
-def _recipients(account_ids: set[UUID], on: date) -> dict[UUID, tuple[Recipient, ...]]:
-    """The billing contacts of each account on that day, To before Cc, in the order in which they got the role."""
-    found: dict[UUID, list[Recipient]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_RECIPIENTS, {"accounts": list(account_ids), "on": on})
-        for account_id, *person in cursor.fetchall():
-            found.setdefault(account_id, []).append(Recipient(*person))
-    return {account_id: tuple(people) for account_id, people in found.items()}

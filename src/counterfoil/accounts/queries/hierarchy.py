@@ -19,6 +19,9 @@ WITH RECURSIVE chain (start_id, id, depth) AS (
 SELECT start_id, id FROM chain ORDER BY start_id, depth
 """
 
+MEMBERS = f"SELECT step.id FROM ({_CHAINS}) step"  # noqa: S608 - a constant
+"""SQL for the ids of some accounts and all that are above them."""
+
 _BRANCH = """
 WITH RECURSIVE branch (id, depth, path) AS (
     SELECT a.id, 0, ARRAY[]::text[] FROM accounts_account a WHERE a.id = %s

@@ -12,8 +12,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Q
-
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.accounts.commands import become_customers
@@ -22,7 +20,7 @@ from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.activities.commands import finish_tasks
 from counterfoil.activities.models import Task, TaskKind
-from counterfoil.catalog.models import Interval
+from counterfoil.catalog.models import Interval, Product
 from counterfoil.core.errors import Conflict, Problem, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.deals.commands.locking import locked_deal
@@ -35,6 +33,7 @@ from counterfoil.deals.rules.readiness import ASKED, Item, missing, readiness
 from counterfoil.deals.rules.recurring import EVERY, agreed
 from counterfoil.invoicing.commands import draft_invoices
 from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.plumbing.bulk import insert_rows, new_row, read_together, reading, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions.commands import start_with_draft, take_back
 from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
@@ -64,7 +63,7 @@ def win_deal(*, actor: Actor, deal_id: UUID, on: date, at: datetime, version: in
     item named, and nothing changes. Issues and sends nothing.
     """
     deal = locked_deal(deal_id)
-    present = deal.handoffs.order_by("-quote_version").first()
+    present, lines, open_tasks, won_stage = _known_of(deal)
     if present is not None and held_of(present):
         return _handover(present, is_new=False)
     if present is None and deal.status == StageKind.WON:
@@ -77,21 +76,44 @@ def win_deal(*, actor: Actor, deal_id: UUID, on: date, at: datetime, version: in
         raise Conflict("stale", "Somebody changed this deal since you opened it. Reload to see it.", "version")
     if deal.status == StageKind.LOST:
         raise Conflict("closed", "This deal is lost. Open it again first.")
-    lines = list(deal.lines.select_related("product").order_by("position"))
     facts = facts_of_account(deal.account_id, on)
     _refuse_unready(readiness(deal_facts(deal, lines), facts))
     assert facts is not None
     was_won = deal.status == StageKind.WON
-    _mark_won(deal, on, quote_version=present.quote_version + 1 if present else deal.quote_version)
+    _mark_won(deal, won_stage, on, quote_version=present.quote_version + 1 if present else deal.quote_version)
     if present is not None and present.subscription_id is not None:
         reason = f"Handed over again as quote version {deal.quote_version}"
         take_back(actor=actor, deal_id=deal.pk, quote_version=present.quote_version, on=on, at=at, reason=reason)
     handoff = _hand_over(actor, deal, lines, facts, on, at)
     if facts.status != AccountStatus.CUSTOMER:
         become_customers(actor=actor, account_ids=[facts.account_id])
-    _finish_tasks(actor, deal, at)
+    if open_tasks:
+        finish_tasks(actor=actor, task_ids=open_tasks, outcome="The deal was handed over.", at=at)
     _tell(deal, handoff, was_won=was_won)
     return _handover(handoff, is_new=True)
+
+
+def _known_of(deal: Deal) -> tuple[Handoff | None, list[DealLine], list[UUID], Stage | None]:
+    """The latest handoff of a locked deal, its lines with their products, the open tasks that handing it over does
+    (to enter what was missing, to correct what billing returned), and the stage of what is won. One round trip.
+    """
+    handoffs, lines, products, tasks, stages = read_together(
+        reading(Handoff, "deal_id = %s", deal.pk, order="quote_version DESC LIMIT 1"),
+        reading(DealLine, "deal_id = %s", deal.pk, order="position"),
+        reading(Product, "id IN (SELECT product_id FROM deals_dealline WHERE deal_id = %s)", deal.pk),
+        reading(
+            Task,
+            "record_id = %s AND done_at IS NULL AND (cause LIKE %s OR kind = %s)",
+            deal.pk,
+            f"{ASKED}:%",
+            str(TaskKind.RETURNED_DRAFT),
+        ),
+        reading(Stage, "pipeline_id = %s AND kind = %s", deal.pipeline_id, str(StageKind.WON)),
+    )
+    by_id = {product.pk: product for product in products}
+    for line in lines:
+        line.product = by_id.get(line.product_id)
+    return next(iter(handoffs), None), lines, [task.pk for task in tasks], next(iter(stages), None)
 
 
 def _handover(handoff: Handoff, *, is_new: bool) -> Handover:
@@ -117,15 +139,18 @@ def _hand_over(
         subscription_id, invoice_id = joined.subscription_id, joined.invoice_id
     else:
         (invoice_id,) = draft_invoices(actor=actor, orders=[draft], on=on, at=at, facts={facts.account_id: facts})
-    return Handoff.objects.create(
+    handoff = new_row(
+        Handoff,
         id=new_id(),
-        deal=deal,
+        deal_id=deal.pk,
         quote_version=deal.quote_version,
         invoice_id=invoice_id,
         subscription_id=subscription_id,
         made_at=at,
         by_name=actor.name,
     )
+    insert_rows([handoff])
+    return handoff
 
 
 def _refuse_unready(items: Sequence[Item]) -> None:
@@ -140,16 +165,16 @@ def _refuse_unready(items: Sequence[Item]) -> None:
     )
 
 
-def _mark_won(deal: Deal, on: date, quote_version: int) -> None:
+def _mark_won(deal: Deal, stage: Stage | None, on: date, quote_version: int) -> None:
     """The first win dates the deal; handing it over again leaves its day alone."""
     if deal.status != StageKind.WON:
-        stage = Stage.objects.filter(pipeline_id=deal.pipeline_id, kind=StageKind.WON).first()
-        deal.stage = stage or deal.stage
+        if stage is not None:
+            deal.stage = stage
         deal.status = StageKind.WON
         deal.stage_since = deal.closed_on = on
     deal.quote_version = quote_version
     deal.version += 1
-    deal.save()
+    update_rows([deal], ["stage", "status", "stage_since", "closed_on", "quote_version", "version"])
 
 
 def _order(deal: Deal, lines: Sequence[DealLine]) -> DraftOrder:
@@ -228,15 +253,6 @@ def _line_source(deal: Deal, line: DealLine, list_price: Decimal | None) -> Sour
     if line.product is not None and line.unit_price == list_price and not line.discount_percent:
         return Sourced("", "catalog", f"Catalog · {line.product.name}", line.product_id)
     return Sourced("", "deal", f"Deal {deal.name} · line {line.position}", deal.pk)
-
-
-def _finish_tasks(actor: Actor, deal: Deal, at: datetime) -> None:
-    """Handing over does what these asked for: to enter what was missing, to correct what billing returned."""
-    asked = Q(cause__startswith=f"{ASKED}:") | Q(kind=TaskKind.RETURNED_DRAFT)
-    open_tasks = Task.objects.filter(asked, record_id=deal.pk, done_at=None).values_list("id", flat=True)
-    task_ids = list(open_tasks)
-    if task_ids:
-        finish_tasks(actor=actor, task_ids=task_ids, outcome="The deal was handed over.", at=at)
 
 
 def _tell(deal: Deal, handoff: Handoff, *, was_won: bool) -> None:

@@ -7,12 +7,13 @@ from uuid import UUID
 from counterfoil.core.errors import Conflict, NotFound, Stale
 from counterfoil.deals.models import Deal, StageKind
 from counterfoil.deals.queries import documents_of_deals, held_of, is_live
+from counterfoil.plumbing.bulk import read_where
 
 
 def locked_deal(deal_id: UUID, version: int | None = None) -> Deal:
     """The deal, held until the end of the transaction; raises ``Stale`` when it is not at that version any more."""
     # Without joins: after a wait PostgreSQL would drop a row whose stage has changed meanwhile, as if there were none.
-    deal = Deal.objects.select_for_update().filter(pk=deal_id).first()
+    deal = next(iter(read_where(Deal, "id = %s", deal_id, lock=True)), None)
     if deal is None:
         raise NotFound()
     if version is not None and version != deal.version:

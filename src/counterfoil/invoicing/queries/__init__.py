@@ -30,7 +30,7 @@ from counterfoil.invoicing.queries.documents import (
     open_invoices_of_payer,
     titles_of,
 )
-from counterfoil.invoicing.queries.due import FirstOpenDay
+from counterfoil.invoicing.queries.due import FIRST_OPEN_DAY
 from counterfoil.invoicing.queries.previews import (
     MailPreview,
     Preview,
@@ -56,9 +56,9 @@ from counterfoil.invoicing.queries.settings import (
 )
 
 __all__ = [
+    "FIRST_OPEN_DAY",
     "Balance",
     "CreditableLine",
-    "FirstOpenDay",
     "Found",
     "MailPreview",
     "Preview",

@@ -5,19 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.db import models
-
 from counterfoil.accounts.rules.facts import TermsFact
 from counterfoil.core.money import Money
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.invoicing.plans import due_plans
 from counterfoil.invoicing.rules.due import DuePlan, due_plan, open_instalments
 
-
-class FirstOpenDay(models.Func):
-    """Over invoices: the due day of the first instalment that is open, or of the whole."""
-
-    template = """
+FIRST_OPEN_DAY = """
 COALESCE(
     (SELECT MIN(n.due_on) FROM (
         SELECT due_on, SUM(amount) OVER (ORDER BY position) AS upto FROM invoicing_instalment
@@ -26,8 +20,7 @@ COALESCE(
     invoicing_invoice.due_on
 )
 """
-    output_field = models.DateField()
-
+"""SQL over invoices: the due day of the first instalment that is open, or of the whole."""
 
 NO_PLAN: dict[str, Any] = {"instalments": [], "early_discount": None}
 """What is shown to those who may not see amounts."""

@@ -36,7 +36,7 @@ from counterfoil.payments.rules.allocating import (
     spread,
 )
 from counterfoil.payments.rules.orders import OLDEST, PaymentOrder, Share
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_together, new_row
 from counterfoil.plumbing.outbox import emit
 
 ORDERS_MAX = 10_000
@@ -102,9 +102,10 @@ def _record(actor: Actor, orders: Sequence[PaymentOrder], at: datetime, latest: 
     _refuse([one for order, path in zip(orders, paths, strict=True) for one in _problems(order, latest, path)])
     known = _recorded_before(orders, paths)
     fresh = [(order, path) for order, path in zip(orders, paths, strict=True) if order.request_key not in known]
-    received = _decide(fresh, at)
+    invoices = _lock_invoices(fresh)
+    received = _decide(fresh, invoices, at)
     if received:
-        _write(actor, received, at)
+        _write(actor, received, invoices, at)
     made = iter(received)
     return [known[order.request_key] if order.request_key in known else next(made).payment.pk for order in orders]
 
@@ -163,12 +164,18 @@ def _is_same(payment: Payment, order: PaymentOrder) -> bool:
     )  # fmt: skip
 
 
-def _decide(orders: Sequence[tuple[PaymentOrder, str]], at: datetime) -> list[_Received]:
-    """Lock the invoices and give each payment its shares, in the order given; refuses all when one cannot be."""
+def _lock_invoices(orders: Sequence[tuple[PaymentOrder, str]]) -> dict[UUID, OpenInvoice]:
+    """The invoices to which the payments may go."""
     named = {share.invoice_id for order, _ in orders for share in _named(order)}
     named |= {invoice_id for order, _ in orders for invoice_id in order.invoices}
     oldest = {(order.payer_id, order.currency) for order, _ in orders if order.allocations == OLDEST}
-    invoices = locked_invoices(named, oldest) if named or oldest else {}
+    return locked_invoices(named, oldest) if named or oldest else {}
+
+
+def _decide(
+    orders: Sequence[tuple[PaymentOrder, str]], invoices: Mapping[UUID, OpenInvoice], at: datetime
+) -> list[_Received]:
+    """Give each payment its shares of the locked invoices, in the order given; refuses all when one cannot be."""
     left = {invoice.id: invoice.open for invoice in invoices.values()}
     default = default_entity_id() if any(order.entity_id is None for order, _ in orders) else UUID(int=0)
     problems: list[Problem] = []
@@ -227,7 +234,8 @@ def _shares(
 
 
 def _payment(order: PaymentOrder, entity_id: UUID, shares: Sequence[Settlement], at: datetime) -> Payment:
-    return Payment(
+    return new_row(
+        Payment,
         id=new_id(),
         created_at=at,
         entity_id=entity_id,
@@ -244,10 +252,7 @@ def _payment(order: PaymentOrder, entity_id: UUID, shares: Sequence[Settlement],
     )
 
 
-def _write(actor: Actor, received: Sequence[_Received], at: datetime) -> None:
-    ids = {share.invoice_id for one in received for share in one.shares}
-    invoices = locked_invoices(ids) if ids else {}
-    insert_rows(one.payment for one in received)
+def _write(actor: Actor, received: Sequence[_Received], invoices: Mapping[UUID, OpenInvoice], at: datetime) -> None:
     allocations: list[Allocation] = []
     entries: list[EntryOrder] = []
     settled: dict[UUID, Decimal] = {}
@@ -274,8 +279,8 @@ def _write(actor: Actor, received: Sequence[_Received], at: datetime) -> None:
                 method=one.payment.method,
             )
         )
-    # In one statement: the database compares a payment with all of its allocations.
-    insert_rows(allocations)
+    # The allocations in one statement: the database compares a payment with all of its own.
+    insert_together((one.payment for one in received), allocations)
     entries += allow(spared)
     if settled:
         settle(actor=actor, amounts=settled, on=at.date())
@@ -283,7 +288,8 @@ def _write(actor: Actor, received: Sequence[_Received], at: datetime) -> None:
 
 
 def _allocation(payment: Payment, share: Settlement, day: date, at: datetime, by: str) -> Allocation:
-    return Allocation(
+    return new_row(
+        Allocation,
         id=new_id(),
         payment_id=payment.pk,
         invoice_id=share.invoice_id,
