@@ -14,7 +14,7 @@ RETURN CASE
                       'XAF', 'XOF', 'XPF') THEN 0
     WHEN currency IN ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') THEN 3
     WHEN currency IN ('CLF', 'UYW') THEN 4
-    WHEN currency IS NOT NULL THEN 2
+    ELSE 2
 END;
 """
 
