@@ -20,7 +20,7 @@ from counterfoil.plumbing.bulk import insert_rows, read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, end_of, load, with_items
-from counterfoil.subscriptions.commands.billing import Charged, Written, write
+from counterfoil.subscriptions.commands.billing import Charged, Written, charged, write
 from counterfoil.subscriptions.commands.starting import new_item
 from counterfoil.subscriptions.models import (
     ItemVersion,
@@ -31,7 +31,7 @@ from counterfoil.subscriptions.models import (
     UsageRecord,
 )
 from counterfoil.subscriptions.rules.agreement import Item
-from counterfoil.subscriptions.rules.billing import Due, differences
+from counterfoil.subscriptions.rules.billing import Due
 from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, taken_back, with_quantity
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, next_day, stored
 from counterfoil.subscriptions.rules.orders import QUANTITY_LIMIT, ItemOrder, item_problems
@@ -394,5 +394,4 @@ def _bill(
     before = moment if day_of(moment, subscription.zone) == on else day
     due = Due(before, is_entry=True, fresh=tuple(fresh), fresh_before=next_day(before, subscription.zone))
     since = min(moment, loaded.settled_to) if loaded.settled_to is not None else None
-    found = differences(loaded.agreement, loaded.billed, due, since=since, items=items)
-    return write(actor, [Charged(loaded, found, due, is_whole=items is None)], on=on, at=at)
+    return write(actor, [charged(loaded, due, since, items)], on=on, at=at)
