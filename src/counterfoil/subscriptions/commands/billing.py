@@ -26,7 +26,7 @@ from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrd
 from counterfoil.plumbing.bulk import insert_rows, new_row, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
-from counterfoil.subscriptions.rules.agreement import MOVED, Difference
+from counterfoil.subscriptions.rules.agreement import MOVED, USAGE, Difference
 from counterfoil.subscriptions.rules.billing import Due, differences, next_due, written_to
 from counterfoil.subscriptions.rules.documents import parted
 from counterfoil.subscriptions.rules.grid import Moment, day_of, stored
@@ -281,7 +281,7 @@ def _order_line(line: _Line, line_id: UUID, credited: UUID | None, net: Decimal)
         service_to=day_of(difference.end, subscription.zone),
         kind=difference.kind,
         net=net,
-        share=str(difference.share),
+        share="" if difference.kind == USAGE else str(difference.share),
         why=why(difference, item, subscription.basis, subscription.currency),
         subscription_id=subscription.id,
         subscription_item_id=row.id,

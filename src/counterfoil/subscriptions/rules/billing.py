@@ -138,16 +138,16 @@ def differences(
 
 
 def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[UUID, Sequence[Billed]]) -> list[Billed]:
-    """What was billed in advance of the period for prices that are not agreed any more where this one begins: the
-    charge of a price that takes over a billed period from its first day is no second renewal.
+    """What was billed in advance of the same period for other prices: the charge of a price that joins or takes over a
+    billed period from its first day is no second renewal.
     """
     begins = max(cell.start, item.start)
     return [
         row
         for other in agreement.items
-        if other.id != item.id and other.is_in_advance and other.grid == item.grid and not other.version_at(begins)
+        if other.id != item.id and other.is_in_advance and other.grid == item.grid
         for row in by_item.get(other.id, ())
-        if row.start == begins
+        if row.start == begins or (agreement.policy.basis == NONE and row.start < begins < row.end)
     ]
 
 
@@ -247,7 +247,7 @@ def _of_cell(
     agreed = [version for version in agreement.agreed(item) if _overlaps(version, whole)]
     is_void = agreement.is_void(item, cell)
     if agreement.policy.basis == NONE:
-        if agreed and not rows:
+        if agreed and not rows and not any(_is_over(agreement, one, whole) for one in taken_over):
             piece = _Piece(*whole, agreed[0].quantity, (), is_first=True)
             bill = _void if is_void else _charge
             yield bill(agreement, item, whole, piece, covering)
@@ -319,6 +319,12 @@ def _with_rest(last: Difference, left: _Left) -> Difference:
     for line_id, part in left.take(left.total, ()):
         parts[line_id] = parts.get(line_id, ZERO) + part
     return replace(last, kind=PRORATION_CREDIT, net=net, before_discount=net, credits=tuple(parts.items()))
+
+
+def _is_over(agreement: Agreement, row: Billed, whole: Cell) -> bool:
+    """Whether what was billed is of a price that is not agreed any more where the stretch begins."""
+    item = next(one for one in agreement.items if one.id == row.item_id)
+    return item.version_at(whole.start) is None
 
 
 def _covering(agreement: Agreement, item: Item, cell: Cell) -> Discounts:
