@@ -206,6 +206,8 @@ def _note_due(one: Charged) -> None:
         item.id: moment for item in agreement.items if (moment := _billed_to(loaded, loaded.items[item.id])) is not None
     }
     upcoming = next_due(agreement, billed)
+    if not one.is_whole and upcoming is None:
+        upcoming = agreement.end  # what waits for a next document has its own when none comes
     subscription.due_at = None if upcoming is None else stored(upcoming)
     open_from = [billed.get(item.id, max(item.start, agreement.start)) for item in agreement.items]
     settled = [one.due.before, *open_from]

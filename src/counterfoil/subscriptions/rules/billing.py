@@ -138,14 +138,15 @@ def differences(
 
 
 def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[UUID, Sequence[Billed]]) -> list[Billed]:
-    """What was billed in advance of the same period for other prices: the charge of a price that joins or takes over a
-    billed period from its first day is no second renewal.
+    """What was billed in advance of the period for prices that are not agreed any more where this one begins: the
+    charge of a price that takes over a billed period from its first day is no second renewal. Where nothing is
+    prorated, also what was billed from an earlier day on: the period is paid.
     """
     begins = max(cell.start, item.start)
     return [
         row
         for other in agreement.items
-        if other.id != item.id and other.is_in_advance and other.grid == item.grid
+        if other.id != item.id and other.is_in_advance and other.grid == item.grid and not other.version_at(begins)
         for row in by_item.get(other.id, ())
         if row.start == begins or (agreement.policy.basis == NONE and row.start < begins < row.end)
     ]
@@ -247,7 +248,7 @@ def _of_cell(
     agreed = [version for version in agreement.agreed(item) if _overlaps(version, whole)]
     is_void = agreement.is_void(item, cell)
     if agreement.policy.basis == NONE:
-        if agreed and not rows and not any(_is_over(agreement, one, whole) for one in taken_over):
+        if agreed and not rows and not taken_over:
             piece = _Piece(*whole, agreed[0].quantity, (), is_first=True)
             bill = _void if is_void else _charge
             yield bill(agreement, item, whole, piece, covering)
@@ -255,7 +256,7 @@ def _of_cell(
     kept, void = [row for row in rows if not row.is_void], [row for row in rows if row.is_void]
     stages: list[Sequence[Version]] = [() if is_void else agreed]
     if not is_joined and not is_void and not void:
-        stages = _as_known_then(agreement, item, whole, agreed, rows)
+        stages = _as_known_then(agreement, item, whole, agreed, rows, is_taken_over=bool(taken_over))
     found: list[Difference] = []
     coming: list[Billed] = []
     left = _Left(rows)
@@ -276,10 +277,16 @@ def _of_cell(
 
 
 def _as_known_then(
-    agreement: Agreement, item: Item, whole: Cell, agreed: Sequence[Version], rows: Sequence[Billed]
+    agreement: Agreement,
+    item: Item,
+    whole: Cell,
+    agreed: Sequence[Version],
+    rows: Sequence[Billed],
+    *,
+    is_taken_over: bool,
 ) -> list[Sequence[Version]]:
-    """What was agreed of a period in advance as it was known at each change since its last line; the last is what is
-    agreed now. What is not billed in advance, or has no line yet, is looked at as it is now.
+    """What was agreed of a billed period in advance as it was known at each change since its last line; the last is
+    what is agreed now. What is not billed in advance, and a period that begins, is looked at as it is now.
     """
     if not item.is_in_advance or not agreed:
         return [agreed]
@@ -291,8 +298,8 @@ def _as_known_then(
     marks = sorted(
         {mark for one in agreed for mark in (one.start, one.end) if mark is not None and since < mark < until}
     )
-    joined_in_the_middle = not rows and agreed[0].start == item.start > max(whole.start, agreement.start)
-    if not joined_in_the_middle and (not rows or len(marks) < 2):
+    is_in_the_middle = agreed[0].start == item.start > max(whole.start, agreement.start)
+    if len(marks) < 2 if rows else not (is_in_the_middle or is_taken_over):
         return [agreed]
     return [*(_as_known_at(agreed, mark, until) for mark in (since, *marks[:-1])), agreed]
 
@@ -319,12 +326,6 @@ def _with_rest(last: Difference, left: _Left) -> Difference:
     for line_id, part in left.take(left.total, ()):
         parts[line_id] = parts.get(line_id, ZERO) + part
     return replace(last, kind=PRORATION_CREDIT, net=net, before_discount=net, credits=tuple(parts.items()))
-
-
-def _is_over(agreement: Agreement, row: Billed, whole: Cell) -> bool:
-    """Whether what was billed is of a price that is not agreed any more where the stretch begins."""
-    item = next(one for one in agreement.items if one.id == row.item_id)
-    return item.version_at(whole.start) is None
 
 
 def _covering(agreement: Agreement, item: Item, cell: Cell) -> Discounts:
