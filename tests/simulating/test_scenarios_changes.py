@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from counterfoil.simulating.playing import Theatre
+from counterfoil.plumbing.invariants import verify
+from counterfoil.simulating.playing import Played, Theatre
 from counterfoil.simulating.reporting import Report
 from counterfoil.simulating.rules.scenario import read_scenario
 
@@ -255,6 +256,29 @@ def test_a_credit_note_takes_back_only_what_was_issued(play: Play) -> None:
         "CN-1 proration_credit pro 11-01 1 21/31 135.48",
     ]
     assert found["balances"] == {"acme": {"EUR": "110.33"}}
+
+
+def test_a_waiting_credit_of_several_lines_keeps_every_promise(db: None) -> None:
+    """It takes back a line that is issued and two of its own document: one line to read, and the books agree."""
+    entries = [entry("subscribe", "2026-01-01", "seat 2"), entry("change", "2026-01-06", "seat 5")]
+    entries += [entry("change", "2026-01-11", "seat 9"), entry("change", "2026-01-21", "basic")]
+    broken: list[str] = []
+
+    def told(done: Played) -> dict[str, Any]:
+        broken.extend(f"{one.invariant.key}: {one.examples}" for one in verify() if not one.holds)
+        return Report(done).whole()
+
+    with Theatre() as theatre:
+        found = played(lambda raw: theatre.play(read_scenario(raw), told), entries, "2026-02-01", NEXT)
+    assert broken == []
+    assert shown(found, "2026-02-01") == [
+        "INV-2 proration_charge seat 06-01 3 26/31 25.16",
+        "INV-2 proration_charge seat 11-01 4 21/31 27.10",
+        "INV-2 proration_credit seat 21-01 9 11/31 -31.94",
+        "INV-2 proration_charge basic 21-01 1 11/31 35.48",
+        "INV-2 recurring basic 01-01 1 28/28 100.00",
+    ]
+    assert found["balances"] == {"acme": {"EUR": "175.80"}}
 
 
 @pytest.mark.parametrize(
