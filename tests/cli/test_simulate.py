@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -74,6 +75,19 @@ def test_a_bad_line_gives_its_error_and_the_next_goes_on(environment: dict[str, 
     assert process.returncode == 2
     assert [sorted(one) == ["error"] for one in told] == [False, True, True, False]
     assert told[0] == told[3]
+
+
+def test_each_line_is_answered_before_the_next_is_written(environment: dict[str, str]) -> None:
+    """Who writes a line and reads its result, one after another, does not wait for ever."""
+    process = start(environment, "--json-lines", "-")
+    assert process.stdin is not None and process.stdout is not None  # noqa: PT018
+    for scenario in scenarios()[:2]:
+        process.stdin.write(json.dumps(scenario) + "\n")
+        process.stdin.flush()
+        assert select.select([process.stdout], [], [], SECONDS)[0]
+        assert json.loads(process.stdout.readline())["name"] == scenario["name"]
+    assert results(process) == []
+    assert process.returncode == 0
 
 
 def test_two_at_once_and_one_after_a_kill(environment: dict[str, str]) -> None:

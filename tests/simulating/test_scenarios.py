@@ -6,6 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from counterfoil.simulating import playing, stage
 from counterfoil.simulating.playing import Theatre
 from counterfoil.simulating.readable import readable
 from counterfoil.simulating.reporting import Report
-from counterfoil.simulating.rules.scenario import read_scenario
+from counterfoil.simulating.rules.scenario import parsed, read_scenario
 from counterfoil.subscriptions.models import Subscription
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -145,8 +146,8 @@ def test_usage_in_tiers(play: Play) -> None:
     """What is used is billed after its period, each unit at its tier's price."""
     found = play(example("usage"))
     assert [line for line in lines(found) if "usage" in line] == [
-        "INV-2 2026-02-01 usage calls 2026-01-15/2026-02-01 31/31 12.50",
-        "INV-3 2026-03-01 usage calls 2026-02-01/2026-03-01 28/28 0.10",
+        "INV-2 2026-02-01 usage calls 2026-01-15/2026-02-01 None 12.50",
+        "INV-3 2026-03-01 usage calls 2026-02-01/2026-03-01 None 0.10",
     ]
 
 
@@ -494,6 +495,7 @@ def test_more_than_is_left_of_a_line(play: Play) -> None:
         ("unit_price", "0.0000001", "more than 6 decimals"),
         ("unit_price", "10000000000000", "more than 13 digits before the point"),
         ("quantity", "0.1234567", "more than 6 decimals"),
+        ("quantity", "0", "not above zero"),
         ("discount_percent", "100.5", "above 100"),
         ("discount_percent", "12.34567", "more than 4 decimals"),
         ("text", "x" * 301, "not a text of at most 300 characters"),
@@ -510,8 +512,36 @@ def test_bad_lines_name_the_path(name: str, value: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("once", "twice", "path"),
+    [
+        ('"until": ', '"until": "2026-01-01", "until": ', "until"),
+        ('"price": "basic"', '"price": "pro", "price": "basic"', "timeline[0].items[0].price"),
+    ],
+)
+def test_a_key_said_twice_is_refused(once: str, twice: str, path: str) -> None:
+    """JSON readers take the last value; which one was meant nobody knows."""
+    text = json.dumps(scenario(subscribe("2026-01-01", ("basic", "1")), until="2026-01-31"))
+    assert read_scenario(parsed(text)).until == date(2026, 1, 31)
+    with pytest.raises(Refusal) as refused:
+        read_scenario(parsed(text.replace(once, twice)))
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.code) == (path, "twice")
+
+
+@pytest.mark.parametrize(
     ("timeline", "path", "code"),
     [
+        pytest.param(
+            [
+                invoice("2026-01-01", {"unit_price": "10.00"}),
+                {"on": "2026-01-02", "do": "pay", "account": "acme", "amount": "5.00", "for": ["i1"] * 2},
+            ],
+            "timeline[1].for", "twice", id="an invoice that is named twice",
+        ),
+        pytest.param(
+            [subscribe("2026-01-01", ("basic", "1")), act("2026-01-05", "cancel"), usage("2026-01-06")],
+            "timeline[2].on", "after_end", id="a use after the end",
+        ),
         pytest.param([act("2026-01-01", "pause")], "timeline[0].subscription", "not_yet", id="a subscription to come"),
         pytest.param(
             [subscribe("2026-01-01", ("basic", "1"), end_on="2025-12-31")], "timeline[0].end_on", None,

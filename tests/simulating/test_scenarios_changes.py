@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from counterfoil.simulating.playing import Theatre
+from counterfoil.plumbing.invariants import verify
+from counterfoil.simulating.playing import Played, Theatre
 from counterfoil.simulating.reporting import Report
 from counterfoil.simulating.rules.scenario import read_scenario
 
@@ -149,7 +151,7 @@ def test_usage_on_an_end_day_that_is_billed(play: Play) -> None:
     usage = {"on": "2026-01-20", "do": "usage", "subscription": "s", "price": "calls", "quantity": "100"}
     timeline = [entry("subscribe", "2026-01-01", "basic", end_on="2026-01-20"), usage]
     found = played(play, timeline, "2026-02-01", {"end_day": "billed"})
-    assert on_day(found, "2026-01-21") == ["INV-2 usage calls 31/31 1.00"]
+    assert on_day(found, "2026-01-21") == ["INV-2 usage calls None 1.00"]
 
 
 def test_usage_by_the_second(play: Play) -> None:
@@ -178,3 +180,154 @@ def test_other_taxes(play: Play, before: str, after: str, expected: dict[str, st
     taxes = [{"key": "std", "rate": "19"}, {"key": "red", "rate": "7"}]
     found = played(play, timeline, "2026-04-20", prices=prices, taxes=taxes)
     assert {one["key"]: one["total"] for one in found["documents"] if one["issued_on"] == "2026-04-16"} == expected
+
+
+# Several changes that wait for one document ---------------------------------------------------------------------------
+
+NEXT = {"increase": "next_invoice", "decrease": "next_invoice"}
+
+
+def shown(found: dict[str, Any], day: str) -> list[str]:
+    """The lines of what was issued on a day: document, kind, price, the days of January, quantity, share, amount."""
+    return [
+        f"{document['key']} {line['kind']} {line['price']} {line['period'][0][-2:]}-{line['period'][1][-2:]}"
+        f" {line['quantity']} {line['share']} {line['amount']}"
+        for document in found["documents"]
+        if document["issued_on"] == day
+        for line in document["lines"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        pytest.param(
+            [entry("change", "2026-01-05", "seat 3"), entry("change", "2026-01-20", "seat 7"),
+             entry("change", "2026-01-25", "seat 1")],
+            ["INV-2 proration_charge seat 05-01 1 27/31 8.71", "INV-2 proration_charge seat 20-01 4 12/31 15.48",
+             "INV-2 proration_credit seat 25-01 6 7/31 -13.55", "INV-2 recurring seat 01-01 1 28/28 10.00"],
+            id="quantities",
+        ),
+        pytest.param(
+            [entry("change", "2026-01-11", "basic"), entry("change", "2026-01-16", "seat 2")],
+            ["INV-2 proration_credit seat 11-01 2 21/31 -13.55", "INV-2 proration_charge basic 11-01 1 21/31 67.74",
+             "INV-2 proration_credit basic 16-01 1 16/31 -51.61", "INV-2 proration_charge seat 16-01 2 16/31 10.32",
+             "INV-2 recurring seat 01-01 2 28/28 20.00"],
+            id="another price and back",
+        ),
+        pytest.param(
+            [entry("change", "2026-01-01", "basic"), entry("change", "2026-01-16", "basic 2")],
+            ["INV-2 proration_credit seat 01-01 2 31/31 -20.00", "INV-2 proration_charge basic 01-01 1 31/31 100.00",
+             "INV-2 proration_charge basic 16-01 1 16/31 51.61", "INV-2 recurring basic 01-01 2 28/28 200.00"],
+            id="from the first day on",
+        ),
+        pytest.param(
+            [entry("change", "2026-01-11", "seat 12"), entry("pause", "2026-01-16"), entry("resume", "2026-01-21")],
+            ["INV-3 recurring seat 01-01 12 28/28 120.00"],
+            id="a pause that goes on",
+        ),
+    ],
+)  # fmt: skip
+def test_each_change_that_waited_has_its_lines(play: Play, entries: list[Any], expected: list[str]) -> None:
+    """They are those that it would have had at once, each with the share from its day to the end of the period."""
+    found = played(play, [entry("subscribe", "2026-01-01", "seat 2"), *entries], "2026-02-01", NEXT)
+    assert sorted(shown(found, "2026-02-01")) == sorted(expected)
+
+
+def test_a_pause_that_waited_goes_with_its_resumption(play: Play) -> None:
+    """The credit waits for the next document, and the charge of the resumption is that."""
+    entries = [entry("subscribe", "2026-01-01", "seat 2"), entry("change", "2026-01-11", "seat 12")]
+    entries += [entry("pause", "2026-01-16"), entry("resume", "2026-01-21")]
+    assert shown(played(play, entries, "2026-01-31", NEXT), "2026-01-21") == [
+        "INV-2 proration_charge seat 11-01 10 21/31 67.74",
+        "INV-2 proration_credit seat 16-01 12 16/31 -61.94",
+        "INV-2 proration_charge seat 21-01 12 11/31 42.58",
+    ]
+
+
+def test_a_credit_note_takes_back_only_what_was_issued(play: Play) -> None:
+    """Where credits exceed charges, what was charged and given back since is in neither document."""
+    entries = [entry("subscribe", "2026-01-01", "pro"), entry("change", "2026-01-11", "basic")]
+    found = played(play, [*entries, entry("change", "2026-01-21", "seat 1")], "2026-02-01", NEXT)
+    assert shown(found, "2026-02-01") == [
+        "INV-2 proration_charge basic 11-21 1 10/31 32.26",
+        "INV-2 proration_charge seat 21-01 1 11/31 3.55",
+        "INV-2 recurring seat 01-01 1 28/28 10.00",
+        "CN-1 proration_credit pro 11-01 1 21/31 135.48",
+    ]
+    assert found["balances"] == {"acme": {"EUR": "110.33"}}
+
+
+def test_a_waiting_credit_of_several_lines_keeps_every_promise(db: None) -> None:
+    """It takes back a line that is issued and two of its own document: one line to read, and the books agree."""
+    entries = [entry("subscribe", "2026-01-01", "seat 2"), entry("change", "2026-01-06", "seat 5")]
+    entries += [entry("change", "2026-01-11", "seat 9"), entry("change", "2026-01-21", "basic")]
+    broken: list[str] = []
+
+    def told(done: Played) -> dict[str, Any]:
+        broken.extend(f"{one.invariant.key}: {one.examples}" for one in verify() if not one.holds)
+        return Report(done).whole()
+
+    with Theatre() as theatre:
+        found = played(lambda raw: theatre.play(read_scenario(raw), told), entries, "2026-02-01", NEXT)
+    assert broken == []
+    assert shown(found, "2026-02-01") == [
+        "INV-2 proration_charge seat 06-01 3 26/31 25.16",
+        "INV-2 proration_charge seat 11-01 4 21/31 27.10",
+        "INV-2 proration_credit seat 21-01 9 11/31 -31.94",
+        "INV-2 proration_charge basic 21-01 1 11/31 35.48",
+        "INV-2 recurring basic 01-01 1 28/28 100.00",
+    ]
+    assert found["balances"] == {"acme": {"EUR": "175.80"}}
+
+
+@pytest.mark.parametrize(
+    ("items", "total", "line"),
+    [
+        (["seat 1"], "-3.55", "CN-1 proration_credit seat 11/31 3.55"),
+        (["seat 4"], "7.10", "INV-2 proration_charge seat 11/31 7.10"),
+    ],
+)
+def test_what_waits_for_a_document_that_never_comes(play: Play, items: list[str], total: str, line: str) -> None:
+    """The end is known and no period begins any more: what waits is billed, or given back, when it ends."""
+    entries = [entry("subscribe", "2026-01-01", "seat 2", end_on="2026-02-01"), entry("change", "2026-01-21", *items)]
+    assert on_day(played(play, entries, "2026-01-31", NEXT), "2026-01-21") == []
+    found = played(play, entries, "2026-03-01", NEXT)
+    assert on_day(found, "2026-02-01") == [line]
+    assert found["balances"] == {"acme": {"EUR": f"{Decimal('20.00') + Decimal(total)}"}}
+
+
+def test_what_joins_on_a_renewal_day_is_renewed_with_the_rest(play: Play) -> None:
+    """A change on a renewal day issues nothing by itself: the day's run bills the old and the new on one document."""
+    entries = [entry("subscribe", "2026-01-01", "seat 2"), entry("change", "2026-02-01", "seat 5", "basic")]
+    assert on_day(played(play, entries, "2026-02-01"), "2026-02-01") == [
+        "INV-2 recurring seat 28/28 50.00",
+        "INV-2 recurring basic 28/28 100.00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "amount"), [(["seat 5"], "50.00"), (["basic"], "100.00"), (["seat 1"], "10.00"), (["small"], "40.00")]
+)
+def test_without_proration_a_change_waits_for_its_period(play: Play, items: list[str], amount: str) -> None:
+    """What is used at all is paid in full, once: another price costs nothing more until the next period."""
+    entries = [entry("subscribe", "2026-01-15", "seat 2", anchor_day=1), entry("change", "2026-01-20", *items)]
+    found = played(play, entries, "2026-02-01", {"basis": "none"})
+    assert [(one["issued_on"], one["total"]) for one in found["documents"]] == [
+        ("2026-01-15", "20.00"),
+        ("2026-02-01", amount),
+    ]
+
+
+@pytest.mark.parametrize("rounding", ["half_up", "half_even", "down"])
+def test_usage_has_no_share_and_is_rounded_half_up(play: Play, rounding: str) -> None:
+    """Nothing of it is prorated, also not in a part of a period; the policy rounds lines that have a share."""
+    usage = {"on": "2026-01-20", "do": "usage", "subscription": "s", "price": "calls", "quantity": "100.5"}
+    entries = [entry("subscribe", "2026-01-15", "basic", anchor_day=1), usage]
+    found = played(play, entries, "2026-02-01", {"rounding": rounding})
+    assert on_day(found, "2026-02-01")[-1] == "INV-2 usage calls None 1.01"
+
+
+def test_the_first_year_of_the_calendar(play: Play) -> None:
+    found = played(play, [entry("subscribe", "0001-01-01", "basic")], "0001-02-01")
+    assert on_day(found, "0001-02-01") == ["INV-2 recurring basic 28/28 100.00"]

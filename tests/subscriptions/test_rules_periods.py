@@ -331,15 +331,17 @@ class Life:
         preview = differences(self.agreement, tuple(self.rows), due, items=items)
         found = differences(self.agreement, self.rows, due, items=items)
         assert preview == found
+        ids = {one.id: uuid4() for one in found if one.id is not None}
         for one in found:
-            self._write(one)
+            credits = tuple((ids.get(line_id, line_id), part) for line_id, part in one.credits)
+            self._write(replace(one, credits=credits), ids.get(one.id) if one.id is not None else None)
         assert differences(self.agreement, self.rows, due, items=items) == []
         assert min(self.lines.values(), default=Decimal(0)) >= 0
         return found
 
-    def _write(self, one: Difference) -> None:
+    def _write(self, one: Difference, line: UUID | None) -> None:
         assert 0 <= one.share.fraction <= 1
-        line = uuid4()
+        line = line or uuid4()
         if one.net > 0:
             self.lines[line] = one.net
         assert sum((part for _, part in one.credits), Decimal(0)) == max(-one.net, Decimal(0))

@@ -430,7 +430,9 @@ def _field_of(entry: Any, field: str) -> str:
     parts = field.split(".")
     while parts and (parts[0].isdecimal() or parts[0] == "orders"):
         del parts[0]
-    name = {"start": "on", "when": "on", "end": "end_on"}.get(parts[0], parts[0]) if parts else ""
+    said_as = {known: one.alias or known for known, one in type(entry).model_fields.items()}
+    said_as |= {"start": "on", "when": "on", "at": "on", "end": "end_on"}
+    name = said_as.get(parts[0], "") if parts else ""
     if name not in {one.alias or known for known, one in type(entry).model_fields.items()}:
         return ""
     return f".{path_of([name, *(int(part) if part.isdecimal() else part for part in parts[1:])])}"

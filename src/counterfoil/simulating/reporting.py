@@ -250,9 +250,10 @@ def _whole_lines(lines: Sequence[InvoiceLine]) -> list[list[InvoiceLine]]:
     """A credit that takes back parts of several lines stands on several lines; it is told as the one that it is."""
     found: list[list[InvoiceLine]] = []
     for line in lines:
-        last = found[-1][0] if found else None
-        if last is not None and line.credits_line_id is not None and _names(last) == _names(line):
-            found[-1].append(line)
+        whole = found[-1] if found else [line]
+        is_part = any(part.credits_line_id is not None for part in (whole[0], line))
+        if found and is_part and _names(whole[0]) == _names(line):
+            whole.append(line)
         else:
             found.append([line])
     return found

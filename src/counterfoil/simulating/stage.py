@@ -23,7 +23,7 @@ from counterfoil.subscriptions.rules.orders import ItemOrder
 
 ACTOR = Actor.system("Simulation", origin="simulation")
 UNTAXED = "untaxed"
-_LONG_AGO = date(1900, 1, 1)
+_EVER = date.min
 
 
 @dataclass
@@ -106,7 +106,7 @@ def set_up(scenario: Scenario) -> Stage:
             "terms": stage.terms[account.terms] if account.terms else immediately,
             "addresses": [{"kind": "invoice", "street": "1", "city": "1", "country": account.country}],
         }
-        stage.accounts[account.key] = accounts.add_account(actor=ACTOR, values=values, on=_LONG_AGO)
+        stage.accounts[account.key] = accounts.add_account(actor=ACTOR, values=values, on=_EVER)
     for account in scenario.accounts:
         if account.bill_to is not None:
             accounts.change_account(
@@ -182,5 +182,5 @@ def _rate(stage: Stage, tax_class: str, percent: Decimal, category: str, *, incl
         category=category,
         included=included,
         legal_note="" if category == "S" else "Simulation",
-        valid_from=_LONG_AGO,
+        valid_from=_EVER,
     )

@@ -176,7 +176,7 @@ def _results(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         return
     connections.close_all()  # a connection is not shared with a process that is forked
     with get_context("fork").Pool(workers, initializer=_begin) as pool:
-        yield from pool.imap(_in_process, lines, chunksize=2)
+        yield from pool.imap(_in_process, lines)
 
 
 def _has_companies() -> bool:
@@ -207,13 +207,13 @@ def _theatre() -> Iterator[Callable[[str], dict[str, Any]]]:
     from counterfoil.core.errors import Refusal
     from counterfoil.simulating.playing import Theatre
     from counterfoil.simulating.reporting import Report
-    from counterfoil.simulating.rules.scenario import read_scenario
+    from counterfoil.simulating.rules.scenario import parsed, read_scenario
 
     with Theatre() as theatre:
 
         def simulated(text: str) -> dict[str, Any]:
             try:
-                raw = json.loads(text)
+                raw = parsed(text)
             except (ValueError, RecursionError) as error:
                 return {"error": f"not JSON: {error}"}
             try:

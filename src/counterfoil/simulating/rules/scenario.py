@@ -6,6 +6,7 @@ the value of ``docs/simulate.md``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
@@ -57,6 +58,13 @@ def _positive(value: Any) -> Decimal:
     number = _decimal(value)
     if number < 0:
         raise PydanticCustomError("negative", "below zero")
+    return number
+
+
+def _above_zero(value: Any) -> Decimal:
+    number = _positive(value)
+    if not number:
+        raise PydanticCustomError("zero", "not above zero")
     return number
 
 
@@ -133,6 +141,7 @@ Number = Annotated[Decimal, BeforeValidator(_decimal)]
 Positive = Annotated[Decimal, BeforeValidator(_positive)]
 Percent = Annotated[Decimal, BeforeValidator(_kept(_positive, 4, most=100))]
 Quantity = Annotated[Decimal, BeforeValidator(_kept(_positive, 6, digits=12))]
+SoldQuantity = Annotated[Decimal, BeforeValidator(_kept(_above_zero, 6, digits=12))]
 UnitPrice = Annotated[Decimal, BeforeValidator(_kept(_decimal, 6, digits=13))]
 Moment = Annotated[date, PlainValidator(_moment)]
 Day = Annotated[date, PlainValidator(_day)]
@@ -276,7 +285,7 @@ class DiscountPart(_Part):
 
 class Line(_Part):
     text: Text = ""
-    quantity: Quantity = Decimal(1)
+    quantity: SoldQuantity = Decimal(1)
     unit_price: UnitPrice
     discount_percent: Percent = Decimal(0)
     tax: Taxes | None = None
@@ -389,10 +398,46 @@ class Scenario(_Part):
 # Reading --------------------------------------------------------------------------------------------------------------
 
 
+class _Twice(dict[str, Any]):
+    """A JSON object that says one of its keys twice, so that one of the values would pass in silence."""
+
+    key = ""
+
+
+def parsed(text: str) -> Any:
+    """The JSON of a scenario. Raises ``ValueError`` or ``RecursionError`` for what is none."""
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    keys = [key for key, _ in pairs]
+    marked = _Twice(found)
+    marked.key = next(key for place, key in enumerate(keys) if key in keys[:place])
+    return marked
+
+
+def _said_twice(raw: Any) -> Iterator[Problem]:
+    waiting: list[tuple[Any, tuple[str | int, ...]]] = [(raw, ())]
+    while waiting:
+        value, path = waiting.pop()
+        if isinstance(value, _Twice):
+            yield Problem(path_of([*path, value.key]), "twice", "is there twice")
+        if isinstance(value, dict):
+            waiting += ((each, (*path, key)) for key, each in value.items())
+        elif isinstance(value, list):
+            waiting += ((each, (*path, place)) for place, each in enumerate(value))
+
+
 def read_scenario(raw: Any) -> Scenario:
     """The scenario in parsed JSON, or a ``Refusal`` that names every problem by its JSON path."""
     if not isinstance(raw, dict):
         raise Refusal("invalid", "a scenario is a JSON object", "")
+    twice = list(_said_twice(raw))
+    if twice:
+        raise _refusal(twice)
     try:
         scenario = Scenario.model_validate(raw)
     except ValidationError as error:

@@ -6,10 +6,11 @@ One path for a clerk's change and for a run of a hundred thousand: the same stat
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
@@ -26,21 +27,31 @@ from counterfoil.plumbing.bulk import insert_rows, new_row, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
 from counterfoil.subscriptions.ports import Rider
-from counterfoil.subscriptions.rules.agreement import MOVED, Difference
-from counterfoil.subscriptions.rules.billing import Due, next_due, written_to
-from counterfoil.subscriptions.rules.documents import parted
+from counterfoil.subscriptions.rules.agreement import MOVED, USAGE, Difference
+from counterfoil.subscriptions.rules.billing import Due, differences, next_due, written_to
+from counterfoil.subscriptions.rules.documents import Parted, parted
 from counterfoil.subscriptions.rules.grid import Moment, day_of, stored
 from counterfoil.subscriptions.rules.wording import why
 
 
 @dataclass
 class Charged:
-    """What one subscription has to be billed now. Unless ``is_whole``, the rest of what is due waits."""
+    """What one subscription has to be billed now. Unless ``is_whole``, the rest of what is due waits.
+
+    ``joined`` is the same with one line for each stretch, for documents that cannot take back their own lines.
+    """
 
     loaded: Loaded
     differences: list[Difference]
     due: Due
     is_whole: bool = True
+    joined: Callable[[], list[Difference]] | None = None
+
+
+def charged(loaded: Loaded, due: Due, since: Moment | None, items: Collection[UUID] | None = None) -> Charged:
+    """What is to be billed now of a subscription, or of some of its items."""
+    find = partial(differences, loaded.agreement, loaded.billed, due, since=since, items=items)
+    return Charged(loaded, find(), due, items is None, partial(find, is_joined=True))
 
 
 @dataclass
@@ -57,12 +68,13 @@ class Written:
 
 @dataclass
 class _Line:
-    """A difference on its way to a document."""
+    """A difference on its way to a document. ``own`` are the lines of the same document that it takes back."""
 
     charged: Charged
     difference: Difference
     line_id: UUID
     document_id: UUID | None = None
+    own: frozenset[UUID] = frozenset()
 
     @property
     def net(self) -> Decimal:
@@ -89,7 +101,7 @@ def write(
     part of the caller's transaction.
     """
     written = Written()
-    lines = [_Line(one, each, new_id()) for one in charges for each in one.differences]
+    lines = [line for one in charges for line in _lines(one, one.differences)]
     _refuse_unissued(lines)
     facts = billing_facts(sorted({line.charged.loaded.subscription.account_id for line in lines}), on)
     groups: dict[_Key, list[_Line]] = defaultdict(list)
@@ -101,9 +113,12 @@ def write(
     notes: list[CreditOrder] = []
     noted: list[list[_Line]] = []
     for key, own in groups.items():
-        group = [*own, *riding.get(key, ())]
-        parts = parted(group, _total(facts, on, at) if _is_taxed_differently(group) else None)
-        invoice = _with_free_riders(parts.invoice, riding.get(key, ()))
+        joining = riding.get(key, ())
+        parts = _parted(own, joining, facts, on, at)
+        if any(line.own for line in _own(parts.credit_note)):
+            groups[key] = _joined(own)
+            parts = _parted(groups[key], joining, facts, on, at)
+        invoice = _with_free_riders(parts.invoice, joining)
         if invoice:
             drafts.append(_draft_order(invoice, facts))
             drafted.append(invoice)
@@ -129,9 +144,43 @@ def write(
         for note_id, credited in zip(written.credit_note_ids, noted, strict=True):
             for line in credited:
                 line.document_id = note_id
-    insert_rows(_row(line, run_id, at) for line in lines)
+    insert_rows(_row(line, run_id, at) for group in groups.values() for line in group)
     settle(charges)
     return written
+
+
+def _lines(one: Charged, found: Sequence[Difference]) -> list[_Line]:
+    """The lines of a subscription, and by their own ids those of them that others take back."""
+    ids = [new_id() for _ in found]
+    own = {each.id: line_id for each, line_id in zip(found, ids, strict=True) if each.id is not None}
+    lines = []
+    for each, line_id in zip(found, ids, strict=True):
+        if not each.credits:
+            lines.append(_Line(one, each, line_id))
+            continue
+        credits = tuple((own.get(credited, credited), part) for credited, part in each.credits)
+        taken = frozenset(credited for credited, _ in credits) & frozenset(own.values())
+        lines.append(_Line(one, replace(each, credits=credits), line_id, own=taken))
+    return lines
+
+
+def _parted(
+    own: Sequence[_Line], joining: Sequence[Rider], facts: Mapping[UUID, BillingFacts], on: date, at: datetime
+) -> Parted[_Line | Rider]:
+    together: list[_Line | Rider] = [*own, *joining]
+    return parted(together, _total(facts, on, at) if _is_taxed_differently(together) else None)
+
+
+def _joined(lines: Sequence[_Line]) -> list[_Line]:
+    """A credit note takes back issued lines only, so what it and its invoice have in common is left out of both."""
+    found: list[_Line] = []
+    for one in {id(line.charged): line.charged for line in lines}.values():
+        if any(line.own for line in lines if line.charged is one) and one.joined is not None:
+            one.differences = one.joined()
+            found += _lines(one, one.differences)
+        else:
+            found += [line for line in lines if line.charged is one]
+    return found
 
 
 def _refuse_unissued(lines: Iterable[_Line]) -> None:
@@ -178,6 +227,8 @@ def _note_due(one: Charged) -> None:
         item.id: moment for item in agreement.items if (moment := _billed_to(loaded, loaded.items[item.id])) is not None
     }
     upcoming = next_due(agreement, billed)
+    if not one.is_whole and upcoming is None:
+        upcoming = agreement.end  # what waits for a next document has its own when none comes
     subscription.due_at = None if upcoming is None else stored(upcoming)
     open_from = [billed.get(item.id, max(item.start, agreement.start)) for item in agreement.items]
     settled = [one.due.before, *open_from]
@@ -266,7 +317,8 @@ def _order_lines(line: _Line) -> Iterable[OrderLine]:
     """A line; a credit that takes back parts of several lines is one line for each of them."""
     credits = line.difference.credits or ((None, -line.net),)
     for place, (credited, part) in enumerate(credits):
-        yield _order_line(line, line.line_id if place == 0 else new_id(), credited, -part)
+        issued = None if credited in line.own else credited
+        yield _order_line(line, line.line_id if place == 0 else new_id(), issued, -part)
 
 
 def _order_line(line: _Line, line_id: UUID, credited: UUID | None, net: Decimal) -> OrderLine:
@@ -288,7 +340,7 @@ def _order_line(line: _Line, line_id: UUID, credited: UUID | None, net: Decimal)
         service_to=day_of(difference.end, subscription.zone),
         kind=difference.kind,
         net=net,
-        share=str(difference.share),
+        share="" if difference.kind == USAGE else str(difference.share),
         why=why(difference, item, subscription.basis, subscription.currency),
         subscription_id=subscription.id,
         subscription_item_id=row.id,

@@ -18,7 +18,7 @@ from counterfoil.plumbing.bulk import insert_rows, read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, end_of, load, with_items
-from counterfoil.subscriptions.commands.billing import Charged, Written, write
+from counterfoil.subscriptions.commands.billing import Charged, Written, charged, write
 from counterfoil.subscriptions.commands.starting import new_item
 from counterfoil.subscriptions.models import (
     ItemVersion,
@@ -28,8 +28,8 @@ from counterfoil.subscriptions.models import (
     SubscriptionItem,
     UsageRecord,
 )
-from counterfoil.subscriptions.rules.agreement import Item
-from counterfoil.subscriptions.rules.billing import Due, differences
+from counterfoil.subscriptions.rules.agreement import Agreement, Item
+from counterfoil.subscriptions.rules.billing import Due
 from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, taken_back, with_quantity
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, next_day, stored
 from counterfoil.subscriptions.rules.orders import QUANTITY_LIMIT, ItemOrder, item_problems
@@ -85,7 +85,7 @@ def change_subscription(
         changed = _take(loaded, step, orders, at)
         if step.is_billed_now:
             now.update(changed)
-        if step.new is not None and not step.is_quantity and _begins_at_once(step, moment, billed):
+        if step.new is not None and not step.is_quantity and _begins_at_once(loaded.agreement, step, moment, billed):
             fresh.add(changed[-1])
     _raise_version(loaded.subscription)
     _tell(events.SubscriptionChanged, loaded, moment)
@@ -295,13 +295,22 @@ def _billed_at(loaded: Loaded, moment: Moment) -> set[UUID]:
     return {row.pk for row in loaded.items.values() if row.billed_to is not None and row.billed_to > at}
 
 
-def _begins_at_once(step: Step, moment: Moment, billed: Collection[UUID]) -> bool:
+def _begins_at_once(agreement: Agreement, step: Step, moment: Moment, billed: Collection[UUID]) -> bool:
     """Whether a new item starts a period of its own in the middle of another, or takes over one that is billed already,
-    so that its charge travels with the change.
+    so that its charge travels with the change. What joins others whose renewal is still to come is renewed with them.
     """
-    if step.new is None or step.at != moment:
+    if step.new is None or step.grid is None or step.at != moment:
         return False
-    return step.old is None or step.old.interval != step.new.interval or step.old.id in billed
+    if step.old is not None:
+        return step.old.interval != step.new.interval or step.old.id in billed
+    return not any(
+        item.grid == step.grid
+        and item.id not in billed
+        and item.is_in_advance
+        and item.grid.cell_at(moment).start == moment
+        for item in agreement.items
+        if item.version_at(moment) is not None
+    )
 
 
 def _take(loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime) -> list[UUID]:
@@ -392,5 +401,4 @@ def _bill(
     before = moment if day_of(moment, subscription.zone) == on else day
     due = Due(before, is_entry=True, fresh=tuple(fresh), fresh_before=next_day(before, subscription.zone))
     since = min(moment, loaded.settled_to) if loaded.settled_to is not None else None
-    found = differences(loaded.agreement, loaded.billed, due, since=since, items=items)
-    return write(actor, [Charged(loaded, found, due, is_whole=items is None)], on=on, at=at)
+    return write(actor, [charged(loaded, due, since, items)], on=on, at=at)

@@ -27,12 +27,12 @@ from counterfoil.plumbing.outbox import emit
 from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.commands.billing import Charged, write
+from counterfoil.subscriptions.commands.billing import Charged, charged, write
 from counterfoil.subscriptions.commands.increasing import any_planned, raise_prices, unraised
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
 from counterfoil.subscriptions.ports import riders_of
 from counterfoil.subscriptions.queries.runs import due_on
-from counterfoil.subscriptions.rules.billing import Due, differences
+from counterfoil.subscriptions.rules.billing import Due
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
 from counterfoil.subscriptions.rules.grid import moment_of, next_day
 
@@ -88,12 +88,10 @@ def bill_due(
         day = moment_of(on, subscription.basis, subscription.zone)
         until = Due(next_day(day, subscription.zone))
         try:
-            found = differences(loaded.agreement, loaded.billed, until, since=loaded.settled_to)
+            charges.append(charged(loaded, until, loaded.settled_to))
         except (Refusal, ValueError, ArithmeticError) as error:
             park(loaded, f"It could not be worked out: {error}", on, at)
             done.parked += 1
-            continue
-        charges.append(Charged(loaded, found, until))
     allowed = _within_bounds(charges, on, at, done)
     reviewed = {entity_id for entity_id, policy in _policies().items() if policy.is_reviewed}
     # What people approved is not held to the bounds, which are there for mistakes of the machine.

@@ -225,7 +225,8 @@ class Difference:
     """What should be billed and is not yet, for part of a period of one item: a line of a document to be.
 
     ``quantity``, ``gross`` and ``net`` are signed; ``before_discount`` is the amount before the discounts. ``credits``
-    are the lines that a negative one takes back, each with its part; ``discounts`` those that cover its period.
+    are the lines that a negative one takes back, each with its part, also lines to be by their ``id``; ``discounts``
+    those that cover its period.
     """
 
     item_id: UUID
@@ -241,6 +242,7 @@ class Difference:
     discounts: tuple[Discount, ...] = ()
     credits: tuple[tuple[UUID, Decimal], ...] = ()
     is_void: bool = False
+    id: UUID | None = None
 
     @property
     def is_credit(self) -> bool:

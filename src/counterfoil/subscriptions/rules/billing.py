@@ -13,7 +13,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from counterfoil.catalog.rules.pricing import price_of
 from counterfoil.core.money import rounded
@@ -114,11 +114,14 @@ def differences(
     *,
     since: Moment | None = None,
     items: Collection[UUID] | None = None,
+    is_joined: bool = False,
 ) -> list[Difference]:
     """What is to be billed of the items (all of them unless named), in the order of items and periods.
 
     Periods that end before ``since`` are taken as settled. Amounts are after the subscription's discounts. Credits
-    never exceed what was billed for their period.
+    never exceed what was billed for their period. Changes of a billed period that waited for this document have lines
+    of their own each, as if billed at once, and a later one may take back a line of an earlier one; with ``is_joined``
+    there is one line for each stretch instead, and only what is written is taken back.
     """
     by_item: dict[UUID, list[Billed]] = {}
     for row in billed:
@@ -129,13 +132,15 @@ def differences(
             rows = by_item.get(item.id, [])
             for cell in _cells(agreement, item, due, since, max((row.end for row in rows), default=None)):
                 own = [row for row in rows if _within(row, cell)]
-                found.extend(_of_cell(agreement, item, cell, own, _taken_over(agreement, item, cell, by_item)))
+                taken_over = _taken_over(agreement, item, cell, by_item)
+                found.extend(_of_cell(agreement, item, cell, own, taken_over, is_joined))
     return discounted(agreement, found)
 
 
 def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[UUID, Sequence[Billed]]) -> list[Billed]:
     """What was billed in advance of the period for prices that are not agreed any more where this one begins: the
-    charge of a price that takes over a billed period from its first day is no second renewal.
+    charge of a price that takes over a billed period from its first day is no second renewal. Where nothing is
+    prorated, also what was billed from an earlier day on: the period is paid.
     """
     begins = max(cell.start, item.start)
     return [
@@ -143,7 +148,7 @@ def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[U
         for other in agreement.items
         if other.id != item.id and other.is_in_advance and other.grid == item.grid and not other.version_at(begins)
         for row in by_item.get(other.id, ())
-        if row.start == begins
+        if row.start == begins or (agreement.policy.basis == NONE and row.start < begins < row.end)
     ]
 
 
@@ -226,7 +231,12 @@ def _next_of(agreement: Agreement, item: Item, billed_to: Moment | None) -> Mome
 
 
 def _of_cell(
-    agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed], taken_over: Sequence[Billed]
+    agreement: Agreement,
+    item: Item,
+    cell: Cell,
+    rows: Sequence[Billed],
+    taken_over: Sequence[Billed],
+    is_joined: bool,
 ) -> Iterator[Difference]:
     covering = _covering(agreement, item, cell)
     whole = _whole(agreement, item, cell, rows)
@@ -238,15 +248,25 @@ def _of_cell(
     agreed = [version for version in agreement.agreed(item) if _overlaps(version, whole)]
     is_void = agreement.is_void(item, cell)
     if agreement.policy.basis == NONE:
-        if agreed and not rows:
+        if agreed and not rows and not taken_over:
             piece = _Piece(*whole, agreed[0].quantity, (), is_first=True)
             bill = _void if is_void else _charge
             yield bill(agreement, item, whole, piece, covering)
         return
-    left = _Left(rows)
     kept, void = [row for row in rows if not row.is_void], [row for row in rows if row.is_void]
-    pieces = _pieces(() if is_void else agreed, kept, [*rows, *taken_over], whole)
-    found = [one for piece in pieces if (one := _of_piece(agreement, item, whole, piece, left, covering)) is not None]
+    stages: list[Sequence[Version]] = [() if is_void else agreed]
+    if not is_joined and not is_void and not void:
+        stages = _as_known_then(agreement, item, whole, agreed, rows, is_taken_over=bool(taken_over))
+    found: list[Difference] = []
+    coming: list[Billed] = []
+    left = _Left(rows)
+    for known in stages:
+        left = _Left([*rows, *coming])
+        for piece in _pieces(known, [*kept, *coming], [*rows, *coming, *taken_over], whole):
+            one = _of_piece(agreement, item, whole, piece, left, covering)
+            if one is not None:
+                found.append(replace(one, id=uuid5(item.id, f"{whole.start} {len(found)}")) if one.net > 0 else one)
+        coming = [_as_billed(one) for one in found]
     is_over = is_void or not any(version.quantity for version in agreed)
     if is_over and found and left.total > 0 and (agreement.end is None or agreement.is_credited_at_end):
         found[-1] = _with_rest(found[-1], left)
@@ -254,6 +274,49 @@ def _of_cell(
     for piece in _pieces(agreed if is_void else (), void, rows, whole):
         if piece.quantity != piece.before:
             yield _void(agreement, item, whole, piece, covering)
+
+
+def _as_known_then(
+    agreement: Agreement,
+    item: Item,
+    whole: Cell,
+    agreed: Sequence[Version],
+    rows: Sequence[Billed],
+    *,
+    is_taken_over: bool,
+) -> list[Sequence[Version]]:
+    """What was agreed of a billed period in advance as it was known at each change since its last line; the last is
+    what is agreed now. What is not billed in advance, and a period that begins, is looked at as it is now.
+    """
+    if not item.is_in_advance or not agreed:
+        return [agreed]
+    since, until = agreed[0].start, whole.end
+    if rows:
+        since, until = max(row.start for row in rows), max(row.end for row in rows)
+    elif agreement.end is not None:
+        until = min(until, agreement.end)
+    marks = sorted(
+        {mark for one in agreed for mark in (one.start, one.end) if mark is not None and since < mark < until}
+    )
+    is_in_the_middle = agreed[0].start == item.start > max(whole.start, agreement.start)
+    if len(marks) < 2 if rows else not (is_in_the_middle or is_taken_over):
+        return [agreed]
+    return [*(_as_known_at(agreed, mark, until) for mark in (since, *marks[:-1])), agreed]
+
+
+def _as_known_at(agreed: Sequence[Version], at: Moment, until: Moment) -> Sequence[Version]:
+    """What ran at the moment was to go on."""
+    known = [one for one in agreed if one.start <= at]
+    if known and known[-1].end is not None and at < known[-1].end < until:
+        known[-1] = replace(known[-1], end=until)
+    return known
+
+
+def _as_billed(one: Difference) -> Billed:
+    """A line to be, as its row in the ledger will be."""
+    return Billed(
+        one.item_id, one.start, one.end, one.cell, one.quantity, one.gross, one.share, one.net, one.id, one.credits
+    )
 
 
 def _with_rest(last: Difference, left: _Left) -> Difference:

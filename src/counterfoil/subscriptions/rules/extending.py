@@ -86,7 +86,7 @@ def moved(
         pauses=(*agreement.pauses, Span(start, None)),
         policy=replace(policy, basis=ACTUAL_DAYS) if policy.basis == NONE else policy,
     )
-    for taken in differences(resting, billed, Due(start), items=[one.old.id]):
+    for taken in differences(resting, billed, Due(start), items=[one.old.id], is_joined=True):
         if taken.quantity >= 0 or taken.start < start or taken.is_void:
             continue
         lead = one.grid.lead if one.grid.lead is not None else taken.cell.start + by
