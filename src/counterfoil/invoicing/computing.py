@@ -21,7 +21,7 @@ from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.invoicing.borne import bear, frozen_taxes, keys_of, keys_of_taxes
-from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin, TaxRate
+from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax, Origin, TaxRate
 from counterfoil.invoicing.rules.checks import Checked, checks, is_clean
 from counterfoil.invoicing.rules.discounts import Discount
 from counterfoil.invoicing.rules.tax import NEEDS_A_REASON, LineTax, Rate, Rates, line_taxes, rates_on
@@ -35,7 +35,7 @@ from counterfoil.invoicing.rules.totals import (
 )
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import entities
-from counterfoil.plumbing.bulk import new_row
+from counterfoil.plumbing.bulk import new_row, read_where
 from counterfoil.plumbing.scratch import read_once
 
 # The latest hundred documents of a customer say what is usual, so that a customer of many years costs no more. The
@@ -121,15 +121,19 @@ def surroundings(
 def _credited(line_ids: Sequence[UUID]) -> dict[UUID, CreditedLine]:
     if not line_ids:
         return {}
-    issued = InvoiceLine.objects.filter(id__in=line_ids, invoice__status=InvoiceStatus.ISSUED, invoice__kind="invoice")
-    lines = list(issued.select_related("invoice"))
-    taxes = InvoiceTax.objects.filter(invoice__in={line.invoice_id for line in lines})
+    lines = read_where(InvoiceLine, "id = ANY(%s)", list(line_ids))
+    issued = "id = ANY(%s) AND kind = 'invoice' AND status = 'issued'"
+    told = ("payer_id", "entity_id", "currency", "number")
+    invoices = {one.pk: one for one in read_where(Invoice, issued, [line.invoice_id for line in lines], only=told)}
+    taxes = read_where(InvoiceTax, "invoice_id = ANY(%s)", list(invoices))
     reasons = {
         (tax.invoice_id, TaxKey(tax.category, tax.percent, tax.included, tax.again)): tax.reason for tax in taxes
     }
     found = {}
     for line in lines:
-        invoice = line.invoice
+        invoice = invoices.get(line.invoice_id)
+        if invoice is None:
+            continue
         why = [reasons.get((invoice.id, key), "") for key in keys_of(line)]
         borne = frozen_taxes(line, why, f"As on {invoice.number}, which it takes back")
         found[line.id] = CreditedLine(invoice.payer_id, invoice.entity_id, invoice.currency, line.tax_class, borne)
@@ -149,12 +153,12 @@ def _history(account_ids: Iterable[UUID]) -> tuple[dict[tuple[UUID, str], Money]
 
 @read_once(lambda: "rates")
 def _rates() -> list[Rate]:
-    return [_rate(rate) for rate in TaxRate.objects.all()]
+    return [_rate(rate) for rate in read_where(TaxRate, "TRUE")]
 
 
 @read_once(lambda: "terms")
 def _terms() -> dict[UUID, TermsFact]:
-    return {terms.id: terms_fact(terms) for terms in PaymentTerms.objects.all()}
+    return {terms.id: terms_fact(terms) for terms in read_where(PaymentTerms, "TRUE")}
 
 
 def _rate(rate: TaxRate) -> Rate:

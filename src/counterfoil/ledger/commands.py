@@ -18,7 +18,7 @@ from counterfoil.ledger import events
 from counterfoil.ledger.models import JournalEntry, LedgerAccount, LegalEntity, Posting
 from counterfoil.ledger.rules.entries import EntryOrder, imbalance
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.bulk import insert_rows, new_row
+from counterfoil.plumbing.bulk import insert_rows, new_row, read_where
 from counterfoil.plumbing.outbox import emit, frame
 from counterfoil.plumbing.scratch import read_once
 
@@ -85,8 +85,8 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
 
 @read_once(lambda entity_ids: frozenset(entity_ids))
 def _ledger_accounts(entity_ids: set[UUID]) -> dict[tuple[UUID, str], UUID]:
-    rows = LedgerAccount.objects.filter(entity__in=entity_ids).values_list("entity_id", "role", "id")
-    return {(entity_id, role): ledger_account_id for entity_id, role, ledger_account_id in rows}
+    rows = read_where(LedgerAccount, "entity_id = ANY(%s)", list(entity_ids), only=("entity_id", "role"))
+    return {(row.entity_id, row.role): row.pk for row in rows}
 
 
 @command("ledger.add_entity", needs="settings.change", takes={"values": Takes("ledger.entity")})
@@ -96,14 +96,15 @@ def add_entity(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
     Its series and tax rates follow when invoicing hears of it.
     """
     columns = _checked(values)
-    if not LegalEntity.objects.filter(is_default=True).exists():
+    if not read_where(LegalEntity, "is_default LIMIT 1"):
         columns["is_default"] = True
     elif columns.get("is_default"):
         LegalEntity.objects.filter(is_default=True).update(is_default=False)
     entity = LegalEntity(id=new_id(), created_at=clock.now(), **columns)
     _save(entity, is_new=True)
-    LedgerAccount.objects.bulk_create(
-        LedgerAccount(entity=entity, role=role, code=code, name=name, kind=kind) for role, code, name, kind in CHART
+    insert_rows(
+        new_row(LedgerAccount, entity_id=entity.pk, role=role, code=code, name=name, kind=kind)
+        for role, code, name, kind in CHART
     )
     emit(events.EntityAdded(entity_id=entity.pk, title=entity.name))
     return entity.pk
@@ -145,21 +146,9 @@ def install_defaults(*, actor: Actor) -> None:
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with IBAN and colour in their usual form; refused when they cannot be right."""
-    from schwifty import BIC, IBAN  # loaded when a bank account is checked: its registers delay every start
-    from schwifty.exceptions import SchwiftyException
-
     columns = dict(values)
-    iban = columns.get("iban")
-    if iban:
-        try:
-            columns["iban"] = str(IBAN(iban))
-        except SchwiftyException:
-            raise Refusal("not_an_iban", "This is not a valid IBAN; its check digits do not fit.", "iban") from None
-    if columns.get("bic"):
-        try:
-            columns["bic"] = str(BIC(columns["bic"]))
-        except SchwiftyException:
-            raise Refusal("not_a_bic", "This is not a valid BIC.", "bic") from None
+    if columns.get("iban") or columns.get("bic"):
+        _check_bank(columns)
     colour = columns.get("accent_colour")
     if colour == "":
         del columns["accent_colour"]
@@ -171,9 +160,28 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
+def _check_bank(columns: dict[str, Any]) -> None:
+    from schwifty import BIC, IBAN  # loaded when a bank account is checked: its registers delay every start
+    from schwifty.exceptions import SchwiftyException
+
+    if columns.get("iban"):
+        try:
+            columns["iban"] = str(IBAN(columns["iban"]))
+        except SchwiftyException:
+            raise Refusal("not_an_iban", "This is not a valid IBAN; its check digits do not fit.", "iban") from None
+    if columns.get("bic"):
+        try:
+            columns["bic"] = str(BIC(columns["bic"]))
+        except SchwiftyException:
+            raise Refusal("not_a_bic", "This is not a valid BIC.", "bic") from None
+
+
 def _save(entity: LegalEntity, *, is_new: bool) -> None:
     try:
-        entity.save(force_insert=is_new)
+        if is_new:
+            insert_rows([entity])
+        else:
+            entity.save()
     except IntegrityError as error:
         if "name" in str(error):
             raise Conflict("taken", "Another company has this name already.", "name") from None

@@ -4,48 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from django.db import models
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db import connection
 
 from counterfoil.core.money import Money
-from counterfoil.invoicing.models import IS_OPEN, DocumentKind, Invoice, InvoiceStatus
 from counterfoil.invoicing.queries import FirstOpenDay
-from counterfoil.payments.models import Allowance
 from counterfoil.payments.rules.allocating import OpenInvoice
 
-_COLUMNS = (
-    "id", "number", "payer_id", "account_id", "invoiced_account_id", "entity_id", "currency", "total", "settled",
-    "issued_on", "early_discount_until", "early_discount_amount", "first_open_day", "allowed",
-    "credited",
-)  # fmt: skip
+# The issued invoices where a condition holds, each with what was allowed of its early discount already.
+_READ = f"""
+SELECT id, number, payer_id, account_id, invoiced_account_id, entity_id, currency, total, settled, credited,
+    issued_on, early_discount_until, early_discount_amount, {FirstOpenDay.template},
+    COALESCE((SELECT SUM(a.amount) FROM payments_allowance a WHERE a.invoice_id = invoicing_invoice.id), 0)
+FROM invoicing_invoice WHERE status = 'issued' AND kind = 'invoice' AND
+"""  # noqa: S608 - constants
+_NAMED = "id = ANY(%s::uuid[])"
+_OPEN = "payer_id = ANY(%s::uuid[]) AND currency = ANY(%s::text[]) AND settled < total - credited"
 
 
 def locked_invoices(
     invoice_ids: Collection[UUID], open_of: Collection[tuple[UUID, str]] = ()
 ) -> dict[UUID, OpenInvoice]:
     """The issued ones among the invoices, and all that is open of the payers in a currency. One statement."""
-    wanted = Q(id__in=list(invoice_ids))
-    if open_of:
-        payers, currencies = {payer for payer, _ in open_of}, {currency for _, currency in open_of}
-        wanted |= Q(payer__in=payers, currency__in=currencies) & IS_OPEN
-    return _read(Invoice.objects.select_for_update(of=("self",)).filter(wanted))
+    if not open_of:
+        return _read(f"{_NAMED} ORDER BY id FOR UPDATE", list(invoice_ids))
+    payers, currencies = {payer for payer, _ in open_of}, {currency for _, currency in open_of}
+    wanted = [list(invoice_ids), list(payers), list(currencies)]
+    return _read(f"({_NAMED} OR {_OPEN}) ORDER BY id FOR UPDATE", *wanted)
 
 
 def known_invoices(invoice_ids: Collection[UUID]) -> dict[UUID, OpenInvoice]:
     """The issued ones among the invoices, not locked: for showing what would happen."""
-    return _read(Invoice.objects.filter(id__in=list(invoice_ids)))
+    return _read(f"{_NAMED} ORDER BY id", list(invoice_ids))
 
 
-def _read(found: QuerySet[Invoice]) -> dict[UUID, OpenInvoice]:
-    rows = (
-        found.filter(status=InvoiceStatus.ISSUED, kind=DocumentKind.INVOICE)
-        .annotate(first_open_day=FirstOpenDay(), allowed=_allowed())
-        .order_by("id")
-        .values_list(*_COLUMNS)
-    )
+def _read(condition: str, *values: list[Any]) -> dict[UUID, OpenInvoice]:
+    with connection.cursor() as cursor:
+        cursor.execute(_READ + condition, values)
+        rows = cursor.fetchall()
     return {
         row[0]: OpenInvoice(
             id=row[0],
@@ -54,18 +52,11 @@ def _read(found: QuerySet[Invoice]) -> dict[UUID, OpenInvoice]:
             payers=frozenset(row[2:5]),
             entity_id=row[5],
             currency=row[6],
-            open=Money.exact(row[7] - row[8] - row[14], row[6]).amount,
-            issued_on=row[9],
-            due_on=row[12],
-            discount=Money.exact(row[11] - row[13], row[6]).amount if row[10] is not None else Decimal(0),
-            discount_until=row[10],
+            open=Money.exact(row[7] - row[8] - row[9], row[6]).amount,
+            issued_on=row[10],
+            due_on=row[13],
+            discount=Money.exact(row[12] - row[14], row[6]).amount if row[11] is not None else Decimal(0),
+            discount_until=row[11],
         )
         for row in rows
     }
-
-
-def _allowed() -> Coalesce:
-    """What was allowed of the invoice's early discount already."""
-    sums = Allowance.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").annotate(sum=Sum("amount"))
-    nothing = Value(Decimal(0), output_field=models.DecimalField())
-    return Coalesce(Subquery(sums.values("sum")), nothing, output_field=models.DecimalField())

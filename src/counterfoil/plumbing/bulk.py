@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -51,13 +51,16 @@ def _blank(
     return frozenset(field.attname for field in fields), plain, made
 
 
-def read_where(model: type[M], condition: str, *values: Any, order: str = "", lock: bool = False) -> list[M]:
+def read_where(
+    model: type[M], condition: str, *values: Any, order: str = "", lock: bool = False, only: tuple[str, ...] = ()
+) -> list[M]:
     """The rows of a model where a condition in SQL holds, made as ``new_row`` makes them; with ``lock``, locked.
 
     For reads that happen thousands of times: composing a query costs Django several times what running it costs.
     ``condition`` and ``order`` are written by us and never hold an input; inputs are ``values``, lists as arrays.
+    With ``only``, no other columns are read than these and the key.
     """
-    names, select, json_places = _selecting(model)
+    names, select, json_places = _selecting(model, only)
     with connection.cursor() as cursor:
         ordered = f"{' ORDER BY ' if order else ''}{order}{' FOR UPDATE' if lock else ''}"
         cursor.execute(f"{select} WHERE {condition}{ordered}", [_array(value) for value in values])
@@ -76,9 +79,9 @@ def read_where(model: type[M], condition: str, *values: Any, order: str = "", lo
 
 
 @cache
-def _selecting(model: type[models.Model]) -> tuple[list[str], str, list[str]]:
-    """The names of a model's columns, the statement that reads them all, and those that hold JSON."""
-    fields = model._meta.concrete_fields
+def _selecting(model: type[models.Model], only: tuple[str, ...]) -> tuple[list[str], str, list[str]]:
+    """The names of a model's columns, or of some, the statement that reads them, and those that hold JSON."""
+    fields = [field for field in model._meta.concrete_fields if not only or field.primary_key or field.attname in only]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     select = f"SELECT {columns} FROM {connection.ops.quote_name(model._meta.db_table)}"  # noqa: S608 - the model's names
     names = [field.attname for field in fields]
@@ -219,16 +222,32 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
     """
     if not rows:
         return
-    meta = rows[0]._meta
+    change, packers = _changing(type(rows[0]), tuple(columns))
+    arrays = [
+        _array([value if pack is None or value is None else pack(value) for value in map(attrgetter(name), rows)])
+        for name, pack in packers
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(change, arrays)
+
+
+@cache
+def _changing(
+    model: type[models.Model], columns: tuple[str, ...]
+) -> tuple[str, list[tuple[str, Callable[[Any], str] | None]]]:
+    """The statement that writes these columns of rows, and for each of its arrays the attribute that it holds, with
+    how that is written where it is JSON.
+    """
+    meta = model._meta
     key = meta.pk
     assert key is not None
-    fields = [key, *(meta.get_field(name) for name in columns)]
-    arrays, types, names = [], [], []
-    for field in fields:
+    packers: list[tuple[str, Callable[[Any], str] | None]] = []
+    types, names = [], []
+    for field in (key, *(meta.get_field(name) for name in columns)):
         assert isinstance(field, models.Field)
         kind = field.rel_db_type(connection) if field.is_relation or field is key else field.db_type(connection)
         is_json = isinstance(field, models.JSONField)
-        arrays.append(_array([_value(field, row, is_json) for row in rows]))
+        packers.append((field.attname, (field.encoder or json.JSONEncoder)().encode if is_json else None))
         types.append("text[]" if is_json else f"{kind}[]")
         names.append((connection.ops.quote_name(field.column or ""), "::jsonb" if is_json else ""))
     table = connection.ops.quote_name(meta.db_table)
@@ -238,13 +257,13 @@ def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
     values = ", ".join(f"%s::{kind}" for kind in types)
     # Every name comes from the model, never from an input.
     new = f"unnest({values}) AS new ({given})"
-    change = f"UPDATE {table} SET {sets} FROM {new} WHERE {table}.{key_name} = new.{key_name}"  # noqa: S608
+    return f"UPDATE {table} SET {sets} FROM {new} WHERE {table}.{key_name} = new.{key_name}", packers  # noqa: S608
+
+
+def delete_rows(rows: Sequence[models.Model]) -> None:
+    """Remove rows of one model in one statement. What other rows hang on them is the database's business."""
+    if not rows:
+        return
+    table = connection.ops.quote_name(rows[0]._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.execute(change, arrays)
-
-
-def _value(field: models.Field[Any, Any], row: models.Model, is_json: bool) -> Any:
-    value = getattr(row, field.attname)
-    if is_json:
-        return None if value is None else json.dumps(value, cls=field.encoder)  # type: ignore[attr-defined]
-    return value
+        cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [_array([row.pk for row in rows])])  # noqa: S608

@@ -14,6 +14,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _is_scratch: ContextVar[bool] = ContextVar("counterfoil_is_scratch", default=False)
+_is_one_wish: ContextVar[bool] = ContextVar("counterfoil_is_one_wish", default=False)
 _remembered: ContextVar[dict[Hashable, Any] | None] = ContextVar("counterfoil_remembered", default=None)
 
 
@@ -38,6 +39,23 @@ def scratch() -> Iterator[None]:
 def is_scratch() -> bool:
     """Whether what happens now happens in a scratch copy."""
     return _is_scratch.get()
+
+
+@contextmanager
+def as_one_wish() -> Iterator[None]:
+    """Say that all commands from here on are one wish: when one of them fails, nobody goes on with what was done
+    before. So none of them needs a savepoint of its own.
+    """
+    token = _is_one_wish.set(True)
+    try:
+        yield
+    finally:
+        _is_one_wish.reset(token)
+
+
+def is_one_wish() -> bool:
+    """Whether a command that fails takes everything with it that was done before."""
+    return _is_one_wish.get()
 
 
 @contextmanager

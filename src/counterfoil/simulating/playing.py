@@ -24,7 +24,7 @@ from counterfoil.payments import commands as payments
 from counterfoil.payments.rules.orders import PaymentOrder
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.bulk import read_where
-from counterfoil.plumbing.scratch import scratch, settings_stay
+from counterfoil.plumbing.scratch import as_one_wish, scratch, settings_stay
 from counterfoil.simulating.rules import scenario as said
 from counterfoil.simulating.rules.collecting import next_attempt, reminder_days
 from counterfoil.simulating.rules.scenario import Scenario, path_of, taxes_together
@@ -239,7 +239,8 @@ class Play:
 
     def _credit(self, entry: said.Credit, day: date, at: datetime) -> None:
         invoice_id = self._invoice_id(entry.invoice)
-        lines = dict(InvoiceLine.objects.filter(invoice=invoice_id).values_list("position", "id"))
+        found = read_where(InvoiceLine, "invoice_id = %s", invoice_id, only=("position",))
+        lines = {line.position: line.pk for line in found}
         unknown = [
             Problem(f"lines.{place}.line", "no_such_line", f"{entry.invoice} has no line {part.line}")
             for place, part in enumerate(entry.lines)
@@ -383,7 +384,7 @@ class Theatre:
     def play(self, scenario: Scenario, report: Callable[[Played], R]) -> R:
         """What ``report`` makes of the end of the scenario. Nothing of it is kept. Refuses with the entry's path."""
         stage = self._stage_of(scenario)
-        with scratch():
+        with scratch(), as_one_wish():
             return report(Play(stage).run())
 
     def start_over(self) -> None:
@@ -404,7 +405,7 @@ class Theatre:
             self._open.close()
             with ExitStack() as opening:
                 opening.enter_context(scratch())
-                with clock.stopped_at(LONG_AGO):
+                with as_one_wish(), clock.stopped_at(LONG_AGO):
                     self._stage = set_up(scenario)
                 opening.enter_context(settings_stay())
                 self._open = opening.pop_all()

@@ -9,13 +9,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
-
 from counterfoil.core.money import currency_decimals
 from counterfoil.invoicing.borne import keys_of
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.queries import due_plans
-from counterfoil.ledger.models import Posting
+from counterfoil.ledger.queries import posted_by_role
 from counterfoil.payments.models import Allowance, Payment
 from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.events import event_class
@@ -44,14 +42,10 @@ class Report:
         self.documents = read_where(Invoice, issued, self.stage.entity, order="issued_at, created_at, id")
         self.keys = {one.pk: key for one, key in zip(self.documents, _keys(self.documents), strict=True)}
         self.plans = due_plans(self.documents)
-        spared = Allowance.objects.filter(invoice__in=list(self.keys)).values_list("invoice_id")
-        self.posted = self._posted()
-        self.allowed: dict[UUID, Decimal] = dict(spared.annotate(sum=Sum("amount")).values_list("invoice_id", "sum"))
-
-    def _posted(self) -> dict[tuple[str, UUID | None], Decimal]:
-        """What the books say by role of the ledger account and by customer."""
-        found = Posting.objects.filter(entry__entity=self.stage.entity).values_list("ledger_account__role", "account")
-        return {(role, account): amount for role, account, amount in found.annotate(sum=Sum("amount"))}
+        self.posted = posted_by_role(self.stage.entity)
+        self.allowed: dict[UUID, Decimal] = defaultdict(Decimal)
+        for one in read_where(Allowance, _ON_THEM, list(self.keys), only=("invoice_id", "amount")):
+            self.allowed[one.invoice_id] += one.amount
 
     def whole(self) -> dict[str, Any]:
         return {

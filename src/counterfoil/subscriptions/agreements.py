@@ -43,7 +43,7 @@ _THEIRS = "subscription_id = ANY(%s)"
 @dataclass
 class Loaded:
     """A subscription with its items, what was agreed, and what was billed since it was last settled. ``rests`` are its
-    pauses of every mode.
+    pauses of every mode, and ``pauses`` those as they are kept.
     """
 
     subscription: Subscription
@@ -51,6 +51,7 @@ class Loaded:
     agreement: Agreement
     billed: list[Billed]
     rests: tuple[Span, ...] = ()
+    pauses: Sequence[Pause] = ()
 
     @property
     def settled_to(self) -> Moment | None:
@@ -94,6 +95,7 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
             ),
             [billed_of(row, one.basis, given) for row in billed[one.id]],
             _spans(one, pauses[one.id]),
+            pauses[one.id],
         )
         for one in subscriptions
     ]

@@ -55,11 +55,12 @@ def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFa
     """The facts of each account as of ``on``, in a fixed number of statements. Unknown ids are left out."""
     chains = ancestors(account_ids)
     accounts = _accounts({member for chain in chains.values() for member in chain})
-    defaults = BillingDefaults.objects.select_related("terms").first()
+    defaults = next(iter(read_where(BillingDefaults, "TRUE", order="id")), None)
     arranged = {start: _arrangement([accounts[member] for member in chain]) for start, chain in chains.items()}
     others = {account.value for three in arranged.values() for account in three} - accounts.keys()
     accounts |= _accounts(others)
-    terms = PaymentTerms.objects.in_bulk({account.terms_id for account in accounts.values() if account.terms_id})
+    terms_ids = {account.terms_id for account in accounts.values()} | {defaults.terms_id if defaults else None}
+    terms = {row.id: row for row in read_where(PaymentTerms, "id = ANY(%s)", list(terms_ids - {None}))}
     parties = _parties({three[0].value for three in arranged.values()}, accounts)
     recipients = _recipients({three[2].value for three in arranged.values()}, on)
     return {
@@ -119,7 +120,7 @@ def _facts(
     terms_source = resolve(
         [_said(account, "terms_id") for account in chain], defaults.terms_id if defaults else None, "payment terms"
     )
-    known = terms.get(terms_source.value) or (defaults.terms if defaults and terms_source.kind == DEFAULT else None)
+    known = terms.get(terms_source.value)
     legal = accounts[invoiced.value]
     return BillingFacts(
         account_id=own.id,

@@ -124,7 +124,8 @@ def _write_figures(drafts: Sequence[Draft], before: Mapping[UUID, list[tuple[obj
     """Write lines and taxes that the day or the account changed since the draft was made; most drafts have none."""
     changed = [draft for draft in drafts if _figures(draft) != before[draft.invoice.id]]
     taxes: dict[UUID, list[tuple[object, ...]]] = {draft.invoice.id: [] for draft in drafts}
-    for tax in InvoiceTax.objects.filter(invoice__in=taxes).order_by("-percent", "category", "included", "again"):
+    order = "percent DESC, category, included, again"
+    for tax in read_where(InvoiceTax, "invoice_id = ANY(%s)", list(taxes), order=order):
         taxes[tax.invoice_id].append(_tax_values(tax))
     update_rows([line for draft in changed for line in draft.lines], FIGURES)
     retaxed = [draft for draft in drafts if [_tax_values(tax) for tax in draft.taxes] != taxes[draft.invoice.id]]

@@ -13,12 +13,12 @@ from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
 from counterfoil.core.money import Money, formatted
 from counterfoil.invoicing import events
 from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus
-from counterfoil.plumbing.bulk import update_rows
+from counterfoil.plumbing.bulk import read_where, update_rows
 from counterfoil.plumbing.outbox import emit
 
 NOTE_MAX = 500
 _NEEDED = (
-    "id", "kind", "status", "number", "account_id", "deal_id", "total", "settled", "credited", "currency", "version",
+    "kind", "status", "number", "account_id", "deal_id", "total", "settled", "credited", "currency", "version",
 )  # fmt: skip
 
 
@@ -29,8 +29,7 @@ def settle(*, actor: Actor, amounts: Mapping[UUID, Decimal], on: date) -> None:
     Two statements, however many invoices; they are locked in the order of their ids. More than is open, or more back
     than was settled, is refused with a problem per invoice.
     """
-    locked = Invoice.objects.select_for_update().filter(id__in=list(amounts)).order_by("id")
-    invoices = list(locked.only(*_NEEDED))
+    invoices = read_where(Invoice, "id = ANY(%s)", list(amounts), order="id", lock=True, only=_NEEDED)
     if len(invoices) < len(amounts):
         raise NotFound("One of the invoices does not exist.", "allocations")
     problems = [problem for invoice in invoices if (problem := _problem(invoice, amounts[invoice.pk])) is not None]

@@ -102,9 +102,9 @@ def _record(actor: Actor, orders: Sequence[PaymentOrder], at: datetime, latest: 
     _refuse([one for order, path in zip(orders, paths, strict=True) for one in _problems(order, latest, path)])
     known = _recorded_before(orders, paths)
     fresh = [(order, path) for order, path in zip(orders, paths, strict=True) if order.request_key not in known]
-    received = _decide(fresh, at)
+    received, invoices = _decide(fresh, at)
     if received:
-        _write(actor, received, at)
+        _write(actor, received, invoices, at)
     made = iter(received)
     return [known[order.request_key] if order.request_key in known else next(made).payment.pk for order in orders]
 
@@ -163,7 +163,9 @@ def _is_same(payment: Payment, order: PaymentOrder) -> bool:
     )  # fmt: skip
 
 
-def _decide(orders: Sequence[tuple[PaymentOrder, str]], at: datetime) -> list[_Received]:
+def _decide(
+    orders: Sequence[tuple[PaymentOrder, str]], at: datetime
+) -> tuple[list[_Received], Mapping[UUID, OpenInvoice]]:
     """Lock the invoices and give each payment its shares, in the order given; refuses all when one cannot be."""
     named = {share.invoice_id for order, _ in orders for share in _named(order)}
     named |= {invoice_id for order, _ in orders for invoice_id in order.invoices}
@@ -199,7 +201,7 @@ def _decide(orders: Sequence[tuple[PaymentOrder, str]], at: datetime) -> list[_R
                 left[share.invoice_id] -= share.whole
         received.append(_Received(_payment(order, entity_id, shares, at), shares))
     _refuse(problems)
-    return received
+    return received, invoices
 
 
 def _named(order: PaymentOrder) -> tuple[Share, ...]:
@@ -244,9 +246,9 @@ def _payment(order: PaymentOrder, entity_id: UUID, shares: Sequence[Settlement],
     )
 
 
-def _write(actor: Actor, received: Sequence[_Received], at: datetime) -> None:
-    ids = {share.invoice_id for one in received for share in one.shares}
-    invoices = locked_invoices(ids) if ids else {}
+def _write(
+    actor: Actor, received: Sequence[_Received], invoices: Mapping[UUID, OpenInvoice], at: datetime
+) -> None:
     insert_rows(one.payment for one in received)
     allocations: list[Allocation] = []
     entries: list[EntryOrder] = []

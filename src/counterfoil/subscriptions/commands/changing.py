@@ -10,13 +10,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Max
-
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
 from counterfoil.core.ids import new_id
-from counterfoil.plumbing.bulk import insert_rows, read_where
+from counterfoil.plumbing.bulk import delete_rows, insert_rows, read_where, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, end_of, load, with_items
@@ -136,12 +134,11 @@ def _end_standing(loaded: Loaded, stands_from: Moment, moment: Moment, *, is_at_
     """Its time stood still, so it ends as of the moment at which it began to."""
     if is_at_period_end:
         raise Conflict("stands_still", "Its time stands still, and no period ends. End it now, or let it go on first.")
-    pause = Pause.objects.select_for_update().get(
-        subscription=loaded.subscription, mode=PauseMode.EXTEND, is_over=False
-    )
+    still = "subscription_id = %s AND mode = 'extend' AND NOT is_over"
+    (pause,) = read_where(Pause, still, loaded.subscription.pk, lock=True)
     pause.ends_at, pause.is_over = stored(moment), True
     pause.version += 1
-    pause.save()
+    update_rows([pause], ["ends_at", "is_over", "version"])
     return stands_from
 
 
@@ -165,13 +162,10 @@ def record_usage(*, actor: Actor, orders: Sequence[UsageOrder], at: datetime) ->
     An event whose period was billed already is charged with the next document.
     """
     wanted = {order.subscription_id for order in orders}
-    subscriptions = {
-        one.pk: one for one in Subscription.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
-    }
-    metered = {
-        (item.subscription_id, item.price_key): item
-        for item in SubscriptionItem.objects.filter(subscription__in=wanted, is_metered=True).order_by("position")
-    }
+    locked = read_where(Subscription, "id = ANY(%s)", list(wanted), order="id", lock=True)
+    subscriptions = {one.pk: one for one in locked}
+    items = read_where(SubscriptionItem, "subscription_id = ANY(%s) AND is_metered", list(wanted), order="position")
+    metered = {(item.subscription_id, item.price_key): item for item in items}
     problems: list[Problem] = []
     rows: list[UsageRecord] = []
     for place, order in enumerate(orders):
@@ -192,19 +186,25 @@ def record_usage(*, actor: Actor, orders: Sequence[UsageOrder], at: datetime) ->
             one.due_at = used_at if one.due_at is None else min(one.due_at, at)
     if problems:
         raise Refusal.of(problems)
-    known = set(
-        UsageRecord.objects.filter(
-            item__in={row.item_id for row in rows}, external_id__in={row.external_id for row in rows} - {""}
-        ).values_list("item_id", "external_id")
-    )
+    known = _known_events(rows)
     new: dict[tuple[UUID, str], UsageRecord] = {}
     for row in rows:
         key = (row.item_id, row.external_id or str(row.pk))
         if key not in known:
             new.setdefault(key, row)
     insert_rows(new.values())
-    Subscription.objects.bulk_update(subscriptions.values(), ["settled_to", "due_at"])
+    update_rows(list(subscriptions.values()), ["settled_to", "due_at"])
     return len(new)
+
+
+def _known_events(rows: Sequence[UsageRecord]) -> set[tuple[UUID, str]]:
+    """Those of the events that were taken already, by item and their meter's name for them."""
+    names = [row.external_id for row in rows if row.external_id]
+    if not names:
+        return set()
+    items = list({row.item_id for row in rows})
+    found = read_where(UsageRecord, "item_id = ANY(%s) AND external_id = ANY(%s)", items, names)
+    return {(row.item_id, row.external_id) for row in found}
 
 
 @command("subscriptions.add_metered_item", needs="subscriptions.change")
@@ -276,15 +276,12 @@ def refuse_stood_still(loaded: Loaded, moment: Moment) -> None:
     stands_from = loaded.agreement.stands_from
     if stands_from is not None and stands_from <= moment:
         raise Conflict("stands_still", "Its time stands still. Let it go on first.", "when")
-    over = Pause.objects.filter(
-        subscription=loaded.subscription, mode=PauseMode.EXTEND, is_over=True, ends_at__gt=stored(moment)
-    ).order_by("-ends_at")[:1]
-    for pause in over:
-        assert pause.ends_at is not None
-        if pause.ends_at > pause.starts_at:
-            day = day_of(loaded.moment(pause.ends_at), loaded.subscription.zone)
-            text = f"Its time stood still until {day:%Y-%m-%d}. Give that day or a later one."
-            raise Refusal("stood_still", text, "when")
+    stood = [pause for pause in loaded.pauses if pause.mode == PauseMode.EXTEND and pause.is_over]
+    until = max((pause.ends_at for pause in stood if pause.ends_at and pause.ends_at > pause.starts_at), default=None)
+    if until is not None and until > stored(moment):
+        day = day_of(loaded.moment(until), loaded.subscription.zone)
+        text = f"Its time stood still until {day:%Y-%m-%d}. Give that day or a later one."
+        raise Refusal("stood_still", text, "when")
 
 
 def _wanted(order: ItemOrder) -> Wanted:
@@ -318,7 +315,7 @@ def _take(loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime
             row = loaded.items[step.old.id]
             row.cut_at = stored(step.at)
             row.version += 1
-            row.save()
+            update_rows([row], ["cut_at", "version"])
         _save_versions(loaded, closed)
         touched.append(step.old.id)
     if step.new is not None and step.grid is not None:
@@ -328,8 +325,8 @@ def _take(loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime
 
 def _add_item(loaded: Loaded, step: Step, order: ItemOrder, at: datetime) -> UUID:
     assert step.grid is not None
-    last = SubscriptionItem.objects.filter(subscription=loaded.subscription).aggregate(last=Max("position"))["last"]
-    row = new_item(loaded.subscription, (last or 0) + 1, order, step.at, None, None, at)
+    last = max((item.position for item in loaded.items.values()), default=0)
+    row = new_item(loaded.subscription, last + 1, order, step.at, None, None, at)
     row.grid_from, row.grid_day = stored(step.grid.base), step.grid.anchor_day
     row.grid_lead = None if step.grid.lead is None else stored(step.grid.lead)
     row.grid_ordinal = step.grid.ordinal
@@ -351,18 +348,20 @@ def _save_versions(loaded: Loaded, item: Item) -> None:
     }
     present = read_where(ItemVersion, "item_id = %s", row.pk)
     kept = {(one.starts_at, one.ends_at, one.quantity) for one in present}
-    for one in present:
-        if (one.starts_at, one.ends_at, one.quantity) not in wanted:
-            one.delete()
+    delete_rows([one for one in present if (one.starts_at, one.ends_at, one.quantity) not in wanted])
     insert_rows(
         ItemVersion(id=new_id(), item=row, starts_at=start, ends_at=end, quantity=quantity)
         for start, end, quantity in sorted(wanted - kept, key=lambda key: key[0])
     )
 
 
+_CHANGED = ("ends_at", "is_credited_at_end", "end_reason", "committed_to", "version")
+
+
 def _raise_version(subscription: Subscription) -> None:
+    """Write what a change may have set on the subscription itself."""
     subscription.version += 1
-    subscription.save()
+    update_rows([subscription], _CHANGED)
 
 
 def _tell(kind: type[events.SubscriptionChanged] | type, loaded: Loaded, moment: Moment) -> None:

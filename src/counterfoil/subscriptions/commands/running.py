@@ -23,12 +23,12 @@ from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, NotFound, Refusal
 from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.outbox import emit
-from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, write
 from counterfoil.subscriptions.commands.increasing import any_planned, raise_prices, unraised
-from counterfoil.subscriptions.models import BillingPolicy, Subscription
+from counterfoil.subscriptions.commands.starting import billing_policies
+from counterfoil.subscriptions.models import Subscription
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
 from counterfoil.subscriptions.rules.grid import day_of, moment_of, next_day, restored
@@ -107,7 +107,7 @@ def bill_due(
             continue
         charges.append(Charged(loaded, found, due))
     allowed = _within_bounds(charges, on, at, done)
-    reviewed = {entity_id for entity_id, policy in _policies().items() if policy.is_reviewed}
+    reviewed = {entity_id for entity_id, policy in billing_policies().items() if policy.is_reviewed}
     for is_reviewed in (False, True):
         part = [one for one in allowed if _is_reviewed(one.loaded, reviewed) is is_reviewed]
         if part:
@@ -155,7 +155,7 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
     by_account: dict[UUID, list[Charged]] = defaultdict(list)
     for one in charges:
         by_account[one.loaded.subscription.account_id].append(one)
-    policies = _policies()
+    policies = billing_policies()
     if not policies:
         return list(charges)
     written = _written_today(list(by_account), at)
@@ -175,11 +175,6 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
             park(one.loaded, reason, on, at)
             done.parked += 1
     return allowed
-
-
-@read_once(lambda: "billing policies")
-def _policies() -> dict[UUID, BillingPolicy]:
-    return {policy.entity_id: policy for policy in read_where(BillingPolicy, "TRUE")}
 
 
 def _written_today(account_ids: Sequence[UUID], at: datetime) -> dict[UUID, tuple[int, Decimal]]:

@@ -17,8 +17,9 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import is_currency
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import default_of, entities
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, read_where
 from counterfoil.plumbing.outbox import emit
+from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, Written, write
@@ -133,7 +134,7 @@ class _Making:
     def __init__(self, orders: Sequence[SubscriptionOrder], on: date) -> None:
         self.facts = billing_facts(sorted({order.account_id for order in orders}), on)
         self.entities: Mapping[UUID, LegalEntity] = entities()
-        self.policies = {policy.entity_id: policy for policy in BillingPolicy.objects.all()}
+        self.policies = billing_policies()
         with connection.cursor() as cursor:
             cursor.execute(_NUMBERS, [len(orders)])
             self.numbers = iter([number for (number,) in cursor.fetchall()])
@@ -253,6 +254,12 @@ def new_item(
         grid_from=stored(grid.base),
         grid_day=grid.anchor_day,
     )
+
+
+@read_once(lambda: "billing policies")
+def billing_policies() -> dict[UUID, BillingPolicy]:
+    """How companies bill, by company; those that never said it have none."""
+    return {policy.entity_id: policy for policy in read_where(BillingPolicy, "TRUE")}
 
 
 def policy_columns(policy: Policy) -> dict[str, str]:
