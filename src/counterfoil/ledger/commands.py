@@ -18,7 +18,7 @@ from counterfoil.ledger import events
 from counterfoil.ledger.models import JournalEntry, LedgerAccount, LegalEntity, Posting
 from counterfoil.ledger.rules.entries import EntryOrder, imbalance
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.bulk import insert_rows, new_row, read_where
+from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip, read_where
 from counterfoil.plumbing.outbox import emit, frame
 from counterfoil.plumbing.scratch import read_once
 
@@ -39,7 +39,7 @@ _USUAL = {"currency": "EUR", "timezone": "UTC", "language": "en", "tax_rounding"
 
 @command("ledger.post", needs="invoicing.issue")
 def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = None) -> list[UUID]:
-    """Write entries with their postings: three statements, however many entries. Asserts that each sums to zero.
+    """Write entries with their postings: two statements, however many entries. Asserts that each sums to zero.
 
     A posting of nothing is left out. Needs no right of its own: it is always the consequence of another command.
     """
@@ -64,22 +64,22 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
         )
         for entry in entries
     ]
-    insert_rows(rows)
-    insert_rows(
-        (
-            new_row(
-                Posting,
-                entry_id=row.pk,
-                ledger_account_id=roles[entry.entity_id, posting.role],
-                account_id=posting.account_id,
-                amount=posting.amount,
-                currency=posting.currency,
-            )
-            for row, entry in zip(rows, entries, strict=True)
-            for posting in entry.postings
-            if posting.amount
+    postings = [
+        new_row(
+            Posting,
+            entry_id=row.pk,
+            ledger_account_id=roles[entry.entity_id, posting.role],
+            account_id=posting.account_id,
+            amount=posting.amount,
+            currency=posting.currency,
         )
-    )
+        for row, entry in zip(rows, entries, strict=True)
+        for posting in entry.postings
+        if posting.amount
+    ]
+    with one_trip():
+        insert_rows(rows)
+        insert_rows(postings)
     return [row.pk for row in rows]
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -14,7 +16,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import DataError, connection, models
 from django.db.models.base import ModelState
 from psycopg.adapt import PyFormat, Transformer
 
@@ -90,6 +92,7 @@ def _selecting(model: type[models.Model], only: tuple[str, ...]) -> tuple[list[s
 
 def insert_rows(rows: Iterable[models.Model]) -> None:
     """Write new rows of one model in one statement, whether one or a hundred thousand. Triggers and constraints hold.
+    Within ``one_trip`` they may go out with others.
 
     The rows have their keys, but for keys that the database counts, which are not read back. Django's hooks before
     saving are not called. Raises Django's ``IntegrityError``.
@@ -99,17 +102,56 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
         return
     table, columns, read, packers = _writing(type(new[0]))
     if len(new) <= _FEW:  # one round trip instead of two
-        values = [_row_of(read(row.__dict__), packers) for row in new]
-        places = ", ".join([f"({', '.join(['%s'] * len(values[0]))})"] * len(values))
-        with connection.cursor() as cursor:
-            cursor.execute(f"INSERT INTO {table} ({columns}) VALUES {places}", [one for row in values for one in row])  # noqa: S608
+        values = ", ".join([_row_of(read(row.__dict__), packers) for row in new])
+        _send(f"INSERT INTO {table} ({columns}) VALUES {values}")  # noqa: S608 - the model's names, and literals
         return
+    _flush(_waiting.get())
     statement = f"COPY {table} ({columns}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for start in range(0, len(new), _COPIED_AT_ONCE):
             some = zip(*[read(row.__dict__) for row in new[start : start + _COPIED_AT_ONCE]], strict=True)
             texts = [_column(values, packers.get(place)) for place, values in enumerate(some)]
             copy.write("\n".join([*map("\t".join, zip(*texts, strict=True)), ""]).encode())
+
+
+@contextmanager
+def one_trip() -> Iterator[None]:
+    """Send the rows that are written within to the database together at the end, in the order in which they were
+    written. Large sets do not wait. What is read within sees none of them, and what the database refuses is raised at
+    the end.
+    """
+    if _waiting.get() is not None:
+        yield
+        return
+    statements: list[str] = []
+    token = _waiting.set(statements)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    _flush(statements)
+
+
+_waiting: ContextVar[list[str] | None] = ContextVar("counterfoil_waiting_statements", default=None)
+
+
+def _send(statement: str) -> None:
+    """Run a statement without parameters, or let it wait for the end of ``one_trip``."""
+    if "\0" in statement:
+        raise DataError("PostgreSQL keeps no text with the character NUL.")
+    waiting = _waiting.get()
+    if waiting is not None:
+        waiting.append(statement)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _flush(statements: list[str] | None) -> None:
+    if statements:
+        with connection.cursor() as cursor:
+            cursor.execute("; ".join(statements))
+        statements.clear()
 
 
 _COPIED_AT_ONCE = 200
@@ -134,11 +176,14 @@ def _writing(model: type[models.Model]) -> tuple[str, str, Callable[[dict[str, A
     return connection.ops.quote_name(meta.db_table), columns, read, packers
 
 
-def _row_of(values: tuple[Any, ...], packers: _Packers) -> list[Any]:
-    """A row as values of a statement."""
-    return [
-        packers[place](value) if place in packers and value is not None else value for place, value in enumerate(values)
-    ]
+def _row_of(values: tuple[Any, ...], packers: _Packers) -> str:
+    """A row as literals of a statement."""
+    if packers:
+        values = tuple(
+            packers[place](value) if place in packers and value is not None else value
+            for place, value in enumerate(values)
+        )
+    return f"({', '.join([_LITERALS[value.__class__](value) for value in values])})"
 
 
 def _column(values: tuple[Any, ...], pack: Callable[[Any], str] | None) -> Sequence[str]:
@@ -198,6 +243,39 @@ def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _literal_text(value: str) -> str:
+    """A text as PostgreSQL reads it in a statement. What needs an escape is written by psycopg, which asks the server
+    how.
+    """
+    return _literal_other(value) if "'" in value or "\\" in value else f"'{value}'"
+
+
+def _literal_other(value: Any) -> str:
+    if isinstance(value, str):
+        value = str(value)
+    return Transformer(connection.connection).as_literal(_array(value)).decode()
+
+
+class _Literals(dict[type, Callable[[Any], str]]):
+    """How a value of each kind is written in a statement, for a place whose type the statement knows."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        return _literal_other
+
+
+_LITERALS = _Literals(
+    {
+        type(None): lambda value: "NULL",
+        str: _literal_text,
+        UUID: lambda value: f"'{value.int:032x}'",
+        Decimal: lambda value: f"'{value}'",
+        int: lambda value: f"'{value}'",
+        bool: lambda value: "'t'" if value else "'f'",
+        datetime: lambda value: f"'{value.isoformat()}'",
+        date: lambda value: f"'{value.isoformat()}'",
+    }
+)
+
 _ELEMENTS: dict[type, Callable[[Any], str]] = {
     **{kind: _WRITERS[kind] for kind in (UUID, Decimal, int, bool, datetime, date)},
     type(None): lambda value: "NULL",
@@ -216,27 +294,27 @@ def _array(value: Any) -> Any:
 
 
 def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
-    """Write these columns of rows that are there already: one statement, however many rows and columns.
+    """Write these columns of rows that are there already: one statement, however many rows and columns. Within
+    ``one_trip`` it may go out with others.
 
     ``columns`` are names of fields; a link may be named by its field. The rows are of one model.
     """
     if not rows:
         return
     change, packers = _changing(type(rows[0]), tuple(columns))
-    arrays = [
+    arrays = (
         _array([value if pack is None or value is None else pack(value) for value in map(attrgetter(name), rows)])
         for name, pack in packers
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(change, arrays)
+    )
+    _send(change.format(*[_LITERALS[array.__class__](array) for array in arrays]))
 
 
 @cache
 def _changing(
     model: type[models.Model], columns: tuple[str, ...]
 ) -> tuple[str, list[tuple[str, Callable[[Any], str] | None]]]:
-    """The statement that writes these columns of rows, and for each of its arrays the attribute that it holds, with
-    how that is written where it is JSON.
+    """The statement that writes these columns of rows, with a place for each array, and for each array the attribute
+    that it holds, with how that is written where it is JSON.
     """
     meta = model._meta
     key = meta.pk
@@ -254,7 +332,7 @@ def _changing(
     (key_name, _), *changed = names
     sets = ", ".join(f"{name} = new.{name}{cast}" for name, cast in changed)
     given = ", ".join(name for name, _ in names)
-    values = ", ".join(f"%s::{kind}" for kind in types)
+    values = ", ".join(f"{{}}::{kind}" for kind in types)
     # Every name comes from the model, never from an input.
     new = f"unnest({values}) AS new ({given})"
     return f"UPDATE {table} SET {sets} FROM {new} WHERE {table}.{key_name} = new.{key_name}", packers  # noqa: S608
@@ -265,5 +343,5 @@ def delete_rows(rows: Sequence[models.Model]) -> None:
     if not rows:
         return
     table = connection.ops.quote_name(rows[0]._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [_array([row.pk for row in rows])])  # noqa: S608
+    ids = _LITERALS[str](_array([row.pk for row in rows]))
+    _send(f"DELETE FROM {table} WHERE id = ANY({ids})")  # noqa: S608 - the model's name, and a literal

@@ -37,6 +37,9 @@ from counterfoil.subscriptions.rules.grid import restored
 from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
 
 R = TypeVar("R")
+_FOLLOWED = (
+    "kind", "payer_id", "entity_id", "currency", "total", "settled", "credited", "issued_on", "due_on",
+)  # fmt: skip
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NO_YEAR = re.compile(r"year -?\d+ is out of range|.* is outside the calendar$")
 
@@ -80,11 +83,11 @@ class Play:
         self.prices = {price.key: price for price in self.scenario.prices}
         self.outcomes: dict[UUID, list[str]] = {}
         self.failures: dict[UUID, int] = {}
-        self.retries: dict[UUID, date | None] = {}
+        self.retries: dict[UUID, date] = {}
         self.watched: dict[UUID, list[date]] = {}
         self.uncharged: list[UUID] = []
-        self.known: set[UUID] = set()
-        self.open_now: list[Invoice] | None = None
+        self.latest = UUID(int=0)
+        self.looked_at: dict[UUID, Invoice | None] = {}
         self.has_credit = False
         self.due_on: date | None = None
         self.beyond: list[UUID] = []
@@ -112,8 +115,8 @@ class Play:
         days = [upcoming[1]] if upcoming is not None else []
         if self.due_on is not None:
             days.append(self.due_on)
-        days += [retry for retry in self.retries.values() if retry is not None]
-        days += [day for watched in self.watched.values() for day in watched]
+        days += self.retries.values()
+        days += [watched[0] for watched in self.watched.values()]
         if after is not None:
             days = [max(day, after + timedelta(days=1)) for day in days]
         soonest = min(days, default=None)
@@ -124,7 +127,8 @@ class Play:
         self.is_changed = False
         if self.stage.subscriptions:
             mine = list(self.stage.subscriptions.values())
-            found = read_where(Subscription, "id = ANY(%s) AND due_at IS NOT NULL", mine)
+            due_of = ("due_at", "basis")
+            found = read_where(Subscription, "id = ANY(%s) AND due_at IS NOT NULL", mine, only=due_of)
             due = {one.pk: restored(one.due_at, one.basis) for one in found if one.due_at is not None}
             self.beyond = [pk for pk, moment in due.items() if not said.is_reached(self.scenario, moment)]
             self.due_on = min((self.stage.day(due[pk]) for pk in due.keys() - self.beyond), default=None)
@@ -132,7 +136,7 @@ class Play:
     # Entries ----------------------------------------------------------------------------------------------------------
 
     def _enter(self, place: int, day: date, entry: Any) -> None:
-        self.open_now = None
+        self.looked_at.clear()
         try:
             with _in_plain_words(""):
                 self._do(entry, day)
@@ -286,15 +290,15 @@ class Play:
         if self.outcomes:
             self._charge(day, at)
         self.uncharged.clear()
-        if any(watched and watched[0] <= day for watched in self.watched.values()):
+        if any(watched[0] <= day for watched in self.watched.values()):
             self._remind(day)
 
     def _after_documents(self) -> None:
         """What follows the issue of documents in production as news follows here at once."""
-        self.open_now = None
-        new = "entity_id = %s AND status = 'issued' AND NOT id = ANY(%s)"
-        fresh = read_where(Invoice, new, self.stage.entity, list(self.known), order="sequence")
-        self.known.update(one.pk for one in fresh)
+        self.looked_at.clear()
+        new = "entity_id = %s AND status = 'issued' AND id > %s"
+        fresh = read_where(Invoice, new, self.stage.entity, self.latest, order="sequence", only=_FOLLOWED)
+        self.latest = max((one.pk for one in fresh), default=self.latest)
         invoices = [one for one in fresh if one.kind == DocumentKind.INVOICE]
         over = [one.pk for one in fresh if one.kind == DocumentKind.CREDIT_NOTE and one.open]
         if over:
@@ -306,16 +310,22 @@ class Play:
         for one in invoices:
             assert one.due_on is not None
             assert one.issued_on is not None
-            self.watched[one.pk] = reminder_days(one.due_on, one.issued_on, days)
+            upcoming = reminder_days(one.due_on, one.issued_on, days)
+            if upcoming:
+                self.watched[one.pk] = upcoming
             self.uncharged.append(one.pk)
 
     def _open(self, invoice_ids: Iterable[UUID]) -> list[Invoice]:
-        """Those of the invoices that are open. What is open is read again only after something happened."""
-        if self.open_now is None:
-            still = "entity_id = %s AND kind = 'invoice' AND status = 'issued' AND total > settled + credited"
-            self.open_now = read_where(Invoice, still, self.stage.entity, order="sequence")
+        """Those of the invoices that are open. They are read again only after something happened, and with those of
+        which is going to be asked.
+        """
         wanted = set(invoice_ids)
-        return [one for one in self.open_now if one.pk in wanted]
+        if not wanted <= self.looked_at.keys():
+            ids = list(wanted.union(self.watched, self.retries))
+            still = "id = ANY(%s) AND total > settled + credited"
+            found = {one.pk: one for one in read_where(Invoice, still, ids, order="sequence", only=_FOLLOWED)}
+            self.looked_at = {**found, **dict.fromkeys(ids - found.keys())}
+        return [one for pk, one in self.looked_at.items() if one is not None and pk in wanted]
 
     def _charge(self, day: date, at: datetime) -> None:
         """Charge what was issued today, for those whose outcomes are said by now, and what is to be tried again."""
@@ -335,14 +345,16 @@ class Play:
                 next_on = next_attempt(day, failures, self.scenario.policies.retry.days_after_failure)
                 if next_on is None:
                     self.played.steps.append(Step(day, invoice.pk, invoice.payer_id, "task"))
-            self.retries[invoice.pk] = next_on
+            self.retries.pop(invoice.pk, None)
+            if next_on is not None:
+                self.retries[invoice.pk] = next_on
             self.played.charges.append(Charge(day, invoice.pk, outcome, next_on))
         for invoice_id in due:  # paid in another way meanwhile
-            if self.retries[invoice_id] == day:
-                self.retries[invoice_id] = None
+            if self.retries.get(invoice_id) == day:
+                del self.retries[invoice_id]
 
     def _collect(self, invoice: Invoice, day: date, at: datetime) -> None:
-        self.open_now = None
+        self.looked_at.clear()
         order = PaymentOrder(
             payer_id=invoice.payer_id,
             method="card_terminal",
@@ -356,12 +368,14 @@ class Play:
 
     def _remind(self, today: date) -> None:
         """Remind of what is open, also while a charge is going to be tried again."""
-        due = [invoice_id for invoice_id, days in self.watched.items() if days and days[0] <= today]
+        due = [invoice_id for invoice_id, days in self.watched.items() if days[0] <= today]
         for invoice in self._open(due):
             if today in self.watched[invoice.pk]:
                 self.played.steps.append(Step(today, invoice.pk, invoice.payer_id, "reminder"))
         for invoice_id in due:
-            self.watched[invoice_id] = [day for day in self.watched[invoice_id] if day > today]
+            days = [day for day in self.watched.pop(invoice_id) if day > today]
+            if days:
+                self.watched[invoice_id] = days
 
 
 class Theatre:

@@ -52,6 +52,7 @@ class Loaded:
     billed: list[Billed]
     rests: tuple[Span, ...] = ()
     pauses: Sequence[Pause] = ()
+    _kept: _Kept | None = None
 
     @property
     def settled_to(self) -> Moment | None:
@@ -69,33 +70,69 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
     """
     if not subscriptions:
         return []
+    rows = _items(subscriptions)
+    discounts: dict[UUID, list[SubscriptionDiscount]] = defaultdict(list)
     ids = [one.id for one in subscriptions]
-    rows: dict[UUID, list[SubscriptionItem]] = defaultdict(list)
-    for item in read_where(SubscriptionItem, _THEIRS, ids, order="subscription_id, position"):
+    for discount in read_where(SubscriptionDiscount, _THEIRS, ids, order="subscription_id, position"):
+        discounts[discount.subscription_id].append(discount)
+    billed = _billed(subscriptions, whole)
+    return _loaded(subscriptions, rows, _Kept(discounts, _usage(rows), billed, _given(billed)))
+
+
+def load_again(loaded: Loaded) -> Loaded:
+    """What is agreed now, of a subscription that is locked: its items and pauses are read anew, in three statements.
+    What was billed, used and discounted is as it was.
+    """
+    kept = loaded._kept
+    assert kept is not None
+    one = [loaded.subscription]
+    return _loaded(one, _items(one), kept)[0]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a change of what was agreed leaves as it is."""
+
+    discounts: Mapping[UUID, Sequence[SubscriptionDiscount]]
+    usage: Mapping[UUID, Sequence[UsageRecord]]
+    billed: Mapping[UUID, Sequence[BilledPeriod]]
+    given: Mapping[UUID, Decimal]
+
+
+def _items(subscriptions: Iterable[Subscription]) -> dict[UUID, list[SubscriptionItem]]:
+    rows: dict[UUID, list[SubscriptionItem]] = {one.id: [] for one in subscriptions}
+    for item in read_where(SubscriptionItem, _THEIRS, list(rows), order="subscription_id, position"):
         rows[item.subscription_id].append(item)
+    return rows
+
+
+def _loaded(
+    subscriptions: Sequence[Subscription], rows: Mapping[UUID, Sequence[SubscriptionItem]], kept: _Kept
+) -> list[Loaded]:
     versions: dict[UUID, list[ItemVersion]] = defaultdict(list)
     item_ids = [item.id for items in rows.values() for item in items]
     for version in read_where(ItemVersion, "item_id = ANY(%s)", item_ids, order="item_id, starts_at"):
         versions[version.item_id].append(version)
     pauses: dict[UUID, list[Pause]] = defaultdict(list)
-    for pause in read_where(Pause, _THEIRS, ids, order="subscription_id, starts_at"):
+    for pause in read_where(Pause, _THEIRS, list(rows), order="subscription_id, starts_at"):
         pauses[pause.subscription_id].append(pause)
-    discounts: dict[UUID, list[SubscriptionDiscount]] = defaultdict(list)
-    for discount in read_where(SubscriptionDiscount, _THEIRS, ids, order="subscription_id, position"):
-        discounts[discount.subscription_id].append(discount)
-    usage = _usage(rows)
-    billed = _billed(subscriptions, whole)
-    given = _given(billed)
+    billed = {one.id: kept.billed.get(one.id, ()) for one in subscriptions}
     return [
         Loaded(
             one,
             {item.id: item for item in rows[one.id]},
             _agreement(
-                one, _seen(rows[one.id], versions, billed[one.id]), versions, usage, pauses[one.id], discounts[one.id]
+                one,
+                _seen(rows[one.id], versions, billed[one.id]),
+                versions,
+                kept.usage,
+                pauses[one.id],
+                kept.discounts.get(one.id, ()),
             ),
-            [billed_of(row, one.basis, given) for row in billed[one.id]],
+            [billed_of(row, one.basis, kept.given) for row in billed[one.id]],
             _spans(one, pauses[one.id]),
             pauses[one.id],
+            kept,
         )
         for one in subscriptions
     ]

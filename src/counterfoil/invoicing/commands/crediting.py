@@ -35,7 +35,7 @@ from counterfoil.invoicing.rules.orders import CreditOrder
 from counterfoil.invoicing.rules.totals import TaxKey
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.queries import entities
-from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.jobs import enqueue_many
 from counterfoil.plumbing.outbox import emit, frame
 
@@ -79,8 +79,11 @@ def credit(*, actor: Actor, orders: Sequence[CreditOrder], on: date, at: datetim
     credited = invoices_of_lines({line.invoice_line_id for order in orders for line in order.lines})
     notes = _notes(actor, orders, credited, on, at, send)
     number_documents([note.invoice for note in notes], on)
-    _write(notes, credited)
-    post(actor=actor, entries=[posted_entry(note.invoice, on) for note in notes], at=at)
+    _write(notes)
+    with one_trip():
+        update_rows(list(credited.invoices.values()), ["credited", "version"])
+        insert_rows(one for note in notes for one in note.credits)
+        post(actor=actor, entries=[posted_entry(note.invoice, on) for note in notes], at=at)
     for note in notes:
         _tell(note, credited, on)
     enqueue_many("invoicing.deliver", [{"invoice_id": note.invoice.pk} for note in notes])
@@ -285,19 +288,20 @@ def _credits(invoice: Invoice, parts: dict[UUID, Money], credited: Credited) -> 
         )
 
 
-def _write(notes: Sequence[_Note], credited: Credited) -> None:
-    """Lines and taxes go first: those of a document that is there and issued could not be added any more."""
-    insert_rows(line for note in notes for line in note.lines)
-    insert_rows(tax for note in notes for tax in note.taxes)
+def _write(notes: Sequence[_Note]) -> None:
+    """Write the documents. Lines and taxes go first: those of one that is there and issued could not be added any
+    more.
+    """
     try:
-        insert_rows(note.invoice for note in notes)
+        with one_trip():
+            insert_rows(line for note in notes for line in note.lines)
+            insert_rows(tax for note in notes for tax in note.taxes)
+            insert_rows(note.invoice for note in notes)
     except IntegrityError as error:
         if "number_once" not in str(error):
             raise
         text = "A credit note with this number is here already. Change the pattern of the series in the settings."
         raise Conflict("number_taken", text, "series") from None
-    update_rows(list(credited.invoices.values()), ["credited", "version"])
-    insert_rows(one for note in notes for one in note.credits)
 
 
 def _tell(note: _Note, credited: Credited, on: date) -> None:

@@ -20,7 +20,7 @@ from counterfoil.invoicing.computing import Draft, Surroundings, compute, surrou
 from counterfoil.invoicing.drafting import apply_values, follow_account, new_draft, order_of
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin
 from counterfoil.invoicing.rules.orders import DraftOrder
-from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.outbox import emit
 
 REASON_MAX = 500
@@ -113,9 +113,10 @@ def computed_draft(
 
 def write_drafts(drafts: Sequence[Draft]) -> None:
     """Write new drafts whole, in three statements, and tell of them."""
-    insert_rows(draft.invoice for draft in drafts)
-    insert_rows(line for draft in drafts for line in draft.lines)
-    insert_rows(tax for draft in drafts for tax in draft.taxes)
+    with one_trip():
+        insert_rows(draft.invoice for draft in drafts)
+        insert_rows(line for draft in drafts for line in draft.lines)
+        insert_rows(tax for draft in drafts for tax in draft.taxes)
     for draft in drafts:
         invoice = draft.invoice
         emit(

@@ -29,7 +29,7 @@ from counterfoil.invoicing.rules.checks import BLOCKING
 from counterfoil.invoicing.rules.numbering import counter_year, document_number
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.rules.entries import EntryOrder, PostingOrder
-from counterfoil.plumbing.bulk import read_where, update_rows
+from counterfoil.plumbing.bulk import one_trip, read_where, update_rows
 from counterfoil.plumbing.jobs import enqueue_many
 from counterfoil.plumbing.outbox import emit, frame
 from counterfoil.plumbing.scratch import read_once
@@ -74,9 +74,10 @@ def issue_invoices(
     refuse_more_than_left(line for draft in drafts for line in draft.lines)
     _write_figures(drafts, taxed_before)
     invoices = [draft.invoice for draft in drafts]
-    post_documents(actor, invoices, on, at)
-    freeze(actor, drafts, around, on, at, send=send)
-    write_due(invoices, around.terms, on)
+    with one_trip():
+        post_documents(actor, invoices, on, at)
+        freeze(actor, drafts, around, on, at, send=send)
+        write_due(invoices, around.terms, on)
     number_documents(invoices, on)
     with numbers_once(invoices):
         update_rows(invoices, (*CURRENT_COLUMNS, *_ISSUED_COLUMNS, *DUE_COLUMNS))

@@ -20,7 +20,7 @@ from counterfoil.payments.models import Allocation, Payment
 from counterfoil.payments.open_invoices import locked_invoices
 from counterfoil.payments.rules import booking
 from counterfoil.payments.rules.allocating import OpenInvoice, Settlement, due_first, oldest_first
-from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.outbox import emit
 
 # Money of the payers of these invoices, as far as they are open.
@@ -57,9 +57,10 @@ def apply_credit(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) -> 
         payment.allocated += share.amount
     for payment in touched.values():
         payment.version += 1
-    update_rows(list(touched.values()), ["allocated", "version"])
-    insert_rows(made)
-    discounts = allow(spared_by(made, [share for _, share in shares], invoices))
+    with one_trip():
+        update_rows(list(touched.values()), ["allocated", "version"])
+        insert_rows(made)
+        discounts = allow(spared_by(made, [share for _, share in shares], invoices))
     settled: dict[UUID, Decimal] = {}
     for _, share in shares:
         settled[share.invoice_id] = settled.get(share.invoice_id, Decimal(0)) + share.whole

@@ -36,7 +36,7 @@ from counterfoil.payments.rules.allocating import (
     spread,
 )
 from counterfoil.payments.rules.orders import OLDEST, PaymentOrder, Share
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip
 from counterfoil.plumbing.outbox import emit
 
 ORDERS_MAX = 10_000
@@ -246,10 +246,7 @@ def _payment(order: PaymentOrder, entity_id: UUID, shares: Sequence[Settlement],
     )
 
 
-def _write(
-    actor: Actor, received: Sequence[_Received], invoices: Mapping[UUID, OpenInvoice], at: datetime
-) -> None:
-    insert_rows(one.payment for one in received)
+def _write(actor: Actor, received: Sequence[_Received], invoices: Mapping[UUID, OpenInvoice], at: datetime) -> None:
     allocations: list[Allocation] = []
     entries: list[EntryOrder] = []
     settled: dict[UUID, Decimal] = {}
@@ -276,9 +273,11 @@ def _write(
                 method=one.payment.method,
             )
         )
-    # In one statement: the database compares a payment with all of its allocations.
-    insert_rows(allocations)
-    entries += allow(spared)
+    with one_trip():
+        insert_rows(one.payment for one in received)
+        # In one statement: the database compares a payment with all of its allocations.
+        insert_rows(allocations)
+        entries += allow(spared)
     if settled:
         settle(actor=actor, amounts=settled, on=at.date())
     post(actor=actor, entries=entries, at=at)

@@ -22,7 +22,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
 from counterfoil.invoicing.queries import any_unissued, order_total
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
-from counterfoil.plumbing.bulk import insert_rows, new_row, update_rows
+from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
 from counterfoil.subscriptions.rules.agreement import MOVED, Difference
@@ -118,8 +118,9 @@ def write(
         for note_id, group in zip(written.credit_note_ids, noted, strict=True):
             for line in group:
                 line.document_id = note_id
-    insert_rows(_row(line, run_id, at) for line in lines)
-    settle(charges)
+    with one_trip():
+        insert_rows(_row(line, run_id, at) for line in lines)
+        settle(charges)
     return written
 
 

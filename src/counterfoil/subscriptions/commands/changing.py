@@ -14,10 +14,10 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
 from counterfoil.core.ids import new_id
-from counterfoil.plumbing.bulk import delete_rows, insert_rows, read_where, update_rows
+from counterfoil.plumbing.bulk import delete_rows, insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.agreements import Loaded, end_of, load, with_items
+from counterfoil.subscriptions.agreements import Loaded, end_of, load, load_again, with_items
 from counterfoil.subscriptions.commands.billing import Charged, Written, write
 from counterfoil.subscriptions.commands.starting import new_item
 from counterfoil.subscriptions.models import (
@@ -192,8 +192,9 @@ def record_usage(*, actor: Actor, orders: Sequence[UsageOrder], at: datetime) ->
         key = (row.item_id, row.external_id or str(row.pk))
         if key not in known:
             new.setdefault(key, row)
-    insert_rows(new.values())
-    update_rows(list(subscriptions.values()), ["settled_to", "due_at"])
+    with one_trip():
+        insert_rows(new.values())
+        update_rows(list(subscriptions.values()), ["settled_to", "due_at"])
     return len(new)
 
 
@@ -221,7 +222,7 @@ def add_metered_item(*, actor: Actor, subscription_id: UUID, item: ItemOrder, at
     (step,) = plan_change(replace(loaded.agreement, items=()), [_wanted(item)], start, anchors)
     added = _add_item(loaded, step, item, at)
     _raise_version(loaded.subscription)
-    again = _again(loaded)
+    again = load_again(loaded)
     before = again.settled_to if again.settled_to is not None else start
     write(actor, [Charged(again, [], Due(before), is_whole=False)], on=at.date(), at=at)
     return added
@@ -253,10 +254,6 @@ def _locked(subscription_id: UUID, version: int | None) -> Loaded:
     if version is not None and version != subscription.version:
         raise Stale()
     return load([subscription], whole=True)[0]
-
-
-def _again(loaded: Loaded) -> Loaded:
-    return load([loaded.subscription], whole=True)[0]
 
 
 def _moment(loaded: Loaded, when: Moment) -> Moment:
@@ -330,10 +327,11 @@ def _add_item(loaded: Loaded, step: Step, order: ItemOrder, at: datetime) -> UUI
     row.grid_from, row.grid_day = stored(step.grid.base), step.grid.anchor_day
     row.grid_lead = None if step.grid.lead is None else stored(step.grid.lead)
     row.grid_ordinal = step.grid.ordinal
-    insert_rows([row])
-    insert_rows([
-        ItemVersion(id=new_id(), created_at=at, item=row, starts_at=stored(step.at), quantity=order.quantity)
-    ])  # fmt: skip
+    with one_trip():
+        insert_rows([row])
+        insert_rows([
+            ItemVersion(id=new_id(), created_at=at, item=row, starts_at=stored(step.at), quantity=order.quantity)
+        ])  # fmt: skip
     loaded.items[row.pk] = row
     return row.pk
 
@@ -348,11 +346,12 @@ def _save_versions(loaded: Loaded, item: Item) -> None:
     }
     present = read_where(ItemVersion, "item_id = %s", row.pk)
     kept = {(one.starts_at, one.ends_at, one.quantity) for one in present}
-    delete_rows([one for one in present if (one.starts_at, one.ends_at, one.quantity) not in wanted])
-    insert_rows(
-        ItemVersion(id=new_id(), item=row, starts_at=start, ends_at=end, quantity=quantity)
-        for start, end, quantity in sorted(wanted - kept, key=lambda key: key[0])
-    )
+    with one_trip():
+        delete_rows([one for one in present if (one.starts_at, one.ends_at, one.quantity) not in wanted])
+        insert_rows(
+            ItemVersion(id=new_id(), item=row, starts_at=start, ends_at=end, quantity=quantity)
+            for start, end, quantity in sorted(wanted - kept, key=lambda key: key[0])
+        )
 
 
 _CHANGED = ("ends_at", "is_credited_at_end", "end_reason", "committed_to", "version")
@@ -388,7 +387,7 @@ def _bill(
 ) -> Written:
     """Bill what the change makes due at once: the differences of these items, or of all."""
     subscription = loaded.subscription
-    loaded = _again(loaded)
+    loaded = load_again(loaded)
     day = moment_of(on, subscription.basis, subscription.zone)
     before = moment if day_of(moment, subscription.zone) == on else day
     due = Due(before, is_entry=True, fresh=tuple(fresh), fresh_before=next_day(before, subscription.zone))

@@ -15,7 +15,7 @@ from counterfoil.core.errors import Conflict, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.agreements import Loaded
+from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, Written, _Line, _row
 from counterfoil.subscriptions.commands.changing import (
     _bill,
@@ -152,6 +152,7 @@ def _go_on(actor: Actor, loaded: Loaded, pause: Pause, moment: Moment, *, on: da
     """End the pause at the moment, and bill what is due from then on."""
     if pause.mode == PauseMode.EXTEND:
         _extend(loaded, loaded.moment(pause.starts_at), moment, at)
+        (loaded,) = load([loaded.subscription], whole=True)
     pause.ends_at, pause.is_over = stored(moment), True
     pause.version += 1
     update_rows([pause], ["ends_at", "is_over", "version"])

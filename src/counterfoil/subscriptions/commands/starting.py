@@ -17,7 +17,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import is_currency
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import default_of, entities
-from counterfoil.plumbing.bulk import insert_rows, read_where
+from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
@@ -62,33 +62,34 @@ def insert_subscriptions(orders: Sequence[SubscriptionOrder], on: date, at: date
     made = _Making(orders, on)
     subscriptions = [made.subscription(order, at) for order in orders]
     items = [made.items(subscription, order, at) for subscription, order in zip(subscriptions, orders, strict=True)]
-    insert_rows(subscriptions)
-    insert_rows(item for rows in items for item in rows)
-    insert_rows(
-        ItemVersion(
-            id=new_id(),
-            created_at=at,
-            item=item,
-            starts_at=subscription.trial_ends_at or subscription.starts_at,
-            ends_at=None,
-            quantity=part.quantity,
+    with one_trip():
+        insert_rows(subscriptions)
+        insert_rows(item for rows in items for item in rows)
+        insert_rows(
+            ItemVersion(
+                id=new_id(),
+                created_at=at,
+                item=item,
+                starts_at=subscription.trial_ends_at or subscription.starts_at,
+                ends_at=None,
+                quantity=part.quantity,
+            )
+            for subscription, rows, order in zip(subscriptions, items, orders, strict=True)
+            for item, part in zip(rows, order.items, strict=True)
         )
-        for subscription, rows, order in zip(subscriptions, items, orders, strict=True)
-        for item, part in zip(rows, order.items, strict=True)
-    )
-    insert_rows(
-        SubscriptionDiscount(
-            id=new_id(),
-            created_at=at,
-            subscription=subscription,
-            position=place,
-            percent=discount.percent,
-            amount=discount.amount,
-            periods=discount.periods,
+        insert_rows(
+            SubscriptionDiscount(
+                id=new_id(),
+                created_at=at,
+                subscription=subscription,
+                position=place,
+                percent=discount.percent,
+                amount=discount.amount,
+                periods=discount.periods,
+            )
+            for subscription, order in zip(subscriptions, orders, strict=True)
+            for place, discount in enumerate(order.discounts, 1)
         )
-        for subscription, order in zip(subscriptions, orders, strict=True)
-        for place, discount in enumerate(order.discounts, 1)
-    )
     for subscription, order in zip(subscriptions, orders, strict=True):
         if order.coupon:
             redeem(subscription, order.coupon, None, on=on, at=at)
