@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter, itemgetter
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import DataError, connection, models
@@ -62,22 +63,50 @@ def read_where(
     ``condition`` and ``order`` are written by us and never hold an input; inputs are ``values``, lists as arrays.
     With ``only``, no other columns are read than these and the key.
     """
-    names, select, json_places = _selecting(model, only)
-    with connection.cursor() as cursor:
-        ordered = f"{' ORDER BY ' if order else ''}{order}{' FOR UPDATE' if lock else ''}"
-        cursor.execute(f"{select} WHERE {condition}{ordered}", [_array(value) for value in values])
-        found = cursor.fetchall()
-    rows = []
-    for read in found:
-        row = model.__new__(model)
-        row.__dict__.update(zip(names, read, strict=True))
-        for name in json_places:
-            kept = row.__dict__[name]
-            row.__dict__[name] = None if kept is None else json.loads(kept)
-        row._state = ModelState()
-        row._state.adding, row._state.db = False, "default"
-        rows.append(row)
+    (rows,) = read_together(Wanted(model, condition, values, order, lock, only))
     return rows
+
+
+@dataclass(frozen=True)
+class Wanted(Generic[M]):
+    """Rows that are read with others, as ``read_where`` reads them."""
+
+    model: type[M]
+    condition: str
+    values: tuple[Any, ...] = ()
+    order: str = ""
+    lock: bool = False
+    only: tuple[str, ...] = ()
+
+
+def read_together(*wanted: Wanted[Any]) -> list[list[Any]]:
+    """What ``read_where`` answers for each, in one round trip. None may build on what another one finds."""
+    statements = []
+    for one in wanted:
+        _, select, _ = _selecting(one.model, one.only)
+        ordered = f"{' ORDER BY ' if one.order else ''}{one.order}{' FOR UPDATE' if one.lock else ''}"
+        condition = one.condition % tuple([_LITERALS[value.__class__](_array(value)) for value in one.values])
+        statements.append(f"{select} WHERE {condition}{ordered}")
+    found = []
+    with connection.cursor() as cursor:
+        cursor.execute(_checked("; ".join(statements)))
+        for one in wanted:
+            names, _, json_places = _selecting(one.model, one.only)
+            found.append([_row_read(one.model, names, json_places, read) for read in cursor.fetchall()])
+            cursor.nextset()
+    return found
+
+
+def _row_read(model: type[M], names: Sequence[str], json_places: Sequence[str], read: tuple[Any, ...]) -> M:
+    row = model.__new__(model)
+    inside = row.__dict__
+    inside.update(zip(names, read, strict=True))
+    for name in json_places:
+        kept = inside[name]
+        inside[name] = None if kept is None else json.loads(kept)
+    state = inside["_state"] = ModelState()
+    state.adding, state.db = False, "default"
+    return row
 
 
 @cache
@@ -137,14 +166,20 @@ _waiting: ContextVar[list[str] | None] = ContextVar("counterfoil_waiting_stateme
 
 def _send(statement: str) -> None:
     """Run a statement without parameters, or let it wait for the end of ``one_trip``."""
-    if "\0" in statement:
-        raise DataError("PostgreSQL keeps no text with the character NUL.")
+    _checked(statement)
     waiting = _waiting.get()
     if waiting is not None:
         waiting.append(statement)
         return
     with connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def _checked(statement: str) -> str:
+    """A statement ends at the character NUL, wherever that stands."""
+    if "\0" in statement:
+        raise DataError("PostgreSQL keeps no text with the character NUL.")
+    return statement
 
 
 def _flush(statements: list[str] | None) -> None:

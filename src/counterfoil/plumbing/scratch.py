@@ -29,11 +29,16 @@ def scratch() -> Iterator[None]:
     try:
         with transaction.atomic():
             yield
-            with connection.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+            ask_now()
             transaction.set_rollback(True)
     finally:
         _is_scratch.reset(token)
+
+
+def ask_now() -> None:
+    """Have the database keep now the promises that it keeps for the end of a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
 
 
 def is_scratch() -> bool:
@@ -59,9 +64,11 @@ def is_one_wish() -> bool:
 
 
 @contextmanager
-def settings_stay() -> Iterator[None]:
-    """Say that companies, their rates and terms, and who pays for whom do not change any more: they are read once."""
-    token = _remembered.set({})
+def settings_stay(remembered: dict[Hashable, Any]) -> Iterator[None]:
+    """Say that companies, their rates and terms, and who pays for whom do not change any more: they are read once.
+    ``remembered`` holds what was read, for the next time.
+    """
+    token = _remembered.set(remembered)
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,7 @@ from decimal import Decimal, DecimalException
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import DatabaseError, DataError, connection
+from django.db import DatabaseError, DataError, connection, transaction
 
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.invoicing import commands as invoicing
@@ -24,7 +24,7 @@ from counterfoil.payments import commands as payments
 from counterfoil.payments.rules.orders import PaymentOrder
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.bulk import read_where
-from counterfoil.plumbing.scratch import as_one_wish, scratch, settings_stay
+from counterfoil.plumbing.scratch import as_one_wish, ask_now, scratch, settings_stay
 from counterfoil.simulating.rules import scenario as said
 from counterfoil.simulating.rules.collecting import next_attempt, reminder_days
 from counterfoil.simulating.rules.scenario import Scenario, path_of, taxes_together
@@ -40,6 +40,7 @@ R = TypeVar("R")
 _FOLLOWED = (
     "kind", "payer_id", "entity_id", "currency", "total", "settled", "credited", "issued_on", "due_on",
 )  # fmt: skip
+STAGES_AT_ONCE = 20
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NO_YEAR = re.compile(r"year -?\d+ is out of range|.* is outside the calendar$")
 
@@ -379,15 +380,16 @@ class Play:
 
 
 class Theatre:
-    """Plays scenarios one after the other in a scratch copy. Scenarios with the same company and customers share them.
+    """Plays scenarios one after the other in a scratch copy. Scenarios with the same company and customers share them,
+    also when others are played in between.
 
     Use it as a context: until its end one transaction is open, and then everything is gone.
     """
 
     def __init__(self) -> None:
         self._open = ExitStack()
-        self._key: object = None
-        self._stage: Stage | None = None
+        self._is_open = False
+        self._stages: dict[Hashable, tuple[Stage, dict[Hashable, Any]]] = {}
 
     def __enter__(self) -> Theatre:
         return self
@@ -397,34 +399,38 @@ class Theatre:
 
     def play(self, scenario: Scenario, report: Callable[[Played], R]) -> R:
         """What ``report`` makes of the end of the scenario. Nothing of it is kept. Refuses with the entry's path."""
-        stage = self._stage_of(scenario)
-        with scratch(), as_one_wish():
-            return report(Play(stage).run())
+        stage, remembered = self._stage_of(scenario)
+        with settings_stay(remembered), scratch(), as_one_wish():
+            return report(Play(stage.of(scenario)).run())
 
     def start_over(self) -> None:
-        """Forget the stage after a failure that nobody foresaw, and the connection with it: it may be broken."""
-        self._stage = None
+        """Forget the stages after a failure that nobody foresaw, and the connection with them: it may be broken."""
         try:
-            self._open.close()
+            self._leave()
         except DatabaseError:
             logging.getLogger(__name__).warning("The scratch copy could not be left in good order", exc_info=True)
         if not connection.in_atomic_block:
             connection.close()
 
-    def _stage_of(self, scenario: Scenario) -> Stage:
+    def _leave(self) -> None:
+        self._stages.clear()
+        self._is_open = False
+        self._open.close()
+
+    def _stage_of(self, scenario: Scenario) -> tuple[Stage, dict[Hashable, Any]]:
         together = taxes_together(scenario)
         key = (scenario.entity, scenario.taxes, together, _written(scenario), scenario.accounts)
-        if self._stage is None or self._key != key:
-            self._stage = None
-            self._open.close()
-            with ExitStack() as opening:
-                opening.enter_context(scratch())
-                with as_one_wish(), clock.stopped_at(LONG_AGO):
-                    self._stage = set_up(scenario)
-                opening.enter_context(settings_stay())
-                self._open = opening.pop_all()
-            self._key = key
-        return self._stage.of(scenario)
+        if key not in self._stages:
+            if len(self._stages) == STAGES_AT_ONCE:
+                self._leave()
+            if not self._is_open:
+                self._open.enter_context(scratch())
+                self._is_open = True
+            with transaction.atomic(), as_one_wish(), clock.stopped_at(LONG_AGO):
+                stage = set_up(scenario)
+                ask_now()
+            self._stages[key] = (stage, {})
+        return self._stages[key]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from counterfoil.accounts import commands as accounts
 from counterfoil.accounts.rules.terms import Terms
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import TaxRate
+from counterfoil.invoicing.models import Series, TaxRate
 from counterfoil.ledger import commands as ledger
 from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.simulating.rules.scenario import Price, Scenario, Usage, happening, local_day, taxes_together
@@ -96,6 +96,7 @@ def set_up(scenario: Scenario) -> Stage:
         metered=_metered(scenario),
     )
     _taxes(stage)
+    _series(stage)
     invoicing.install_defaults(actor=ACTOR, entity_id=entity)
     immediately = _terms("On the day of issue", Terms())
     for account in scenario.accounts:
@@ -107,7 +108,9 @@ def set_up(scenario: Scenario) -> Stage:
             "terms": stage.terms[account.terms] if account.terms else immediately,
             "addresses": [{"kind": "invoice", "street": "1", "city": "1", "country": account.country}],
         }
-        stage.accounts[account.key] = accounts.add_account(actor=ACTOR, values=values, on=_LONG_AGO)
+        stage.accounts[account.key] = accounts.add_account(
+            actor=ACTOR, values=values, on=_LONG_AGO, accept_duplicates=True
+        )
     for account in scenario.accounts:
         if account.bill_to is not None:
             accounts.change_account(
@@ -155,6 +158,14 @@ def _terms(key: str, terms: Terms) -> UUID:
     if terms.early_discount is not None:
         values |= {"discount_percent": terms.early_discount.percent, "discount_days": terms.early_discount.days}
     return accounts.add_terms(actor=ACTOR, values=values)
+
+
+def _series(stage: Stage) -> None:
+    """Numbers as those of a first company, though there may be others beside it in the scratch copy."""
+    insert_rows(
+        Series(id=new_id(), entity_id=stage.entity, kind=kind, pattern=f"{prefix}-{{year}}-{{number}}")
+        for kind, prefix in (("invoice", "INV"), ("credit_note", "CN"))
+    )
 
 
 def _taxes(stage: Stage) -> None:
