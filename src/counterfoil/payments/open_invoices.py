@@ -31,8 +31,8 @@ def locked_invoices(
     if not open_of:
         return _read(f"{_NAMED} ORDER BY id FOR UPDATE", list(invoice_ids))
     payers, currencies = {payer for payer, _ in open_of}, {currency for _, currency in open_of}
-    wanted = [list(invoice_ids), list(payers), list(currencies)]
-    return _read(f"({_NAMED} OR {_OPEN}) ORDER BY id FOR UPDATE", *wanted)
+    either = f"({_NAMED} OR {_OPEN}) ORDER BY id FOR UPDATE"
+    return _read(either, list(invoice_ids), list(payers), list(currencies))
 
 
 def known_invoices(invoice_ids: Collection[UUID]) -> dict[UUID, OpenInvoice]:
@@ -40,7 +40,7 @@ def known_invoices(invoice_ids: Collection[UUID]) -> dict[UUID, OpenInvoice]:
     return _read(f"{_NAMED} ORDER BY id", list(invoice_ids))
 
 
-def _read(condition: str, *values: list[Any]) -> dict[UUID, OpenInvoice]:
+def _read(condition: str, *values: Any) -> dict[UUID, OpenInvoice]:
     with connection.cursor() as cursor:
         cursor.execute(_READ + condition, values)
         rows = cursor.fetchall()

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter, itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import DataError, connection, models
@@ -68,10 +68,10 @@ def read_where(
 
 
 @dataclass(frozen=True)
-class Wanted(Generic[M]):
+class Wanted:
     """Rows that are read with others, as ``read_where`` reads them."""
 
-    model: type[M]
+    model: type[models.Model]
     condition: str
     values: tuple[Any, ...] = ()
     order: str = ""
@@ -79,7 +79,7 @@ class Wanted(Generic[M]):
     only: tuple[str, ...] = ()
 
 
-def read_together(*wanted: Wanted[Any]) -> list[list[Any]]:
+def read_together(*wanted: Wanted) -> list[list[Any]]:
     """What ``read_where`` answers for each, in one round trip. None may build on what another one finds."""
     statements = []
     for one in wanted:
@@ -360,7 +360,8 @@ def _changing(
         assert isinstance(field, models.Field)
         kind = field.rel_db_type(connection) if field.is_relation or field is key else field.db_type(connection)
         is_json = isinstance(field, models.JSONField)
-        packers.append((field.attname, (field.encoder or json.JSONEncoder)().encode if is_json else None))
+        pack = (field.encoder or json.JSONEncoder)().encode if isinstance(field, models.JSONField) else None
+        packers.append((field.attname, pack))
         types.append("text[]" if is_json else f"{kind}[]")
         names.append((connection.ops.quote_name(field.column or ""), "::jsonb" if is_json else ""))
     table = connection.ops.quote_name(meta.db_table)

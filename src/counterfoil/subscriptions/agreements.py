@@ -97,7 +97,7 @@ class _Kept:
     given: Mapping[UUID, Decimal]
 
 
-def _agreed(ids: list[UUID]) -> tuple[Wanted[Any], ...]:
+def _agreed(ids: list[UUID]) -> tuple[Wanted, ...]:
     """The items of subscriptions, their quantities, and the pauses."""
     theirs = f"item_id IN (SELECT id FROM subscriptions_subscriptionitem WHERE {_THEIRS})"  # noqa: S608 - constants
     return (
@@ -150,7 +150,7 @@ def _usage(items: Iterable[SubscriptionItem]) -> dict[UUID, list[UsageRecord]]:
     return found
 
 
-def _billed(subscriptions: Sequence[Subscription], whole: bool) -> Wanted[BilledPeriod]:
+def _billed(subscriptions: Sequence[Subscription], whole: bool) -> Wanted:
     ids = [one.id for one in subscriptions]
     settled = [one.settled_to for one in subscriptions]
     if whole or None in settled:
