@@ -303,7 +303,7 @@ def test_a_credit_note_is_frozen(world: Issuing) -> None:
 
 
 def test_the_number_of_statements_does_not_grow(world: Issuing) -> None:
-    """Twenty credit notes take as many statements as one."""
+    """Fourteen credit notes take as many statements as six; the rows of one go together."""
     ids = [line_ids(issued(world, SUPPORT))[0] for _ in range(21)]
 
     def statements(wanted: list[UUID]) -> int:
@@ -312,7 +312,7 @@ def test_the_number_of_statements_does_not_grow(world: Issuing) -> None:
             commands.credit(actor=world.bea, orders=orders, on=LATER, at=AT, send=False)
         return len(captured)
 
-    assert statements(ids[:1]) == statements(ids[1:])
+    assert statements(ids[:1]) <= statements(ids[1:7]) == statements(ids[7:])
 
 
 def browser(client: Any) -> Any:

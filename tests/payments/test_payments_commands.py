@@ -264,7 +264,7 @@ def test_many_at_once_are_all_or_none(money: Money) -> None:
 
 
 def test_the_number_of_statements_does_not_grow(money: Money) -> None:
-    """A hundred payments take as many statements as two."""
+    """A hundred payments take as many statements as six; the rows of two go together."""
 
     def statements(count: int, prefix: str) -> int:
         invoices = [money.invoice(f"{prefix}-{number}") for number in range(count)]

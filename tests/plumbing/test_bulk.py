@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing.bulk import (
+    Wanted,
+    delete_rows,
     insert_rows,
-    insert_together,
-    plain_reading,
+    one_trip,
     read_together,
     read_where,
-    reading,
     update_rows,
 )
 from counterfoil.plumbing.models import Alarm, OutboxEvent
@@ -24,7 +24,7 @@ from counterfoil.plumbing.models import Alarm, OutboxEvent
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 4, 1, 9, 30, 15, 123456, tzinfo=UTC)
 DAY = timedelta(days=1)
-ODD = 'tab\t line\n back\\slash "quote" \\N ä 🧾'
+ODD = "tab\t line\n back\\slash \"quote\" it's \\' %s {} \\N ä 🧾"
 
 
 def event(**values: Any) -> OutboxEvent:
@@ -90,29 +90,87 @@ def test_a_broken_promise_is_djangos_error() -> None:
     assert list(Alarm.objects.values_list("key", flat=True)) == ["once"]
 
 
-@pytest.mark.parametrize("count", [1, 7])
-def test_rows_of_several_models_are_written_and_read_together(count: int) -> None:
-    """Few go in one round trip, many each model by itself; what was asked first is answered first."""
-    events = [event(payload={"text": f"{ODD}; {number}"}) for number in range(count)]
-    alarms = [Alarm(key=f"{number};", message=ODD, opened_at=AT, seen_at=AT) for number in range(2)]
-    with CaptureQueriesContext(connection) as captured:
-        insert_together(events, [], alarms)
-    assert len(captured) == (1 if count == 1 else 2)
-    found_alarms, nothing, found_events, ((found_number,),) = read_together(
-        reading(Alarm, "key = ANY(%s)", ["0;", "1;"], order="key"),
-        reading(Alarm, "key = %s", "none"),
-        reading(OutboxEvent, "id = ANY(%s)", [one.pk for one in events], order="id"),
-        plain_reading("SELECT COUNT(*) FROM plumbing_alarm WHERE message = %s", ODD),
-    )
-    assert [one.key for one in found_alarms] == ["0;", "1;"]
-    assert nothing == []
-    assert [one.payload for one in found_events] == [one.payload for one in events]
-    assert found_number == 2
+def test_what_is_read_by_a_text_is_that_text() -> None:
+    """Whatever stands in it, a value is a value and no part of the statement."""
+    rows = [event(name=ODD), event(name="' OR TRUE --"), event(name="plain")]
+    insert_rows(rows)
+    for row in rows:
+        assert [one.pk for one in read_where(OutboxEvent, "name = %s", row.name)] == [row.pk]
+        assert [one.pk for one in read_where(OutboxEvent, "name = ANY(%s)", [row.name])] == [row.pk]
 
 
-def test_together_is_all_or_nothing() -> None:
-    """A second model that the database refuses leaves nothing of the first."""
-    twice = [Alarm(key="same", message="", opened_at=AT, seen_at=AT) for _ in range(2)]
-    with pytest.raises(IntegrityError), transaction.atomic():
-        insert_together([event()], twice)
-    assert not OutboxEvent.objects.exists()
+def test_a_text_with_nul_is_refused_and_nothing_is_written() -> None:
+    """It would end the statement in the middle."""
+    for write in (
+        lambda: insert_rows([event(name="a\0b")]),
+        lambda: read_where(OutboxEvent, "name = %s", "a\0b"),
+    ):
+        with pytest.raises(DataError):
+            write()
+    assert not OutboxEvent.objects.filter(name__startswith="a").exists()
+
+
+def test_rows_that_are_written_together_go_in_one_round_trip() -> None:
+    """In their order: a change and a removal find what was written before them."""
+    insert_rows([alarm("kept"), alarm("gone")])
+    kept, gone = read_where(Alarm, "TRUE", order="id")
+    with CaptureQueriesContext(connection) as statements, one_trip():
+        insert_rows([alarm("new")])
+        kept.message = "Changed"
+        update_rows([kept], ["message"])
+        delete_rows([gone])
+        assert len(read_where(Alarm, "TRUE")) == 2
+    assert len(statements) == 2  # the read, which sees nothing yet, and the three of them
+    found = read_where(Alarm, "TRUE", order="id")
+    assert [(one.key, one.message) for one in found] == [("kept", "Changed"), ("new", "")]
+
+
+def alarm(key: str) -> Alarm:
+    return Alarm(key=key, message="", opened_at=AT, seen_at=AT)
+
+
+def test_many_rows_keep_their_place_in_a_round_trip() -> None:
+    """A large set goes at once, after those that waited and before those that follow."""
+    with one_trip():
+        insert_rows([alarm("first")])
+        insert_rows(alarm(f"many {place}") for place in range(9))
+        insert_rows([alarm("last")])
+        assert len(read_where(Alarm, "TRUE")) == 10
+    found = [one.key for one in read_where(Alarm, "TRUE", order="id")]
+    assert found == ["first", *(f"many {place}" for place in range(9)), "last"]
+
+
+def test_what_fails_in_a_round_trip_is_raised_at_its_end_and_nothing_is_kept() -> None:
+    row = event()
+
+    def twice() -> None:
+        with transaction.atomic(), one_trip():
+            insert_rows([event(name="other")])
+            insert_rows([row])
+            insert_rows([row])
+
+    def stopped() -> None:
+        with one_trip():
+            insert_rows([row])
+            raise RuntimeError
+
+    with pytest.raises(IntegrityError):
+        twice()
+    with pytest.raises(RuntimeError):
+        stopped()
+    assert OutboxEvent.objects.count() == 0
+
+
+def test_reads_that_share_a_round_trip_and_read_some_columns() -> None:
+    rows = [event(name="one", payload={"a": 1}), event(name="two")]
+    insert_rows(rows)
+    with CaptureQueriesContext(connection) as statements:
+        some, none, alarms = read_together(
+            Wanted(OutboxEvent, "name = %s", ("one",), only=("payload",)),
+            Wanted(OutboxEvent, "name = ANY(%s)", ([],)),
+            Wanted(Alarm, "TRUE"),
+        )
+    assert len(statements) == 1
+    assert [(one.pk, one.payload) for one in some] == [(rows[0].pk, {"a": 1})]
+    assert (none, alarms) == ([], [])
+    assert some[0].name == "one"  # what was not read is read when it is asked for

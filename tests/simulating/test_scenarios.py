@@ -751,3 +751,49 @@ def test_a_lost_connection_is_made_again(monkeypatch: pytest.MonkeyPatch) -> Non
     assert first["error"].startswith("internal: ")
     assert second["balances"] == {"acme": {"EUR": "351.62"}}
     assert Invoice.objects.count() == 0
+
+
+# Scenarios in turns ---------------------------------------------------------------------------------------------------
+
+
+def test_scenarios_that_take_turns_come_out_as_each_alone(play: Play) -> None:
+    """Each company is made once and kept beside the others, and nothing of a scenario is seen by the next one."""
+    names = ("upgrade", "several-taxes", "terms", "usage")
+    alone = {}
+    for name in names:
+        with Theatre() as theatre:
+            alone[name] = theatre.play(read_scenario(example(name)), lambda played: Report(played).whole())
+    for name in (*names, *reversed(names)):
+        assert play(example(name)) == alone[name]
+
+
+def test_more_companies_than_are_kept_at_once(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "STAGES_AT_ONCE", 2)
+    sums = []
+    for rate in ("7", "19", "20", "7"):
+        raw = scenario(invoice("2026-01-05", {"unit_price": "100.00", "tax": "std"}), until="2026-01-31")
+        found = play({**raw, "taxes": [{"key": "std", "rate": rate}]})
+        sums.append(found["documents"][0]["total"])
+    assert sums == ["107.00", "119.00", "120.00", "107.00"]
+
+
+def test_numbers_do_not_tell_of_the_companies_beside(play: Play) -> None:
+    """A refusal names the document as that of a first company, whichever was played before."""
+    play(example("upgrade"))
+    pay = {"on": "2026-01-06", "do": "pay", "account": "other", "amount": "5.00", "for": ["i1"]}
+    raw = scenario(invoice("2026-01-05", {"unit_price": "5.00"}), pay, until="2026-01-31")
+    with pytest.raises(Refusal) as refused:
+        play({**raw, "accounts": [{"key": "acme"}, {"key": "other"}]})
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.message) == ("timeline[1].for[0]", "INV-2026-00001 is not for this payer to settle.")
+    assert play(example("upgrade"))["documents"][0]["key"] == "INV-1"
+
+
+def test_customers_whose_names_look_alike_are_two(play: Play) -> None:
+    """A scenario says itself who is who; nothing in it is a likely duplicate."""
+    to = [invoice("2026-01-05", {"unit_price": price}, **{"as": key, "account": key}) for key, price in ALIKE.items()]
+    found = play({**scenario(*to, until="2026-01-31"), "accounts": [{"key": key} for key in ALIKE]})
+    assert found["balances"] == {"acme": {"EUR": "5.00"}, "ACME GmbH": {"EUR": "7.00"}}
+
+
+ALIKE = {"acme": "5.00", "ACME GmbH": "7.00"}

@@ -23,6 +23,7 @@ from counterfoil.core.errors import NotAllowed, Problem, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import outbox, record_types
 from counterfoil.plumbing.registry import register_command
+from counterfoil.plumbing.scratch import is_one_wish
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,12 +88,12 @@ def _outermost(
         given = dict(kwargs)
         token = outbox.frame.set(frame)
         try:
-            with transaction.atomic():
+            with transaction.atomic(savepoint=not is_one_wish()):
                 _set_context(frame, actor, given)
                 _clean(described, given, actor)
                 result = function(**given)
                 outbox.write(frame)
-                if in_transaction:
+                if in_transaction and not is_one_wish():
                     _clear_context()
             return result
         except OperationalError as error:

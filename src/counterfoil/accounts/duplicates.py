@@ -12,13 +12,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
 from django.db.models.functions import Lower
 
 from counterfoil.accounts.derived import web_domain
 from counterfoil.accounts.models import Account, AccountContact, Address, TaxIdentifier
 from counterfoil.accounts.rules.tax_ids import normalised_tax_id, tax_country
 from counterfoil.core.text import email_domain, is_public_mail_domain, normalised_code, normalised_name
+from counterfoil.plumbing.bulk import read_where
 
 SIMILAR = Decimal("0.6")
 """How alike two normalised names must be, as pg_trgm counts, to be worth a look."""
@@ -83,13 +83,10 @@ def find_duplicates_of(rows: Sequence[Mapping[str, Any]], exclude: UUID | None =
     _by_domain(signs)
     _by_name(signs)
     _by_similar_name(signs)
-    everybody = {account_id for one in signs for account_id in one.found}
-    titles = {
-        account_id: trading or legal
-        for account_id, trading, legal in Account.objects.filter(id__in=everybody).values_list(
-            "id", "trading_name", "legal_name"
-        )
-    }
+    everybody = list({account_id for one in signs for account_id in one.found})
+    named = ("trading_name", "legal_name")
+    known = read_where(Account, "id = ANY(%s)", everybody, only=named) if everybody else []
+    titles = {account.pk: account.trading_name or account.legal_name for account in known}
     return [_ranked(one, titles, exclude) for one in signs]
 
 
@@ -173,6 +170,8 @@ def _reason(words: str, value: str = "") -> tuple[str, int]:
 
 def _by_tax_id(signs: Sequence[_Signs]) -> None:
     wanted = _all(signs, lambda one: one.tax_ids)
+    if not wanted:
+        return
     known = TaxIdentifier.objects.filter(normalised__in=wanted).values_list("normalised", "account_id")
     _matches(signs, lambda one: one.tax_ids, known, lambda value: _reason("same tax id"))
 
@@ -180,6 +179,8 @@ def _by_tax_id(signs: Sequence[_Signs]) -> None:
 def _by_registration(signs: Sequence[_Signs]) -> None:
     """Registers of different countries give the same numbers, so the countries must not contradict each other."""
     wanted = _all(signs, lambda one: {one.registration} - {""})
+    if not wanted:
+        return
     known = list(
         Account.objects.filter(normalised_registration__in=wanted).values_list("normalised_registration", "id")
     )
@@ -199,6 +200,8 @@ def _by_registration(signs: Sequence[_Signs]) -> None:
 
 def _by_mail(signs: Sequence[_Signs]) -> None:
     wanted = _all(signs, lambda one: one.emails)
+    if not wanted:
+        return
     known = (
         AccountContact.objects.annotate(address=Lower("contact__email"))
         .filter(address__in=wanted)
@@ -209,6 +212,8 @@ def _by_mail(signs: Sequence[_Signs]) -> None:
 
 def _by_domain(signs: Sequence[_Signs]) -> None:
     wanted = _all(signs, lambda one: one.domains)
+    if not wanted:
+        return
     own = Account.objects.filter(mail_domain__in=wanted).values_list("mail_domain", "id")
     _matches(signs, lambda one: one.domains, own, lambda value: _reason("same domain", value))
     people = AccountContact.objects.filter(contact__mail_domain__in=wanted, contact__left_on=None)
@@ -218,18 +223,21 @@ def _by_domain(signs: Sequence[_Signs]) -> None:
 
 def _by_name(signs: Sequence[_Signs]) -> None:
     wanted = _all(signs, lambda one: one.names)
+    if not wanted:
+        return
+    names = ("normalised_name", "normalised_trading_name")
+    same = "normalised_name = ANY(%s) OR normalised_trading_name = ANY(%s)"
     accounts: dict[str, set[UUID]] = {}
-    for account_id, legal, trading in Account.objects.filter(
-        Q(normalised_name__in=wanted) | Q(normalised_trading_name__in=wanted)
-    ).values_list("id", "normalised_name", "normalised_trading_name"):
-        for name in {legal, trading} & wanted:
-            accounts.setdefault(name, set()).add(account_id)
+    for account in read_where(Account, same, list(wanted), list(wanted), only=names):
+        for name in {account.normalised_name, account.normalised_trading_name} & wanted:
+            accounts.setdefault(name, set()).add(account.pk)
+    if not accounts:
+        return
     postcodes: dict[UUID, set[str]] = {}
-    everybody = {account_id for found in accounts.values() for account_id in found}
-    for account_id, postcode in (
-        Address.objects.filter(account__in=everybody).exclude(postcode="").values_list("account_id", "postcode")
-    ):
-        postcodes.setdefault(account_id, set()).add(normalised_code(postcode))
+    everybody = list({account_id for found in accounts.values() for account_id in found})
+    placed = "account_id = ANY(%s) AND postcode <> ''"
+    for address in read_where(Address, placed, everybody, only=("account_id", "postcode")):
+        postcodes.setdefault(address.account_id, set()).add(normalised_code(address.postcode))
     for one in signs:
         for account_id in {account_id for name in one.names for account_id in accounts.get(name, ())}:
             is_near = bool(one.postcodes & postcodes.get(account_id, set()))
@@ -252,7 +260,7 @@ def _by_similar_name(signs: Sequence[_Signs]) -> None:
     wanted = [(place, name) for place, one in enumerate(signs) for name in one.names]
     if not wanted:
         return
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('pg_trgm.similarity_threshold', %s, true)", [str(SIMILAR)])
         cursor.execute(_SIMILAR_NAMES, [[place for place, _ in wanted], [name for _, name in wanted], CANDIDATES_MAX])
         for place, account_id in cursor.fetchall():

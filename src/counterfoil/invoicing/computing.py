@@ -21,7 +21,7 @@ from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.invoicing.borne import bear, frozen_taxes, keys_of, keys_of_taxes
-from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin, TaxRate
+from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax, Origin, TaxRate
 from counterfoil.invoicing.rules.checks import Checked, checks, is_clean
 from counterfoil.invoicing.rules.discounts import Discount
 from counterfoil.invoicing.rules.tax import NEEDS_A_REASON, LineTax, Rate, Rates, line_taxes, rates_on
@@ -34,7 +34,7 @@ from counterfoil.invoicing.rules.totals import (
     too_large,
 )
 from counterfoil.ledger.models import LegalEntity
-from counterfoil.plumbing.bulk import new_row, read_together, reading
+from counterfoil.plumbing.bulk import Wanted, new_row, read_together, read_where
 from counterfoil.plumbing.scratch import read_once
 
 # The latest hundred documents of a customer say what is usual, so that a customer of many years costs no more. The
@@ -121,15 +121,19 @@ def surroundings(
 def _credited(line_ids: Sequence[UUID]) -> dict[UUID, CreditedLine]:
     if not line_ids:
         return {}
-    issued = InvoiceLine.objects.filter(id__in=line_ids, invoice__status=InvoiceStatus.ISSUED, invoice__kind="invoice")
-    lines = list(issued.select_related("invoice"))
-    taxes = InvoiceTax.objects.filter(invoice__in={line.invoice_id for line in lines})
+    lines = read_where(InvoiceLine, "id = ANY(%s)", list(line_ids))
+    issued = "id = ANY(%s) AND kind = 'invoice' AND status = 'issued'"
+    told = ("payer_id", "entity_id", "currency", "number")
+    invoices = {one.pk: one for one in read_where(Invoice, issued, [line.invoice_id for line in lines], only=told)}
+    taxes = read_where(InvoiceTax, "invoice_id = ANY(%s)", list(invoices))
     reasons = {
         (tax.invoice_id, TaxKey(tax.category, tax.percent, tax.included, tax.again)): tax.reason for tax in taxes
     }
     found = {}
     for line in lines:
-        invoice = line.invoice
+        invoice = invoices.get(line.invoice_id)
+        if invoice is None:
+            continue
         why = [reasons.get((invoice.id, key), "") for key in keys_of(line)]
         borne = frozen_taxes(line, why, f"As on {invoice.number}, which it takes back")
         found[line.id] = CreditedLine(invoice.payer_id, invoice.entity_id, invoice.currency, line.tax_class, borne)
@@ -151,7 +155,7 @@ def _history(account_ids: Iterable[UUID]) -> tuple[dict[tuple[UUID, str], Money]
 def _settings() -> tuple[dict[UUID, LegalEntity], list[Rate], dict[UUID, TermsFact]]:
     """Our companies, their tax rates and all payment terms, in one round trip; there are few."""
     companies, rates, terms = read_together(
-        reading(LegalEntity, "TRUE"), reading(TaxRate, "TRUE"), reading(PaymentTerms, "TRUE")
+        Wanted(LegalEntity, "TRUE"), Wanted(TaxRate, "TRUE"), Wanted(PaymentTerms, "TRUE")
     )
     return (
         {company.pk: company for company in companies},

@@ -11,7 +11,7 @@ from uuid import UUID
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import Money, formatted, rounded
 from counterfoil.invoicing.borne import amounts_of, keys_of
-from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceLine, InvoiceStatus, InvoiceTax
+from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.rules.crediting import Creditable, Rate, creditable_tax
 from counterfoil.invoicing.rules.totals import TaxKey, exact_tax
 from counterfoil.plumbing.bulk import read_where
@@ -28,10 +28,22 @@ class Credited:
     reasons: dict[Rate, str]
 
 
-def credited_invoices(invoice_ids: Collection[UUID], *, lock: bool) -> Credited:
-    """The invoices among these ids, in four statements; locked in the order of their ids, if at all."""
-    found = Invoice.objects.filter(id__in=invoice_ids, kind=DocumentKind.INVOICE, status=InvoiceStatus.ISSUED)
-    invoices = {one.pk: one for one in (found.select_for_update() if lock else found).order_by("id")}
+_ISSUED = "kind = 'invoice' AND status = 'issued'"
+_OWNERS = "id IN (SELECT line.invoice_id FROM invoicing_invoiceline line WHERE line.id = ANY(%s))"
+
+
+def credited_invoices(invoice_ids: Collection[UUID]) -> Credited:
+    """The issued invoices among these ids, in four statements."""
+    return _credited(read_where(Invoice, f"id = ANY(%s) AND {_ISSUED}", list(invoice_ids), order="id"))
+
+
+def invoices_of_lines(line_ids: Collection[UUID]) -> Credited:
+    """The issued invoices of these lines, in four statements; locked in the order of their ids."""
+    return _credited(read_where(Invoice, f"{_OWNERS} AND {_ISSUED}", list(line_ids), order="id", lock=True))
+
+
+def _credited(found: Iterable[Invoice]) -> Credited:
+    invoices = {one.pk: one for one in found}
     of_them = read_where(InvoiceLine, "invoice_id = ANY(%s)", list(invoices), order="invoice_id, position")
     rows = {line.pk: line for line in of_them}
     taken, taxes_taken = _taken(rows)
@@ -63,16 +75,23 @@ def _taken(rows: dict[UUID, InvoiceLine]) -> tuple[dict[UUID, Money], dict[UUID,
     """
     taken: dict[UUID, Money] = {}
     taxes_taken: dict[UUID, tuple[Money, ...]] = {}
-    back = InvoiceLine.objects.filter(credits_line__in=rows, invoice__status=InvoiceStatus.ISSUED)
-    for line in back.select_related("invoice"):
-        key, currency = line.credits_line_id, line.invoice.currency
+    back = read_where(InvoiceLine, "credits_line_id = ANY(%s)", list(rows))
+    named = list({line.invoice_id for line in back})
+    told = ("kind", "currency")
+    issued = read_where(Invoice, "id = ANY(%s) AND status = 'issued'", named, only=told) if named else []
+    documents = {one.pk: one for one in issued}
+    for line in back:
+        key, document = line.credits_line_id, documents.get(line.invoice_id)
+        if document is None:
+            continue
         assert key is not None
+        currency = document.currency
         net, zero = Money.exact(line.net, currency), Money.zero(currency)
         taxes = _money(amounts_of(line), currency)
         if taxes is None:
             borne = keys_of(line)
             taxes = tuple(rounded(exact_tax(net, one, borne), currency) for one in borne)
-        if line.invoice.kind != DocumentKind.CREDIT_NOTE:
+        if document.kind != DocumentKind.CREDIT_NOTE:
             net, taxes = -net, tuple(-one for one in taxes)
         before = taxes_taken.get(key) or (zero,) * len(taxes)
         taken[key] = taken.get(key, zero) + net
@@ -88,7 +107,7 @@ def _rates(invoices: dict[UUID, Invoice], lines: dict[UUID, Creditable]) -> tupl
                 rate = (line.invoice_id, key)
                 taking_back[rate] = taking_back.get(rate, Fraction(0)) + exact_tax(line.said, key, line.taxes)
     taxes, reasons = {}, {}
-    for row in InvoiceTax.objects.filter(invoice__in=invoices):
+    for row in read_where(InvoiceTax, "invoice_id = ANY(%s)", list(invoices)):
         rate = (row.invoice_id, TaxKey(row.category, row.percent.normalize(), row.included, row.again))
         amount = Money.exact(row.amount, invoices[row.invoice_id].currency)
         taxes[rate] = creditable_tax(amount, taking_back.get(rate, Fraction(0)))
@@ -101,9 +120,7 @@ def refuse_more_than_left(lines: Iterable[InvoiceLine]) -> None:
     back = [line for line in lines if line.credits_line_id is not None]
     if not back:
         return
-    wanted = [line.credits_line_id for line in back if line.credits_line_id is not None]
-    owners = InvoiceLine.objects.filter(id__in=wanted).values_list("invoice_id", flat=True)
-    credited = credited_invoices(set(owners), lock=True)
+    credited = invoices_of_lines([line.credits_line_id for line in back if line.credits_line_id is not None])
     left = {line_id: line.left for line_id, line in credited.lines.items()}
     problems = []
     for line in back:

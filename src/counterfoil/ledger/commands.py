@@ -18,7 +18,7 @@ from counterfoil.ledger import events
 from counterfoil.ledger.models import JournalEntry, LedgerAccount, LegalEntity, Posting
 from counterfoil.ledger.rules.entries import EntryOrder, imbalance
 from counterfoil.plumbing import clock
-from counterfoil.plumbing.bulk import insert_together, new_row
+from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip, read_where
 from counterfoil.plumbing.outbox import emit, frame
 
 CHART = (
@@ -63,22 +63,22 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
         )
         for entry in entries
     ]
-    insert_together(
-        rows,
-        (
-            new_row(
-                Posting,
-                entry_id=row.pk,
-                ledger_account_id=roles[entry.entity_id, posting.role],
-                account_id=posting.account_id,
-                amount=posting.amount,
-                currency=posting.currency,
-            )
-            for row, entry in zip(rows, entries, strict=True)
-            for posting in entry.postings
-            if posting.amount
-        ),
-    )
+    postings = [
+        new_row(
+            Posting,
+            entry_id=row.pk,
+            ledger_account_id=roles[entry.entity_id, posting.role],
+            account_id=posting.account_id,
+            amount=posting.amount,
+            currency=posting.currency,
+        )
+        for row, entry in zip(rows, entries, strict=True)
+        for posting in entry.postings
+        if posting.amount
+    ]
+    with one_trip():
+        insert_rows(rows)
+        insert_rows(postings)
     return [row.pk for row in rows]
 
 
@@ -90,9 +90,9 @@ _known_accounts: dict[tuple[UUID, str], UUID] = {}
 def _ledger_accounts(wanted: set[tuple[UUID, str]]) -> Mapping[tuple[UUID, str], UUID]:
     """The ids of the ledger accounts by entity and role, among others."""
     if not wanted <= _known_accounts.keys():
-        rows = LedgerAccount.objects.filter(entity__in={entity_id for entity_id, _ in wanted})
-        for entity_id, role, ledger_account_id in rows.values_list("entity_id", "role", "id"):
-            _known_accounts[entity_id, role] = ledger_account_id
+        entity_ids = list({entity_id for entity_id, _ in wanted})
+        for row in read_where(LedgerAccount, "entity_id = ANY(%s)", entity_ids, only=("entity_id", "role")):
+            _known_accounts[row.entity_id, row.role] = row.pk
     return _known_accounts
 
 
@@ -103,14 +103,15 @@ def add_entity(*, actor: Actor, values: Mapping[str, Any]) -> UUID:
     Its series and tax rates follow when invoicing hears of it.
     """
     columns = _checked(values)
-    if not LegalEntity.objects.filter(is_default=True).exists():
+    if not read_where(LegalEntity, "is_default LIMIT 1"):
         columns["is_default"] = True
     elif columns.get("is_default"):
         LegalEntity.objects.filter(is_default=True).update(is_default=False)
     entity = LegalEntity(id=new_id(), created_at=clock.now(), **columns)
     _save(entity, is_new=True)
-    LedgerAccount.objects.bulk_create(
-        LedgerAccount(entity=entity, role=role, code=code, name=name, kind=kind) for role, code, name, kind in CHART
+    insert_rows(
+        new_row(LedgerAccount, entity_id=entity.pk, role=role, code=code, name=name, kind=kind)
+        for role, code, name, kind in CHART
     )
     emit(events.EntityAdded(entity_id=entity.pk, title=entity.name))
     return entity.pk
@@ -152,21 +153,9 @@ def install_defaults(*, actor: Actor) -> None:
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with IBAN and colour in their usual form; refused when they cannot be right."""
-    from schwifty import BIC, IBAN  # loaded when a bank account is checked: its registers delay every start
-    from schwifty.exceptions import SchwiftyException
-
     columns = dict(values)
-    iban = columns.get("iban")
-    if iban:
-        try:
-            columns["iban"] = str(IBAN(iban))
-        except SchwiftyException:
-            raise Refusal("not_an_iban", "This is not a valid IBAN; its check digits do not fit.", "iban") from None
-    if columns.get("bic"):
-        try:
-            columns["bic"] = str(BIC(columns["bic"]))
-        except SchwiftyException:
-            raise Refusal("not_a_bic", "This is not a valid BIC.", "bic") from None
+    if columns.get("iban") or columns.get("bic"):
+        _check_bank(columns)
     colour = columns.get("accent_colour")
     if colour == "":
         del columns["accent_colour"]
@@ -178,9 +167,28 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
+def _check_bank(columns: dict[str, Any]) -> None:
+    from schwifty import BIC, IBAN  # loaded when a bank account is checked: its registers delay every start
+    from schwifty.exceptions import SchwiftyException
+
+    if columns.get("iban"):
+        try:
+            columns["iban"] = str(IBAN(columns["iban"]))
+        except SchwiftyException:
+            raise Refusal("not_an_iban", "This is not a valid IBAN; its check digits do not fit.", "iban") from None
+    if columns.get("bic"):
+        try:
+            columns["bic"] = str(BIC(columns["bic"]))
+        except SchwiftyException:
+            raise Refusal("not_a_bic", "This is not a valid BIC.", "bic") from None
+
+
 def _save(entity: LegalEntity, *, is_new: bool) -> None:
     try:
-        entity.save(force_insert=is_new)
+        if is_new:
+            insert_rows([entity])
+        else:
+            entity.save()
     except IntegrityError as error:
         if "name" in str(error):
             raise Conflict("taken", "Another company has this name already.", "name") from None

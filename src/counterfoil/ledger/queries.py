@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet, Sum
 
 from counterfoil.access.actors import Actor
@@ -15,6 +16,7 @@ from counterfoil.access.projection import Row, project, project_one
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.ledger.models import LegalEntity, Posting
+from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.scratch import read_once
 
 KEY = "ledger.entity"
@@ -73,7 +75,7 @@ def postings_of(actor: Actor, document_id: UUID) -> list[BookLine]:
 @read_once(lambda: "entities")
 def entities() -> dict[UUID, LegalEntity]:
     """Every entity by its id; there are few."""
-    return {entity.pk: entity for entity in LegalEntity.objects.all()}
+    return {entity.pk: entity for entity in read_where(LegalEntity, "TRUE")}
 
 
 def default_of(known: Sequence[LegalEntity]) -> UUID:
@@ -109,6 +111,20 @@ def balance_by_account(role: str, on: date | None = None) -> dict[UUID, dict[str
     """The balance of the ledger account of a role by customer and currency, at the end of a day or of all time."""
     postings = Posting.objects.filter(ledger_account__role=role, account__isnull=False)
     return _by_account(postings.filter(entry__posted_on__lte=on) if on else postings)
+
+
+_POSTED = """
+SELECT l.role, p.account_id, SUM(p.amount)
+FROM ledger_posting p JOIN ledger_ledgeraccount l ON l.id = p.ledger_account_id
+WHERE l.entity_id = %s GROUP BY l.role, p.account_id
+"""
+
+
+def posted_by_role(entity_id: UUID) -> dict[tuple[str, UUID | None], Decimal]:
+    """What the books of a company say by role of the ledger account and by customer, whatever the currency."""
+    with connection.cursor() as cursor:
+        cursor.execute(_POSTED, [entity_id])
+        return {(role, account_id): amount for role, account_id, amount in cursor.fetchall()}
 
 
 def _by_account(postings: QuerySet[Posting]) -> dict[UUID, dict[str, Decimal]]:

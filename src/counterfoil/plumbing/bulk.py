@@ -6,21 +6,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, partial
-from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from functools import cache
+from operator import attrgetter, itemgetter
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import DataError, connection, models
 from django.db.models.base import ModelState
 from psycopg.adapt import PyFormat, Transformer
 
 M = TypeVar("M", bound=models.Model)
-R = TypeVar("R")
 
 
 def new_row(model: type[M], /, **values: Any) -> M:
@@ -53,69 +54,84 @@ def _blank(
     return frozenset(field.attname for field in fields), plain, made
 
 
-def read_where(model: type[M], condition: str, *values: Any, order: str = "", lock: bool = False) -> list[M]:
+def read_where(
+    model: type[M], condition: str, *values: Any, order: str = "", lock: bool = False, only: tuple[str, ...] = ()
+) -> list[M]:
     """The rows of a model where a condition in SQL holds, made as ``new_row`` makes them; with ``lock``, locked.
 
     For reads that happen thousands of times: composing a query costs Django several times what running it costs.
     ``condition`` and ``order`` are written by us and never hold an input; inputs are ``values``, lists as arrays.
+    With ``only``, no other columns are read than these and the key.
     """
-    (rows,) = read_together(reading(model, condition, *values, order=order, lock=lock))
+    (rows,) = read_together(Wanted(model, condition, values, order, lock, only))
     return rows
 
 
 @dataclass(frozen=True)
-class Reading(Generic[R]):
-    """A statement that reads, its values, and what makes something of the rows that it finds."""
+class Wanted:
+    """Rows that are read with others, as ``read_where`` reads them."""
+
+    model: type[models.Model]
+    condition: str
+    values: tuple[Any, ...] = ()
+    order: str = ""
+    lock: bool = False
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A statement of our own whose rows are read with others, as they are."""
 
     statement: str
-    values: tuple[Any, ...]
-    made: Callable[[list[tuple[Any, ...]]], list[R]]
+    values: tuple[Any, ...] = ()
 
 
-def reading(model: type[M], condition: str, *values: Any, order: str = "", lock: bool = False) -> Reading[M]:
-    """What ``read_where`` reads, to be read together with something else."""
-    _, select, _ = _selecting(model)
-    ordered = f"{' ORDER BY ' if order else ''}{order}{' FOR UPDATE' if lock else ''}"
-    return Reading(f"{select} WHERE {condition}{ordered}", values, partial(_rows_of, model))
-
-
-def plain_reading(statement: str, *values: Any) -> Reading[tuple[Any, ...]]:
-    """The rows of a statement of our own as they are, to be read together with something else."""
-    return Reading(statement, values, list)
-
-
-def read_together(*readings: Reading[Any]) -> list[list[Any]]:
-    """The rows of each, in one round trip. Each statement sees what was committed before it."""
-    values = [_array(value) for one in readings for value in one.values]
-    found = []
+def read_together(*wanted: Wanted | Asked) -> list[list[Any]]:
+    """What ``read_where`` answers for each, and the plain rows of what is asked, in one round trip. None may build on
+    what another one finds; each sees what was committed before it.
+    """
+    found: list[list[Any]] = []
     with connection.cursor() as cursor:
-        cursor.execute(";\n".join(one.statement for one in readings), values)
-        for place, one in enumerate(readings):
-            if place:
-                cursor.nextset()
-            found.append(one.made(cursor.fetchall()))
+        cursor.execute(_checked(";\n".join([_stated(one) for one in wanted])))
+        for one in wanted:
+            found.append(_rows_read(one, cursor.fetchall()))
+            cursor.nextset()
     return found
 
 
-def _rows_of(model: type[M], found: list[tuple[Any, ...]]) -> list[M]:
-    names, _, json_places = _selecting(model)
-    rows = []
-    for read in found:
-        row = model.__new__(model)
-        row.__dict__.update(zip(names, read, strict=True))
-        for name in json_places:
-            kept = row.__dict__[name]
-            row.__dict__[name] = None if kept is None else json.loads(kept)
-        row._state = ModelState()
-        row._state.adding, row._state.db = False, "default"
-        rows.append(row)
-    return rows
+def _stated(one: Wanted | Asked) -> str:
+    written = tuple([_LITERALS[value.__class__](_array(value)) for value in one.values])
+    if isinstance(one, Asked):
+        return one.statement % written
+    _, select, _ = _selecting(one.model, one.only)
+    ordered = f"{' ORDER BY ' if one.order else ''}{one.order}{' FOR UPDATE' if one.lock else ''}"
+    return f"{select} WHERE {one.condition % written}{ordered}"
+
+
+def _rows_read(one: Wanted | Asked, read: list[tuple[Any, ...]]) -> list[Any]:
+    if isinstance(one, Asked):
+        return read
+    names, _, json_places = _selecting(one.model, one.only)
+    return [_row_read(one.model, names, json_places, row) for row in read]
+
+
+def _row_read(model: type[M], names: Sequence[str], json_places: Sequence[str], read: tuple[Any, ...]) -> M:
+    row = model.__new__(model)
+    inside = row.__dict__
+    inside.update(zip(names, read, strict=True))
+    for name in json_places:
+        kept = inside[name]
+        inside[name] = None if kept is None else json.loads(kept)
+    state = inside["_state"] = ModelState()
+    state.adding, state.db = False, "default"
+    return row
 
 
 @cache
-def _selecting(model: type[models.Model]) -> tuple[list[str], str, list[str]]:
-    """The names of a model's columns, the statement that reads them all, and those that hold JSON."""
-    fields = model._meta.concrete_fields
+def _selecting(model: type[models.Model], only: tuple[str, ...]) -> tuple[list[str], str, list[str]]:
+    """The names of a model's columns, or of some, the statement that reads them, and those that hold JSON."""
+    fields = [field for field in model._meta.concrete_fields if not only or field.primary_key or field.attname in only]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     select = f"SELECT {columns} FROM {connection.ops.quote_name(model._meta.db_table)}"  # noqa: S608 - the model's names
     names = [field.attname for field in fields]
@@ -124,6 +140,7 @@ def _selecting(model: type[models.Model]) -> tuple[list[str], str, list[str]]:
 
 def insert_rows(rows: Iterable[models.Model]) -> None:
     """Write new rows of one model in one statement, whether one or a hundred thousand. Triggers and constraints hold.
+    Within ``one_trip`` they may go out with others.
 
     The rows have their keys, but for keys that the database counts, which are not read back. Django's hooks before
     saving are not called. Raises Django's ``IntegrityError``.
@@ -131,10 +148,12 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
     new = list(rows)
     if not new:
         return
-    if len(new) <= _FEW:  # one round trip instead of two
-        _insert_few([new])
-        return
     table, columns, read, packers = _writing(type(new[0]))
+    if len(new) <= _FEW:  # one round trip instead of two
+        values = ", ".join([_row_of(read(row.__dict__), packers) for row in new])
+        _send(f"INSERT INTO {table} ({columns}) VALUES {values}")  # noqa: S608 - the model's names, and literals
+        return
+    _flush(_waiting.get())
     statement = f"COPY {table} ({columns}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for start in range(0, len(new), _COPIED_AT_ONCE):
@@ -143,28 +162,50 @@ def insert_rows(rows: Iterable[models.Model]) -> None:
             copy.write("\n".join([*map("\t".join, zip(*texts, strict=True)), ""]).encode())
 
 
-def insert_together(*groups: Iterable[models.Model]) -> None:
-    """Write new rows of several models, the models in this order: a statement for each, and where all are few, one
-    round trip for all. As ``insert_rows`` otherwise.
+@contextmanager
+def one_trip() -> Iterator[None]:
+    """Send the rows that are written within to the database together at the end, in the order in which they were
+    written. Large sets do not wait. What is read within sees none of them, and what the database refuses is raised at
+    the end.
     """
-    filled = [rows for group in groups if (rows := list(group))]
-    if filled and all(len(rows) <= _FEW for rows in filled):
-        _insert_few(filled)
+    if _waiting.get() is not None:
+        yield
         return
-    for rows in filled:
-        insert_rows(rows)
+    statements: list[str] = []
+    token = _waiting.set(statements)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    _flush(statements)
 
 
-def _insert_few(groups: Sequence[Sequence[models.Model]]) -> None:
-    statements, values = [], []
-    for rows in groups:
-        table, columns, read, packers = _writing(type(rows[0]))
-        written = [_row_of(read(row.__dict__), packers) for row in rows]
-        places = ", ".join([f"({', '.join(['%s'] * len(written[0]))})"] * len(written))
-        statements.append(f"INSERT INTO {table} ({columns}) VALUES {places}")  # noqa: S608 - the model's names
-        values += [one for row in written for one in row]
+_waiting: ContextVar[list[str] | None] = ContextVar("counterfoil_waiting_statements", default=None)
+
+
+def _send(statement: str) -> None:
+    """Run a statement without parameters, or let it wait for the end of ``one_trip``."""
+    _checked(statement)
+    waiting = _waiting.get()
+    if waiting is not None:
+        waiting.append(statement)
+        return
     with connection.cursor() as cursor:
-        cursor.execute(";\n".join(statements), values)
+        cursor.execute(statement)
+
+
+def _checked(statement: str) -> str:
+    """A statement ends at the character NUL, wherever that stands."""
+    if "\0" in statement:
+        raise DataError("PostgreSQL keeps no text with the character NUL.")
+    return statement
+
+
+def _flush(statements: list[str] | None) -> None:
+    if statements:
+        with connection.cursor() as cursor:
+            cursor.execute(";\n".join(statements))
+        statements.clear()
 
 
 _COPIED_AT_ONCE = 200
@@ -188,11 +229,14 @@ def _writing(model: type[models.Model]) -> tuple[str, str, Callable[[dict[str, A
     return connection.ops.quote_name(meta.db_table), columns, read, packers
 
 
-def _row_of(values: tuple[Any, ...], packers: _Packers) -> list[Any]:
-    """A row as values of a statement."""
-    return [
-        packers[place](value) if place in packers and value is not None else value for place, value in enumerate(values)
-    ]
+def _row_of(values: tuple[Any, ...], packers: _Packers) -> str:
+    """A row as literals of a statement."""
+    if packers:
+        values = tuple(
+            packers[place](value) if place in packers and value is not None else value
+            for place, value in enumerate(values)
+        )
+    return f"({', '.join([_LITERALS[value.__class__](value) for value in values])})"
 
 
 def _column(values: tuple[Any, ...], pack: Callable[[Any], str] | None) -> Sequence[str]:
@@ -256,6 +300,39 @@ def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _literal_text(value: str) -> str:
+    """A text as PostgreSQL reads it in a statement. What needs an escape is written by psycopg, which asks the server
+    how.
+    """
+    return _literal_other(value) if "'" in value or "\\" in value else f"'{value}'"
+
+
+def _literal_other(value: Any) -> str:
+    if isinstance(value, str):
+        value = str(value)
+    return Transformer(connection.connection).as_literal(_array(value)).decode()
+
+
+class _Literals(dict[type, Callable[[Any], str]]):
+    """How a value of each kind is written in a statement, for a place whose type the statement knows."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        return _literal_other
+
+
+_LITERALS = _Literals(
+    {
+        type(None): lambda value: "NULL",
+        str: _literal_text,
+        UUID: lambda value: f"'{value.int:032x}'",
+        Decimal: lambda value: f"'{value}'",
+        int: lambda value: f"'{value}'",
+        bool: lambda value: "'t'" if value else "'f'",
+        datetime: lambda value: f"'{value.isoformat()}'",
+        date: lambda value: f"'{value.isoformat()}'",
+    }
+)
+
 _ELEMENTS: dict[type, Callable[[Any], str]] = {
     **{kind: _WRITERS[kind] for kind in (UUID, Decimal, int, bool, datetime, date)},
     type(None): lambda value: "NULL",
@@ -274,38 +351,59 @@ def _array(value: Any) -> Any:
 
 
 def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
-    """Write these columns of rows that are there already: one statement, however many rows and columns.
+    """Write these columns of rows that are there already: one statement, however many rows and columns. Within
+    ``one_trip`` it may go out with others.
 
     ``columns`` are names of fields; a link may be named by its field. The rows are of one model.
     """
     if not rows:
         return
-    meta = rows[0]._meta
+    change, packers = _changing(type(rows[0]), tuple(columns))
+    arrays = (
+        _array([value if pack is None or value is None else pack(value) for value in map(attrgetter(name), rows)])
+        for name, pack in packers
+    )
+    _send(change.format(*[_LITERALS[array.__class__](array) for array in arrays]))
+
+
+@cache
+def _changing(
+    model: type[models.Model], columns: tuple[str, ...]
+) -> tuple[str, list[tuple[str, Callable[[Any], str] | None]]]:
+    """The statement that writes these columns of rows, with a place for each array, and for each array the attribute
+    that it holds, with how that is written where it is JSON.
+    """
+    meta = model._meta
     key = meta.pk
     assert key is not None
-    fields = [key, *(meta.get_field(name) for name in columns)]
-    arrays, types, names = [], [], []
-    for field in fields:
+    packers: list[tuple[str, Callable[[Any], str] | None]] = []
+    types, names = [], []
+    for field in (key, *(meta.get_field(name) for name in columns)):
         assert isinstance(field, models.Field)
         kind = field.rel_db_type(connection) if field.is_relation or field is key else field.db_type(connection)
         is_json = isinstance(field, models.JSONField)
-        arrays.append(_array([_value(field, row, is_json) for row in rows]))
+        pack = (
+            (field.encoder or json.JSONEncoder)(ensure_ascii=False).encode
+            if isinstance(field, models.JSONField)
+            else None
+        )
+        packers.append((field.attname, pack))
         types.append("text[]" if is_json else f"{kind}[]")
         names.append((connection.ops.quote_name(field.column or ""), "::jsonb" if is_json else ""))
     table = connection.ops.quote_name(meta.db_table)
     (key_name, _), *changed = names
     sets = ", ".join(f"{name} = new.{name}{cast}" for name, cast in changed)
     given = ", ".join(name for name, _ in names)
-    values = ", ".join(f"%s::{kind}" for kind in types)
+    values = ", ".join(f"{{}}::{kind}" for kind in types)
     # Every name comes from the model, never from an input.
     new = f"unnest({values}) AS new ({given})"
-    change = f"UPDATE {table} SET {sets} FROM {new} WHERE {table}.{key_name} = new.{key_name}"  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(change, arrays)
+    return f"UPDATE {table} SET {sets} FROM {new} WHERE {table}.{key_name} = new.{key_name}", packers  # noqa: S608
 
 
-def _value(field: models.Field[Any, Any], row: models.Model, is_json: bool) -> Any:
-    value = getattr(row, field.attname)
-    if is_json:
-        return None if value is None else json.dumps(value, cls=field.encoder)  # type: ignore[attr-defined]
-    return value
+def delete_rows(rows: Sequence[models.Model]) -> None:
+    """Remove rows of one model in one statement. What other rows hang on them is the database's business."""
+    if not rows:
+        return
+    table = connection.ops.quote_name(rows[0]._meta.db_table)
+    ids = _LITERALS[str](_array([row.pk for row in rows]))
+    _send(f"DELETE FROM {table} WHERE id = ANY({ids})")  # noqa: S608 - the model's name, and a literal

@@ -22,6 +22,7 @@ from django.core.validators import validate_email
 from django.db import models
 
 from counterfoil.core.errors import Problem, Refusal
+from counterfoil.plumbing.bulk import read_where
 
 TEXT_LENGTH = 200
 PARAGRAPH_LENGTH = 5_000
@@ -456,7 +457,7 @@ def _check_links(fields: Sequence[Field], found: Mapping[str, Any], path: str, p
     collect(fields, found, path)
     for key, places in wanted.items():
         model = record_type(key).model
-        there = set(model._default_manager.filter(pk__in=list(places)).values_list("pk", flat=True))
+        there = {one.pk for one in read_where(model, "id = ANY(%s)", list(places), only=("id",))}
         for missing in places.keys() - there:
             for at, label in places[missing]:
                 problems.append(Problem(at, "no_such_record", f"{label}: there is no such record."))

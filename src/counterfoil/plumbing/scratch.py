@@ -14,6 +14,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _is_scratch: ContextVar[bool] = ContextVar("counterfoil_is_scratch", default=False)
+_is_one_wish: ContextVar[bool] = ContextVar("counterfoil_is_one_wish", default=False)
 _remembered: ContextVar[dict[Hashable, Any] | None] = ContextVar("counterfoil_remembered", default=None)
 
 
@@ -28,11 +29,16 @@ def scratch() -> Iterator[None]:
     try:
         with transaction.atomic():
             yield
-            with connection.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+            ask_now()
             transaction.set_rollback(True)
     finally:
         _is_scratch.reset(token)
+
+
+def ask_now() -> None:
+    """Have the database keep now the promises that it keeps for the end of a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
 
 
 def is_scratch() -> bool:
@@ -41,9 +47,28 @@ def is_scratch() -> bool:
 
 
 @contextmanager
-def settings_stay() -> Iterator[None]:
-    """Say that companies, their rates and terms, and who pays for whom do not change any more: they are read once."""
-    token = _remembered.set({})
+def as_one_wish() -> Iterator[None]:
+    """Say that all commands from here on are one wish: when one of them fails, nobody goes on with what was done
+    before. So none of them needs a savepoint of its own.
+    """
+    token = _is_one_wish.set(True)
+    try:
+        yield
+    finally:
+        _is_one_wish.reset(token)
+
+
+def is_one_wish() -> bool:
+    """Whether a command that fails takes everything with it that was done before."""
+    return _is_one_wish.get()
+
+
+@contextmanager
+def settings_stay(remembered: dict[Hashable, Any]) -> Iterator[None]:
+    """Say that companies, their rates and terms, and who pays for whom do not change any more: they are read once.
+    ``remembered`` holds what was read, for the next time.
+    """
+    token = _remembered.set(remembered)
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,7 @@ from decimal import Decimal, DecimalException
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import DatabaseError, DataError, connection
+from django.db import DatabaseError, DataError, connection, transaction
 
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.invoicing import commands as invoicing
@@ -24,7 +24,7 @@ from counterfoil.payments import commands as payments
 from counterfoil.payments.rules.orders import PaymentOrder
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.bulk import read_where
-from counterfoil.plumbing.scratch import scratch, settings_stay
+from counterfoil.plumbing.scratch import as_one_wish, ask_now, scratch, settings_stay
 from counterfoil.simulating.rules import scenario as said
 from counterfoil.simulating.rules.collecting import next_attempt, reminder_days
 from counterfoil.simulating.rules.scenario import Scenario, path_of, taxes_together
@@ -37,6 +37,10 @@ from counterfoil.subscriptions.rules.grid import restored
 from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
 
 R = TypeVar("R")
+_FOLLOWED = (
+    "kind", "payer_id", "entity_id", "currency", "total", "settled", "credited", "issued_on", "due_on",
+)  # fmt: skip
+STAGES_AT_ONCE = 20
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NO_YEAR = re.compile(r"year -?\d+ is out of range|.* is outside the calendar$")
 
@@ -80,11 +84,11 @@ class Play:
         self.prices = {price.key: price for price in self.scenario.prices}
         self.outcomes: dict[UUID, list[str]] = {}
         self.failures: dict[UUID, int] = {}
-        self.retries: dict[UUID, date | None] = {}
+        self.retries: dict[UUID, date] = {}
         self.watched: dict[UUID, list[date]] = {}
         self.uncharged: list[UUID] = []
-        self.known: set[UUID] = set()
-        self.open_now: list[Invoice] | None = None
+        self.latest = UUID(int=0)
+        self.looked_at: dict[UUID, Invoice | None] = {}
         self.has_credit = False
         self.due_on: date | None = None
         self.beyond: list[UUID] = []
@@ -112,8 +116,8 @@ class Play:
         days = [upcoming[1]] if upcoming is not None else []
         if self.due_on is not None:
             days.append(self.due_on)
-        days += [retry for retry in self.retries.values() if retry is not None]
-        days += [day for watched in self.watched.values() for day in watched]
+        days += self.retries.values()
+        days += [watched[0] for watched in self.watched.values()]
         if after is not None:
             days = [max(day, after + timedelta(days=1)) for day in days]
         soonest = min(days, default=None)
@@ -124,7 +128,8 @@ class Play:
         self.is_changed = False
         if self.stage.subscriptions:
             mine = list(self.stage.subscriptions.values())
-            found = read_where(Subscription, "id = ANY(%s) AND due_at IS NOT NULL", mine)
+            due_of = ("due_at", "basis")
+            found = read_where(Subscription, "id = ANY(%s) AND due_at IS NOT NULL", mine, only=due_of)
             due = {one.pk: restored(one.due_at, one.basis) for one in found if one.due_at is not None}
             self.beyond = [pk for pk, moment in due.items() if not said.is_reached(self.scenario, moment)]
             self.due_on = min((self.stage.day(due[pk]) for pk in due.keys() - self.beyond), default=None)
@@ -132,7 +137,7 @@ class Play:
     # Entries ----------------------------------------------------------------------------------------------------------
 
     def _enter(self, place: int, day: date, entry: Any) -> None:
-        self.open_now = None
+        self.looked_at.clear()
         try:
             with _in_plain_words(""):
                 self._do(entry, day)
@@ -239,7 +244,8 @@ class Play:
 
     def _credit(self, entry: said.Credit, day: date, at: datetime) -> None:
         invoice_id = self._invoice_id(entry.invoice)
-        lines = dict(InvoiceLine.objects.filter(invoice=invoice_id).values_list("position", "id"))
+        found = read_where(InvoiceLine, "invoice_id = %s", invoice_id, only=("position",))
+        lines = {line.position: line.pk for line in found}
         unknown = [
             Problem(f"lines.{place}.line", "no_such_line", f"{entry.invoice} has no line {part.line}")
             for place, part in enumerate(entry.lines)
@@ -285,15 +291,15 @@ class Play:
         if self.outcomes:
             self._charge(day, at)
         self.uncharged.clear()
-        if any(watched and watched[0] <= day for watched in self.watched.values()):
+        if any(watched[0] <= day for watched in self.watched.values()):
             self._remind(day)
 
     def _after_documents(self) -> None:
         """What follows the issue of documents in production as news follows here at once."""
-        self.open_now = None
-        new = "entity_id = %s AND status = 'issued' AND NOT id = ANY(%s)"
-        fresh = read_where(Invoice, new, self.stage.entity, list(self.known), order="sequence")
-        self.known.update(one.pk for one in fresh)
+        self.looked_at.clear()
+        new = "entity_id = %s AND status = 'issued' AND id > %s"
+        fresh = read_where(Invoice, new, self.stage.entity, self.latest, order="sequence", only=_FOLLOWED)
+        self.latest = max((one.pk for one in fresh), default=self.latest)
         invoices = [one for one in fresh if one.kind == DocumentKind.INVOICE]
         over = [one.pk for one in fresh if one.kind == DocumentKind.CREDIT_NOTE and one.open]
         if over:
@@ -305,16 +311,22 @@ class Play:
         for one in invoices:
             assert one.due_on is not None
             assert one.issued_on is not None
-            self.watched[one.pk] = reminder_days(one.due_on, one.issued_on, days)
+            upcoming = reminder_days(one.due_on, one.issued_on, days)
+            if upcoming:
+                self.watched[one.pk] = upcoming
             self.uncharged.append(one.pk)
 
     def _open(self, invoice_ids: Iterable[UUID]) -> list[Invoice]:
-        """Those of the invoices that are open. What is open is read again only after something happened."""
-        if self.open_now is None:
-            still = "entity_id = %s AND kind = 'invoice' AND status = 'issued' AND total > settled + credited"
-            self.open_now = read_where(Invoice, still, self.stage.entity, order="sequence")
+        """Those of the invoices that are open. They are read again only after something happened, and with those of
+        which is going to be asked.
+        """
         wanted = set(invoice_ids)
-        return [one for one in self.open_now if one.pk in wanted]
+        if not wanted <= self.looked_at.keys():
+            ids = list(wanted.union(self.watched, self.retries))
+            still = "id = ANY(%s) AND total > settled + credited"
+            found = {one.pk: one for one in read_where(Invoice, still, ids, order="sequence", only=_FOLLOWED)}
+            self.looked_at = {**found, **dict.fromkeys(ids - found.keys())}
+        return [one for pk, one in self.looked_at.items() if one is not None and pk in wanted]
 
     def _charge(self, day: date, at: datetime) -> None:
         """Charge what was issued today, for those whose outcomes are said by now, and what is to be tried again."""
@@ -334,14 +346,16 @@ class Play:
                 next_on = next_attempt(day, failures, self.scenario.policies.retry.days_after_failure)
                 if next_on is None:
                     self.played.steps.append(Step(day, invoice.pk, invoice.payer_id, "task"))
-            self.retries[invoice.pk] = next_on
+            self.retries.pop(invoice.pk, None)
+            if next_on is not None:
+                self.retries[invoice.pk] = next_on
             self.played.charges.append(Charge(day, invoice.pk, outcome, next_on))
         for invoice_id in due:  # paid in another way meanwhile
-            if self.retries[invoice_id] == day:
-                self.retries[invoice_id] = None
+            if self.retries.get(invoice_id) == day:
+                del self.retries[invoice_id]
 
     def _collect(self, invoice: Invoice, day: date, at: datetime) -> None:
-        self.open_now = None
+        self.looked_at.clear()
         order = PaymentOrder(
             payer_id=invoice.payer_id,
             method="card_terminal",
@@ -355,24 +369,27 @@ class Play:
 
     def _remind(self, today: date) -> None:
         """Remind of what is open, also while a charge is going to be tried again."""
-        due = [invoice_id for invoice_id, days in self.watched.items() if days and days[0] <= today]
+        due = [invoice_id for invoice_id, days in self.watched.items() if days[0] <= today]
         for invoice in self._open(due):
             if today in self.watched[invoice.pk]:
                 self.played.steps.append(Step(today, invoice.pk, invoice.payer_id, "reminder"))
         for invoice_id in due:
-            self.watched[invoice_id] = [day for day in self.watched[invoice_id] if day > today]
+            days = [day for day in self.watched.pop(invoice_id) if day > today]
+            if days:
+                self.watched[invoice_id] = days
 
 
 class Theatre:
-    """Plays scenarios one after the other in a scratch copy. Scenarios with the same company and customers share them.
+    """Plays scenarios one after the other in a scratch copy. Scenarios with the same company and customers share them,
+    also when others are played in between.
 
     Use it as a context: until its end one transaction is open, and then everything is gone.
     """
 
     def __init__(self) -> None:
         self._open = ExitStack()
-        self._key: object = None
-        self._stage: Stage | None = None
+        self._is_open = False
+        self._stages: dict[Hashable, tuple[Stage, dict[Hashable, Any]]] = {}
 
     def __enter__(self) -> Theatre:
         return self
@@ -382,34 +399,38 @@ class Theatre:
 
     def play(self, scenario: Scenario, report: Callable[[Played], R]) -> R:
         """What ``report`` makes of the end of the scenario. Nothing of it is kept. Refuses with the entry's path."""
-        stage = self._stage_of(scenario)
-        with scratch():
-            return report(Play(stage).run())
+        stage, remembered = self._stage_of(scenario)
+        with settings_stay(remembered), scratch(), as_one_wish():
+            return report(Play(stage.of(scenario)).run())
 
     def start_over(self) -> None:
-        """Forget the stage after a failure that nobody foresaw, and the connection with it: it may be broken."""
-        self._stage = None
+        """Forget the stages after a failure that nobody foresaw, and the connection with them: it may be broken."""
         try:
-            self._open.close()
+            self._leave()
         except DatabaseError:
             logging.getLogger(__name__).warning("The scratch copy could not be left in good order", exc_info=True)
         if not connection.in_atomic_block:
             connection.close()
 
-    def _stage_of(self, scenario: Scenario) -> Stage:
+    def _leave(self) -> None:
+        self._stages.clear()
+        self._is_open = False
+        self._open.close()
+
+    def _stage_of(self, scenario: Scenario) -> tuple[Stage, dict[Hashable, Any]]:
         together = taxes_together(scenario)
         key = (scenario.entity, scenario.taxes, together, _written(scenario), scenario.accounts)
-        if self._stage is None or self._key != key:
-            self._stage = None
-            self._open.close()
-            with ExitStack() as opening:
-                opening.enter_context(scratch())
-                with clock.stopped_at(LONG_AGO):
-                    self._stage = set_up(scenario)
-                opening.enter_context(settings_stay())
-                self._open = opening.pop_all()
-            self._key = key
-        return self._stage.of(scenario)
+        if key not in self._stages:
+            if len(self._stages) == STAGES_AT_ONCE:
+                self._leave()
+            if not self._is_open:
+                self._open.enter_context(scratch())
+                self._is_open = True
+            with transaction.atomic(), as_one_wish(), clock.stopped_at(LONG_AGO):
+                stage = set_up(scenario)
+                ask_now()
+            self._stages[key] = (stage, {})
+        return self._stages[key]
 
 
 @contextmanager

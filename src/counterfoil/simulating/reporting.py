@@ -9,15 +9,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
-
 from counterfoil.core.money import currency_decimals
 from counterfoil.invoicing.borne import keys_of
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.queries import due_plans
-from counterfoil.ledger.models import Posting
+from counterfoil.ledger.queries import posted_by_role
 from counterfoil.payments.models import Allowance, Payment
-from counterfoil.plumbing.bulk import read_where
+from counterfoil.plumbing.bulk import Wanted, read_together, read_where
 from counterfoil.plumbing.events import event_class
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.simulating.playing import Played
@@ -26,7 +24,17 @@ from counterfoil.simulating.stage import UNTAXED
 from counterfoil.subscriptions.models import BilledPeriod, SubscriptionItem
 from counterfoil.subscriptions.rules.grid import SECONDS, restored
 
-_ON_THEM = "invoice_id = ANY(%s)"
+_ISSUED = "entity_id = %s AND status = 'issued'"
+_ON_THEM = f"invoice_id IN (SELECT id FROM invoicing_invoice WHERE {_ISSUED})"  # noqa: S608 - constants
+_OF_DOCUMENTS = (
+    "kind", "payer_id", "issued_on", "due_on", "currency", "net", "tax", "total", "settled", "credited",
+    "early_discount_until", "early_discount_amount",
+)  # fmt: skip
+_OF_LINES = (
+    "invoice_id", "description", "kind", "quantity", "unit_price", "service_from", "service_to", "share", "why", "net",
+    "tax_label", "tax_percent", "tax_category", "tax_included", "more_taxes", "subscription_id", "subscription_item_id",
+    "credits_line_id",
+)  # fmt: skip
 _TOLD = ("subscriptions.", "invoicing.", "payments.")
 _UNTOLD = {"invoicing.draft_made", "invoicing.invoice_sent"}
 
@@ -40,18 +48,22 @@ class Report:
         self.decimals = currency_decimals(self.stage.currency)
         self.account_keys = {account_id: key for key, account_id in self.stage.accounts.items()}
         self.subscription_keys = {made: key for key, made in self.stage.subscriptions.items()}
-        issued = "entity_id = %s AND status = 'issued'"
-        self.documents = read_where(Invoice, issued, self.stage.entity, order="issued_at, created_at, id")
+        entity, subscriptions = (self.stage.entity,), (list(self.subscription_keys),)
+        self.documents, self.lines, self.taxes, allowances, items, self.payments = read_together(
+            Wanted(Invoice, _ISSUED, entity, "issued_at, created_at, id", only=_OF_DOCUMENTS),
+            Wanted(InvoiceLine, _ON_THEM, entity, "invoice_id, position", only=_OF_LINES),
+            Wanted(InvoiceTax, _ON_THEM, entity, "percent DESC, category, included, again"),
+            Wanted(Allowance, _ON_THEM, entity, only=("invoice_id", "amount")),
+            Wanted(SubscriptionItem, "subscription_id = ANY(%s)", subscriptions, only=("price_key",)),
+            Wanted(Payment, "entity_id = %s", entity, only=("id",)),
+        )
+        self.items = {item.pk: item.price_key for item in items}
         self.keys = {one.pk: key for one, key in zip(self.documents, _keys(self.documents), strict=True)}
         self.plans = due_plans(self.documents)
-        spared = Allowance.objects.filter(invoice__in=list(self.keys)).values_list("invoice_id")
-        self.posted = self._posted()
-        self.allowed: dict[UUID, Decimal] = dict(spared.annotate(sum=Sum("amount")).values_list("invoice_id", "sum"))
-
-    def _posted(self) -> dict[tuple[str, UUID | None], Decimal]:
-        """What the books say by role of the ledger account and by customer."""
-        found = Posting.objects.filter(entry__entity=self.stage.entity).values_list("ledger_account__role", "account")
-        return {(role, account): amount for role, account, amount in found.annotate(sum=Sum("amount"))}
+        self.posted = posted_by_role(self.stage.entity)
+        self.allowed: dict[UUID, Decimal] = defaultdict(Decimal)
+        for one in allowances:
+            self.allowed[one.invoice_id] += one.amount
 
     def whole(self) -> dict[str, Any]:
         return {
@@ -86,18 +98,15 @@ class Report:
     # Documents --------------------------------------------------------------------------------------------------------
 
     def _documents(self) -> list[dict[str, Any]]:
-        ids = [one.pk for one in self.documents]
         lines: dict[UUID, list[InvoiceLine]] = defaultdict(list)
-        for line in read_where(InvoiceLine, _ON_THEM, ids, order="invoice_id, position"):
+        for line in self.lines:
             lines[line.invoice_id].append(line)
         taxes: dict[UUID, list[InvoiceTax]] = defaultdict(list)
-        for tax in read_where(InvoiceTax, _ON_THEM, ids, order="percent DESC, category, included, again"):
+        for tax in self.taxes:
             if tax.label != UNTAXED:
                 taxes[tax.invoice_id].append(tax)
         periods = self._periods()
-        found = read_where(SubscriptionItem, "subscription_id = ANY(%s)", list(self.subscription_keys))
-        items = {item.pk: item.price_key for item in found}
-        return [self._document(one, lines[one.pk], taxes[one.pk], periods, items) for one in self.documents]
+        return [self._document(one, lines[one.pk], taxes[one.pk], periods, self.items) for one in self.documents]
 
     def _document(
         self,
@@ -170,19 +179,21 @@ class Report:
         basis = self.stage.policy.basis
         if basis != SECONDS:
             return {}
-        rows = BilledPeriod.objects.filter(subscription__in=list(self.subscription_keys)).exclude(line_id=None)
+        told = ("line_id", "starts_at", "ends_at")
+        rows = read_where(BilledPeriod, "subscription_id = ANY(%s)", list(self.subscription_keys), only=told)
         return {
-            line_id: [_written(restored(start, basis)), _written(restored(end, basis))]
-            for line_id, start, end in rows.values_list("line_id", "starts_at", "ends_at")
-            if line_id is not None
+            row.line_id: [_written(restored(row.starts_at, basis)), _written(restored(row.ends_at, basis))]
+            for row in rows
+            if row.line_id is not None
         }
 
     # What is owed -----------------------------------------------------------------------------------------------------
 
     def _events(self) -> list[list[str]]:
         about = {one.pk for one in self.documents} | set(self.subscription_keys)
-        about |= {one.pk for one in read_where(Payment, "entity_id = %s", self.stage.entity)}
-        found = read_where(OutboxEvent, "about && %s::uuid[]", list(about), order="id")
+        about |= {one.pk for one in self.payments}
+        told = ("name", "happened_at")
+        found = read_where(OutboxEvent, "about && %s::uuid[]", list(about), order="id", only=told)
         return [
             [self.stage.day(one.happened_at).isoformat(), event_class(one.name).__name__]
             for one in found

@@ -14,8 +14,9 @@ from counterfoil.accounts import commands as accounts
 from counterfoil.accounts.rules.terms import Terms
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import TaxRate
+from counterfoil.invoicing.models import Series, TaxRate
 from counterfoil.ledger import commands as ledger
+from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.simulating.rules.scenario import Price, Scenario, Usage, happening, local_day, taxes_together
 from counterfoil.subscriptions.rules.agreement import Policy
 from counterfoil.subscriptions.rules.grid import Interval
@@ -86,7 +87,6 @@ class Stage:
 def set_up(scenario: Scenario) -> Stage:
     """Make everything that the scenario names. Only within a scratch copy."""
     entity = ledger.add_entity(actor=ACTOR, values=_entity(scenario))
-    invoicing.install_defaults(actor=ACTOR, entity_id=entity)
     stage = Stage(
         scenario=scenario,
         entity=entity,
@@ -96,6 +96,8 @@ def set_up(scenario: Scenario) -> Stage:
         metered=_metered(scenario),
     )
     _taxes(stage)
+    _series(stage)
+    invoicing.install_defaults(actor=ACTOR, entity_id=entity)
     immediately = _terms("On the day of issue", Terms())
     for account in scenario.accounts:
         values: dict[str, Any] = {
@@ -106,7 +108,7 @@ def set_up(scenario: Scenario) -> Stage:
             "terms": stage.terms[account.terms] if account.terms else immediately,
             "addresses": [{"kind": "invoice", "street": "1", "city": "1", "country": account.country}],
         }
-        stage.accounts[account.key] = accounts.add_account(actor=ACTOR, values=values, on=_EVER)
+        stage.accounts[account.key] = accounts.add_account(actor=ACTOR, values=values, on=_EVER, accept_duplicates=True)
     for account in scenario.accounts:
         if account.bill_to is not None:
             accounts.change_account(
@@ -156,11 +158,18 @@ def _terms(key: str, terms: Terms) -> UUID:
     return accounts.add_terms(actor=ACTOR, values=values)
 
 
+def _series(stage: Stage) -> None:
+    """Numbers as those of a first company, though there may be others beside it in the scratch copy."""
+    insert_rows(
+        Series(id=new_id(), entity_id=stage.entity, kind=kind, pattern=f"{prefix}-{{year}}-{{number}}")
+        for kind, prefix in (("invoice", "INV"), ("credit_note", "CN"))
+    )
+
+
 def _taxes(stage: Stage) -> None:
     """Every tax of the scenario is a class of its own, and so is every list of several, which are its parts; a line
     without a tax is of a class without one.
     """
-    TaxRate.objects.filter(entity=stage.entity).delete()
     rates = [_rate(stage, UNTAXED, Decimal(0), "E", included=False)]
     taxes = {tax.key: tax for tax in stage.scenario.taxes}
     for number, keys in enumerate([*((key,) for key in taxes), *taxes_together(stage.scenario)], 1):
@@ -168,7 +177,7 @@ def _taxes(stage: Stage) -> None:
         for part, tax in enumerate((taxes[key] for key in keys), 1):
             category = "S" if tax.rate else "Z"
             rates.append(_rate(stage, name, tax.rate, category, included=tax.included, part=part))
-    TaxRate.objects.bulk_create(rates)
+    insert_rows(rates)
 
 
 def _rate(stage: Stage, tax_class: str, percent: Decimal, category: str, *, included: bool, part: int = 1) -> TaxRate:

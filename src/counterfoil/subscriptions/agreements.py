@@ -12,7 +12,7 @@ from uuid import UUID
 
 from counterfoil.catalog.rules.pricing import Pricing, tiers_as_rows, tiers_from
 from counterfoil.invoicing.queries import credited_by_hand
-from counterfoil.plumbing.bulk import read_where
+from counterfoil.plumbing.bulk import Wanted, read_together, read_where
 from counterfoil.subscriptions.models import (
     BilledPeriod,
     DiscountStop,
@@ -45,7 +45,7 @@ _THEIRS = "subscription_id = ANY(%s)"
 @dataclass
 class Loaded:
     """A subscription with its items, what was agreed, and what was billed since it was last settled. ``rests`` are its
-    pauses of every mode.
+    pauses of every mode, and ``pauses`` those as they are kept.
     """
 
     subscription: Subscription
@@ -53,6 +53,8 @@ class Loaded:
     agreement: Agreement
     billed: list[Billed]
     rests: tuple[Span, ...] = ()
+    pauses: Sequence[Pause] = ()
+    _kept: _Kept | None = None
 
     @property
     def settled_to(self) -> Moment | None:
@@ -64,30 +66,63 @@ class Loaded:
 
 
 def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[Loaded]:
-    """The subscriptions with everything that billing asks of them, in at most nine statements, in the order given.
+    """The subscriptions with everything that billing asks of them, in at most four round trips, in the order given.
 
     Of what was billed, only what ends after ``settled_to`` is read unless ``whole``.
     """
     if not subscriptions:
         return []
     ids = [one.id for one in subscriptions]
-    rows: dict[UUID, list[SubscriptionItem]] = defaultdict(list)
-    for item in read_where(SubscriptionItem, _THEIRS, ids, order="subscription_id, position"):
-        rows[item.subscription_id].append(item)
+    discounts = Wanted(SubscriptionDiscount, _THEIRS, (ids,), "subscription_id, position")
+    *agreed, discounted, billed = read_together(*_agreed(ids), discounts, _billed(subscriptions, whole))
+    by_discount = _by_subscription(discounted)
+    kept = _Kept(by_discount, _stops(by_discount), _usage(agreed[0]), _by_subscription(billed), _given(billed))
+    return _loaded(subscriptions, agreed, kept)
+
+
+def load_again(loaded: Loaded) -> Loaded:
+    """What is agreed now, of a subscription that is locked: its items and pauses are read anew, in one round trip. What
+    was billed, used and discounted is as it was.
+    """
+    kept = loaded._kept
+    assert kept is not None
+    return _loaded([loaded.subscription], read_together(*_agreed([loaded.subscription.id])), kept)[0]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a change of what was agreed leaves as it is."""
+
+    discounts: Mapping[UUID, Sequence[SubscriptionDiscount]]
+    stops: Mapping[UUID, Sequence[DiscountStop]]
+    usage: Mapping[UUID, Sequence[UsageRecord]]
+    billed: Mapping[UUID, Sequence[BilledPeriod]]
+    given: Mapping[UUID, Decimal]
+
+
+def _agreed(ids: list[UUID]) -> tuple[Wanted, ...]:
+    """The items of subscriptions, their quantities, and the pauses."""
+    theirs = f"item_id IN (SELECT id FROM subscriptions_subscriptionitem WHERE {_THEIRS})"  # noqa: S608 - constants
+    return (
+        Wanted(SubscriptionItem, _THEIRS, (ids,), "subscription_id, position"),
+        Wanted(ItemVersion, theirs, (ids,), "item_id, starts_at"),
+        Wanted(Pause, _THEIRS, (ids,), "subscription_id, starts_at"),
+    )
+
+
+def _by_subscription(rows: Iterable[Any]) -> dict[UUID, list[Any]]:
+    found: dict[UUID, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.subscription_id].append(row)
+    return found
+
+
+def _loaded(subscriptions: Sequence[Subscription], agreed: Sequence[Sequence[Any]], kept: _Kept) -> list[Loaded]:
+    rows, pauses = _by_subscription(agreed[0]), _by_subscription(agreed[2])
     versions: dict[UUID, list[ItemVersion]] = defaultdict(list)
-    item_ids = [item.id for items in rows.values() for item in items]
-    for version in read_where(ItemVersion, "item_id = ANY(%s)", item_ids, order="item_id, starts_at"):
+    for version in agreed[1]:
         versions[version.item_id].append(version)
-    pauses: dict[UUID, list[Pause]] = defaultdict(list)
-    for pause in read_where(Pause, _THEIRS, ids, order="subscription_id, starts_at"):
-        pauses[pause.subscription_id].append(pause)
-    discounts: dict[UUID, list[SubscriptionDiscount]] = defaultdict(list)
-    for discount in read_where(SubscriptionDiscount, _THEIRS, ids, order="subscription_id, position"):
-        discounts[discount.subscription_id].append(discount)
-    stops = _stops(discounts)
-    usage = _usage(rows)
-    billed = _billed(subscriptions, whole)
-    given = _given(billed)
+    billed = {one.id: kept.billed.get(one.id, ()) for one in subscriptions}
     return [
         Loaded(
             one,
@@ -96,20 +131,22 @@ def load(subscriptions: Sequence[Subscription], *, whole: bool = False) -> list[
                 one,
                 _seen(rows[one.id], versions, billed[one.id]),
                 versions,
-                usage,
+                kept.usage,
                 pauses[one.id],
-                discounts[one.id],
-                stops,
+                kept.discounts.get(one.id, ()),
+                kept.stops,
             ),
-            [billed_of(row, one.basis, given) for row in billed[one.id]],
+            [billed_of(row, one.basis, kept.given) for row in billed[one.id]],
             _spans(one, pauses[one.id]),
+            pauses[one.id],
+            kept,
         )
         for one in subscriptions
     ]
 
 
-def _usage(rows: Mapping[UUID, Iterable[SubscriptionItem]]) -> dict[UUID, list[UsageRecord]]:
-    metered = [item.id for items in rows.values() for item in items if item.is_metered]
+def _usage(items: Iterable[SubscriptionItem]) -> dict[UUID, list[UsageRecord]]:
+    metered = [item.id for item in items if item.is_metered]
     found: dict[UUID, list[UsageRecord]] = defaultdict(list)
     if metered:
         for record in read_where(UsageRecord, "item_id = ANY(%s)", metered, order="item_id, used_at"):
@@ -126,17 +163,13 @@ def _stops(discounts: Mapping[UUID, Iterable[SubscriptionDiscount]]) -> dict[UUI
     return found
 
 
-def _billed(subscriptions: Sequence[Subscription], whole: bool) -> dict[UUID, list[BilledPeriod]]:
-    condition = _THEIRS
-    values: list[Any] = [[one.id for one in subscriptions]]
+def _billed(subscriptions: Sequence[Subscription], whole: bool) -> Wanted:
+    ids = [one.id for one in subscriptions]
     settled = [one.settled_to for one in subscriptions]
-    if not whole and settled and None not in settled:
-        condition += " AND cell_ends_at > %s"
-        values.append(min(moment for moment in settled if moment is not None))
-    found: dict[UUID, list[BilledPeriod]] = defaultdict(list)
-    for row in read_where(BilledPeriod, condition, *values, order="id"):
-        found[row.subscription_id].append(row)
-    return found
+    if whole or None in settled:
+        return Wanted(BilledPeriod, _THEIRS, (ids,), "id")
+    since = min(moment for moment in settled if moment is not None)
+    return Wanted(BilledPeriod, f"{_THEIRS} AND cell_ends_at > %s", (ids, since), "id")
 
 
 def _seen(
@@ -151,10 +184,9 @@ def _seen(
     return [item for item in items if versions.get(item.id) or item.id in of_rows]
 
 
-def _given(billed: Mapping[UUID, Iterable[BilledPeriod]]) -> dict[UUID, Decimal]:
+def _given(billed: Iterable[BilledPeriod]) -> dict[UUID, Decimal]:
     """What credit notes by hand took back of the lines that charged these rows."""
-    lines = [row.line_id for rows in billed.values() for row in rows if row.line_id is not None and row.net > 0]
-    return credited_by_hand(lines)
+    return credited_by_hand([row.line_id for row in billed if row.line_id is not None and row.net > 0])
 
 
 def _agreement(

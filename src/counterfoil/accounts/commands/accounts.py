@@ -22,6 +22,7 @@ from counterfoil.accounts.rules.inheritance import LEVELS_MAX, would_be_circle, 
 from counterfoil.core.errors import Conflict, Problem, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import clock
+from counterfoil.plumbing.bulk import insert_rows, new_row, read_where
 from counterfoil.plumbing.outbox import emit
 
 _LINKS = ("parent", "owner", "terms", "invoiced_account", "payer", "send_to")
@@ -58,7 +59,9 @@ def add_account(
         _refuse_duplicates({**values, "email": (billing_contact or {}).get("email", "")})
     derive_account(account)
     save(account, is_new=True)
-    _replace_addresses(account, values)
+    insert_rows(
+        new_row(Address, account_id=account.pk, kind=kind, **columns) for kind, columns in _addresses(values).items()
+    )
     if _replace_tax_identifiers(account, values):
         refresh_search([account.pk])
     emit(events.AccountAdded(account_id=account.pk, name=account.legal_name))
@@ -153,15 +156,11 @@ def _check_hierarchy(account: Account, *, height: int) -> None:
 
 
 def _replace_addresses(account: Account, values: Mapping[str, Any]) -> bool:
-    """Give the account exactly these addresses; one without content is none. Says whether anything changed."""
+    """Give the account exactly these addresses. Says whether anything changed."""
     if "addresses" not in values:
         return False
-    wanted = {
-        row["kind"]: {name: row.get(name, "") for name in _ADDRESS_COLUMNS}
-        for row in values["addresses"]
-        if any(row.get(name) for name in _ADDRESS_COLUMNS)
-    }
-    present = {address.kind: address for address in Address.objects.filter(account=account)}
+    wanted = _addresses(values)
+    present = {address.kind: address for address in read_where(Address, "account_id = %s", account.pk)}
     stale = [
         kind
         for kind, columns in wanted.items()
@@ -178,6 +177,15 @@ def _replace_addresses(account: Account, values: Mapping[str, Any]) -> bool:
             update_fields=list(_ADDRESS_COLUMNS),
         )
     return bool(gone or stale)
+
+
+def _addresses(values: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The addresses that the values name, by kind; one without content is none."""
+    return {
+        row["kind"]: {name: row.get(name, "") for name in _ADDRESS_COLUMNS}
+        for row in values.get("addresses") or ()
+        if any(row.get(name) for name in _ADDRESS_COLUMNS)
+    }
 
 
 def _replace_tax_identifiers(account: Account, values: Mapping[str, Any]) -> bool:

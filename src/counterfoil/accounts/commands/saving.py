@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from counterfoil.core.errors import Conflict, NotFound, Stale
+from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.models import Record
 
 R = TypeVar("R", bound=Record)
@@ -44,8 +45,10 @@ def save(record: Record, *, is_new: bool = False) -> None:
     if not is_new:
         record.version += 1
     try:
-        with transaction.atomic():
-            record.save(force_insert=is_new)
+        if is_new:
+            insert_rows([record])
+        else:
+            record.save(force_update=True)
     except IntegrityError as error:
         constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
         if constraint in _TAKEN:

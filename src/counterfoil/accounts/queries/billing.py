@@ -18,7 +18,7 @@ from counterfoil.accounts.queries.hierarchy import MEMBERS
 from counterfoil.accounts.queries.terms import terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient
 from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, resolve
-from counterfoil.plumbing.bulk import plain_reading, read_together, read_where, reading
+from counterfoil.plumbing.bulk import Asked, Wanted, read_together, read_where
 from counterfoil.plumbing.scratch import read_once
 
 _SUBJECTS = {
@@ -52,9 +52,9 @@ def default_currency() -> str:
 def billing_facts(account_ids: Sequence[UUID], on: date) -> dict[UUID, BillingFacts]:
     """The facts of each account as of ``on``, in a fixed number of statements. Unknown ids are left out."""
     found, every, all_terms = read_together(
-        reading(Account, f"id = ANY(ARRAY({MEMBERS}))", list(account_ids)),
-        reading(BillingDefaults, "TRUE", order="id LIMIT 1"),
-        reading(PaymentTerms, "TRUE"),
+        Wanted(Account, f"id = ANY(ARRAY({MEMBERS}))", (list(account_ids),)),
+        Wanted(BillingDefaults, "TRUE", order="id LIMIT 1"),
+        Wanted(PaymentTerms, "TRUE"),
     )
     accounts: dict[UUID, Account] = {account.id: account for account in found}
     chains = {start: _chain(start, accounts) for start in sorted(set(account_ids)) if start in accounts}
@@ -176,9 +176,9 @@ def _parties_and_recipients(
     """
     kinds = {"registered": 0, "invoice": 1}
     all_addresses, all_tax_ids, people = read_together(
-        reading(Address, "account_id = ANY(%s) AND kind = ANY(%s)", list(legal_ids), list(kinds)),
-        reading(TaxIdentifier, "account_id = ANY(%s)", list(legal_ids), order="id"),
-        plain_reading(_RECIPIENTS, list(sent_to_ids), on, on, on),
+        Wanted(Address, "account_id = ANY(%s) AND kind = ANY(%s)", (list(legal_ids), list(kinds))),
+        Wanted(TaxIdentifier, "account_id = ANY(%s)", (list(legal_ids),), "id"),
+        Asked(_RECIPIENTS, (list(sent_to_ids), on, on, on)),
     )
     addresses: dict[UUID, Address] = {}
     for address in all_addresses:

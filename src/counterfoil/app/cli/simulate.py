@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -67,8 +68,9 @@ def _scratch_copy() -> Iterator[None]:
         with the_product():
             yield
         return
+    gc.disable()  # what is loaded here stays
     with ThreadPoolExecutor(1) as beside:
-        loading = beside.submit(set_up)
+        loading = beside.submit(_load)
         with _server() as server:
             try:
                 if server.process is None:
@@ -76,9 +78,18 @@ def _scratch_copy() -> Iterator[None]:
                 loading.result()
                 beside.shutdown()  # from here on this process forks
                 _prepare(server)
+                gc.freeze()
+                gc.enable()
                 yield
             finally:
                 server.stop()
+
+
+def _load() -> None:
+    """Load what plays scenarios before any process is forked, so that it is loaded once."""
+    set_up()
+    import counterfoil.simulating.playing
+    import counterfoil.simulating.reporting  # noqa: F401
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from counterfoil.deals.rules.readiness import ASKED, Item, missing, readiness
 from counterfoil.deals.rules.recurring import EVERY, agreed
 from counterfoil.invoicing.commands import draft_invoices
 from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
-from counterfoil.plumbing.bulk import insert_rows, new_row, read_together, reading, update_rows
+from counterfoil.plumbing.bulk import Wanted, insert_rows, new_row, read_together, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions.commands import start_with_draft, take_back
 from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
@@ -98,17 +98,15 @@ def _known_of(deal: Deal) -> tuple[Handoff | None, list[DealLine], list[UUID], S
     (to enter what was missing, to correct what billing returned), and the stage of what is won. One round trip.
     """
     handoffs, lines, products, tasks, stages = read_together(
-        reading(Handoff, "deal_id = %s", deal.pk, order="quote_version DESC LIMIT 1"),
-        reading(DealLine, "deal_id = %s", deal.pk, order="position"),
-        reading(Product, "id IN (SELECT product_id FROM deals_dealline WHERE deal_id = %s)", deal.pk),
-        reading(
+        Wanted(Handoff, "deal_id = %s", (deal.pk,), "quote_version DESC LIMIT 1"),
+        Wanted(DealLine, "deal_id = %s", (deal.pk,), "position"),
+        Wanted(Product, "id IN (SELECT product_id FROM deals_dealline WHERE deal_id = %s)", (deal.pk,)),
+        Wanted(
             Task,
             "record_id = %s AND done_at IS NULL AND (cause LIKE %s OR kind = %s)",
-            deal.pk,
-            f"{ASKED}:%",
-            str(TaskKind.RETURNED_DRAFT),
+            (deal.pk, f"{ASKED}:%", str(TaskKind.RETURNED_DRAFT)),
         ),
-        reading(Stage, "pipeline_id = %s AND kind = %s", deal.pipeline_id, str(StageKind.WON)),
+        Wanted(Stage, "pipeline_id = %s AND kind = %s", (deal.pipeline_id, str(StageKind.WON))),
     )
     by_id = {product.pk: product for product in products}
     for line in lines:

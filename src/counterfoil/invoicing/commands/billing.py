@@ -23,7 +23,7 @@ from counterfoil.invoicing.commands.issuing import (
 from counterfoil.invoicing.computing import Draft, Surroundings, surroundings
 from counterfoil.invoicing.crediting import refuse_more_than_left
 from counterfoil.invoicing.rules.orders import DraftOrder
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,12 @@ def _issue(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date
         return
     refuse_more_than_left(line for draft in drafts for line in draft.lines)
     invoices = [draft.invoice for draft in drafts]
-    insert_rows(line for draft in drafts for line in draft.lines)
-    insert_rows(tax for draft in drafts for tax in draft.taxes)
-    post_documents(actor, invoices, on, at)
-    freeze(actor, drafts, around, on, at, send=True)
-    write_due(invoices, around.terms, on)
+    with one_trip():
+        insert_rows(line for draft in drafts for line in draft.lines)
+        insert_rows(tax for draft in drafts for tax in draft.taxes)
+        post_documents(actor, invoices, on, at)
+        freeze(actor, drafts, around, on, at, send=True)
+        write_due(invoices, around.terms, on)
     number_documents(invoices, on)
     with numbers_once(invoices):
         insert_rows(invoices)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
@@ -20,7 +20,7 @@ from counterfoil.invoicing.blocks import seller_block
 from counterfoil.invoicing.borne import labels_of, with_amounts
 from counterfoil.invoicing.commands.delivery import ask_to_deliver
 from counterfoil.invoicing.commands.issuing import number_documents, posted_entry
-from counterfoil.invoicing.crediting import Credited, credited_invoices
+from counterfoil.invoicing.crediting import Credited, invoices_of_lines
 from counterfoil.invoicing.models import (
     Credit,
     DocumentKind,
@@ -36,7 +36,7 @@ from counterfoil.invoicing.rules.orders import CreditOrder
 from counterfoil.invoicing.rules.totals import TaxKey
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.queries import entities
-from counterfoil.plumbing.bulk import insert_rows, update_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.outbox import emit, frame
 
 REASON_MAX = 500
@@ -76,13 +76,14 @@ def credit(*, actor: Actor, orders: Sequence[CreditOrder], on: date, at: datetim
     """
     if not orders:
         return []
-    wanted = {line.invoice_line_id for order in orders for line in order.lines}
-    owners = InvoiceLine.objects.filter(id__in=wanted).values_list("invoice_id", flat=True)
-    credited = credited_invoices(set(owners), lock=True)
+    credited = invoices_of_lines({line.invoice_line_id for order in orders for line in order.lines})
     notes = _notes(actor, orders, credited, on, at, send)
     number_documents([note.invoice for note in notes], on)
-    _write(notes, credited)
-    post(actor=actor, entries=[posted_entry(note.invoice, on) for note in notes], at=at)
+    _write(notes)
+    with one_trip():
+        update_rows(list(credited.invoices.values()), ["credited", "version"])
+        insert_rows(one for note in notes for one in note.credits)
+        post(actor=actor, entries=[posted_entry(note.invoice, on) for note in notes], at=at)
     for note in notes:
         _tell(note, credited, on)
     ask_to_deliver([note.invoice.pk for note in notes])
@@ -287,20 +288,20 @@ def _credits(invoice: Invoice, parts: dict[UUID, Money], credited: Credited) -> 
         )
 
 
-def _write(notes: Sequence[_Note], credited: Credited) -> None:
-    """Lines and taxes go first: those of a document that is there and issued could not be added any more."""
-    insert_rows(line for note in notes for line in note.lines)
-    insert_rows(tax for note in notes for tax in note.taxes)
+def _write(notes: Sequence[_Note]) -> None:
+    """Write the documents. Lines and taxes go first: those of one that is there and issued could not be added any
+    more.
+    """
     try:
-        with transaction.atomic():
+        with one_trip():
+            insert_rows(line for note in notes for line in note.lines)
+            insert_rows(tax for note in notes for tax in note.taxes)
             insert_rows(note.invoice for note in notes)
     except IntegrityError as error:
         if "number_once" not in str(error):
             raise
         text = "A credit note with this number is here already. Change the pattern of the series in the settings."
         raise Conflict("number_taken", text, "series") from None
-    update_rows(list(credited.invoices.values()), ["credited", "version"])
-    insert_rows(one for note in notes for one in note.credits)
 
 
 def _tell(note: _Note, credited: Credited, on: date) -> None:
@@ -340,8 +341,8 @@ def hand_over_credit(*, actor: Actor, credit_note_ids: Sequence[UUID]) -> list[H
 
     In the order of their ids; those on which nothing is open are left out.
     """
-    found = Invoice.objects.select_for_update().filter(id__in=list(credit_note_ids), kind=DocumentKind.CREDIT_NOTE)
-    notes = list(found.filter(status=InvoiceStatus.ISSUED).order_by("id"))
+    issued = "id = ANY(%s) AND kind = 'credit_note' AND status = 'issued'"
+    notes = read_where(Invoice, issued, list(credit_note_ids), order="id", lock=True)
     if len(notes) < len(set(credit_note_ids)):
         raise NotFound("One of the credit notes does not exist.", "credit_notes")
     open_ones = [note for note in notes if note.open]

@@ -20,7 +20,7 @@ from counterfoil.invoicing.computing import Draft, Surroundings, compute, surrou
 from counterfoil.invoicing.drafting import apply_values, follow_account, new_draft, order_of
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceStatus, InvoiceTax, Origin
 from counterfoil.invoicing.rules.orders import DraftOrder
-from counterfoil.plumbing.bulk import insert_rows, insert_together, update_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.outbox import emit
 
 REASON_MAX = 500
@@ -113,11 +113,10 @@ def computed_draft(
 
 def write_drafts(drafts: Sequence[Draft]) -> None:
     """Write new drafts whole, in three statements, and tell of them."""
-    insert_together(
-        (draft.invoice for draft in drafts),
-        (line for draft in drafts for line in draft.lines),
-        (tax for draft in drafts for tax in draft.taxes),
-    )
+    with one_trip():
+        insert_rows(draft.invoice for draft in drafts)
+        insert_rows(line for draft in drafts for line in draft.lines)
+        insert_rows(tax for draft in drafts for tax in draft.taxes)
     for draft in drafts:
         invoice = draft.invoice
         emit(
@@ -319,9 +318,7 @@ def load_drafts(invoice_ids: Iterable[UUID], versions: Mapping[UUID, int] | None
     wanted = list(dict.fromkeys(invoice_ids))
     if not wanted:
         return []
-    found = {
-        invoice.pk: invoice for invoice in Invoice.objects.select_for_update().filter(id__in=wanted).order_by("id")
-    }
+    found = {invoice.pk: invoice for invoice in read_where(Invoice, "id = ANY(%s)", wanted, order="id", lock=True)}
     problems = []
     for invoice_id in wanted:
         invoice = found.get(invoice_id)
@@ -336,6 +333,6 @@ def load_drafts(invoice_ids: Iterable[UUID], versions: Mapping[UUID, int] | None
         if invoice_id in found and found[invoice_id].version != version:
             raise Stale()
     lines: dict[UUID, list[InvoiceLine]] = {}
-    for line in InvoiceLine.objects.filter(invoice__in=wanted).order_by("invoice", "position"):
+    for line in read_where(InvoiceLine, "invoice_id = ANY(%s)", wanted, order="invoice_id, position"):
         lines.setdefault(line.invoice_id, []).append(line)
     return [Draft(found[invoice_id], lines.get(invoice_id, []), []) for invoice_id in wanted]

@@ -30,7 +30,7 @@ from counterfoil.invoicing.rules.checks import BLOCKING
 from counterfoil.invoicing.rules.numbering import counter_year, document_number
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.rules.entries import EntryOrder, PostingOrder
-from counterfoil.plumbing.bulk import read_where, update_rows
+from counterfoil.plumbing.bulk import one_trip, read_where, update_rows
 from counterfoil.plumbing.outbox import emit, frame
 from counterfoil.plumbing.scratch import read_once
 
@@ -74,9 +74,10 @@ def issue_invoices(
     refuse_more_than_left(line for draft in drafts for line in draft.lines)
     _write_figures(drafts, taxed_before)
     invoices = [draft.invoice for draft in drafts]
-    post_documents(actor, invoices, on, at)
-    freeze(actor, drafts, around, on, at, send=send)
-    write_due(invoices, around.terms, on)
+    with one_trip():
+        post_documents(actor, invoices, on, at)
+        freeze(actor, drafts, around, on, at, send=send)
+        write_due(invoices, around.terms, on)
     number_documents(invoices, on)
     with numbers_once(invoices):
         update_rows(invoices, (*CURRENT_COLUMNS, *_ISSUED_COLUMNS, *DUE_COLUMNS))
@@ -124,7 +125,8 @@ def _write_figures(drafts: Sequence[Draft], before: Mapping[UUID, list[tuple[obj
     """Write lines and taxes that the day or the account changed since the draft was made; most drafts have none."""
     changed = [draft for draft in drafts if _figures(draft) != before[draft.invoice.id]]
     taxes: dict[UUID, list[tuple[object, ...]]] = {draft.invoice.id: [] for draft in drafts}
-    for tax in InvoiceTax.objects.filter(invoice__in=taxes).order_by("-percent", "category", "included", "again"):
+    order = "percent DESC, category, included, again"
+    for tax in read_where(InvoiceTax, "invoice_id = ANY(%s)", list(taxes), order=order):
         taxes[tax.invoice_id].append(_tax_values(tax))
     update_rows([line for draft in changed for line in draft.lines], FIGURES)
     retaxed = [draft for draft in drafts if [_tax_values(tax) for tax in draft.taxes] != taxes[draft.invoice.id]]

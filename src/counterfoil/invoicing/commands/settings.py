@@ -17,6 +17,7 @@ from counterfoil.invoicing.rules.numbering import bad_pattern
 from counterfoil.invoicing.rules.usual_rates import UsualRate, is_provisional, usual_rates
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.plumbing import clock
+from counterfoil.plumbing.bulk import insert_rows, read_where
 
 _PREFIXES = {DocumentKind.INVOICE: "INV", DocumentKind.CREDIT_NOTE: "CN"}
 
@@ -123,11 +124,10 @@ def install_defaults(*, actor: Actor, entity_id: UUID | None = None) -> None:
     Rates that stand in for an unknown country are replaced once the country is known, unless somebody changed them.
     """
     at = clock.now()
-    everyone = LegalEntity.objects.order_by("created_at", "id")
-    wanted = everyone if entity_id is None else everyone.filter(id=entity_id)
-    entities = list(wanted.select_for_update())
+    wanted = ("TRUE",) if entity_id is None else ("id = %s", entity_id)
+    entities = read_where(LegalEntity, *wanted, order="created_at, id", lock=True)
     known: dict[UUID, list[TaxRate]] = {entity.pk: [] for entity in entities}
-    for rate in TaxRate.objects.filter(entity__in=entities):
+    for rate in read_where(TaxRate, "entity_id = ANY(%s)", list(known)):
         known[rate.entity_id].append(rate)
     for entity in entities:
         held = known[entity.pk]
@@ -137,8 +137,8 @@ def install_defaults(*, actor: Actor, entity_id: UUID | None = None) -> None:
                 TaxRate.objects.filter(entity=entity).delete()
                 held = []
         if not held:
-            TaxRate.objects.bulk_create(_rate(entity, rate, at) for rate in usual_rates(entity.country))
-    _install_series(entities, list(everyone.values_list("id", flat=True)))
+            insert_rows(_rate(entity, rate, at) for rate in usual_rates(entity.country))
+    _install_series(entities)
 
 
 def _usual(rate: TaxRate) -> UsualRate:
@@ -158,9 +158,11 @@ def _rate(entity: LegalEntity, rate: UsualRate, at: Any) -> TaxRate:
     )
 
 
-def _install_series(entities: Sequence[LegalEntity], everyone: Sequence[UUID]) -> None:
-    there = set(Series.objects.filter(entity__in=entities).values_list("entity_id", "kind"))
-    Series.objects.bulk_create(
+def _install_series(entities: Sequence[LegalEntity]) -> None:
+    everyone = [one.pk for one in read_where(LegalEntity, "TRUE", order="created_at, id", only=("id",))]
+    known = read_where(Series, "entity_id = ANY(%s)", [entity.pk for entity in entities])
+    there = {(one.entity_id, one.kind) for one in known}
+    insert_rows(
         Series(created_at=clock.now(), entity=entity, kind=kind, pattern=_pattern(prefix, everyone.index(entity.pk)))
         for entity in entities
         for kind, prefix in _PREFIXES.items()

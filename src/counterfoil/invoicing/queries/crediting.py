@@ -14,7 +14,7 @@ from django.db import connection
 from counterfoil.access.actors import Actor
 from counterfoil.core.money import Money
 from counterfoil.invoicing.crediting import credited_invoices
-from counterfoil.invoicing.models import Credit, InvoiceLine, InvoiceStatus
+from counterfoil.invoicing.models import Credit, InvoiceLine
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def creditable_lines(actor: Actor, invoice_id: UUID) -> list[CreditableLine]:
     """The lines of an invoice in their order; none of a draft or a credit note, or for one who may not know prices."""
     if not actor.may("invoicing.see") or "pricing" not in actor.reads:
         return []
-    credited = credited_invoices([invoice_id], lock=False)
+    credited = credited_invoices([invoice_id])
     return [
         CreditableLine(row.pk, row.description, row.service_from, row.service_to, line.said, line.left)
         for row, line in ((row, credited.lines[row.pk]) for row in credited.rows.values())
@@ -47,6 +47,10 @@ FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
 WHERE l.credits_line_id = ANY(%s) AND i.kind = 'credit_note' AND i.status = 'issued' AND i.origin <> 'subscription'
 GROUP BY l.credits_line_id
 """
+_UNISSUED = """
+SELECT 1 FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
+WHERE l.id = ANY(%s) AND i.status <> 'issued' LIMIT 1
+"""
 
 
 def line_ids_of(invoice_id: UUID) -> frozenset[UUID]:
@@ -56,7 +60,9 @@ def line_ids_of(invoice_id: UUID) -> frozenset[UUID]:
 
 def any_unissued(line_ids: Collection[UUID]) -> bool:
     """Whether one of the lines stands on a document that is not issued. For commands, never for output."""
-    return InvoiceLine.objects.filter(id__in=line_ids).exclude(invoice__status=InvoiceStatus.ISSUED).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(_UNISSUED, [list(line_ids)])
+        return cursor.fetchone() is not None
 
 
 def credited_by_hand(line_ids: Collection[UUID]) -> dict[UUID, Decimal]:

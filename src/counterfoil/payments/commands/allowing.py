@@ -9,8 +9,6 @@ from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
-
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
 from counterfoil.invoicing.borne import keys_of
@@ -22,10 +20,15 @@ from counterfoil.payments.models import Allocation, Allowance
 from counterfoil.payments.rules import booking
 from counterfoil.payments.rules.allocating import OpenInvoice, Settlement
 from counterfoil.payments.rules.allowances import Taxed, TaxedPart, allowance_by_rate
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, read_where
 from counterfoil.plumbing.outbox import emit
 
 MEMO = "Early payment discount"
+# All lines of the invoices of which any line bears several taxes.
+_OF_SEVERAL = """invoice_id = ANY(%s) AND EXISTS (
+    SELECT 1 FROM invoicing_invoiceline other
+    WHERE other.invoice_id = invoicing_invoiceline.invoice_id AND other.more_taxes IS NOT NULL
+)"""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,7 @@ def spared_by(
 def allow(spared: Sequence[Spared]) -> list[EntryOrder]:
     """Write the allowances of allocations that are there already, and answer the entries for the books.
 
-    One statement to read the taxes and one to write, however many, and one more where lines bear several taxes; none
-    for none. The caller settles the invoices.
+    Two statements to read the taxes and one to write, however many; none for none. The caller settles the invoices.
     """
     if not spared:
         return []
@@ -80,22 +82,18 @@ def allow(spared: Sequence[Spared]) -> list[EntryOrder]:
 def _taxed(invoice_ids: Collection[UUID]) -> dict[UUID, list[Taxed]]:
     """What each invoice has by rate; by line, where a line bears several taxes, since their bases overlap."""
     found: dict[UUID, list[Taxed]] = {}
-    several = Exists(InvoiceLine.objects.filter(invoice=OuterRef("invoice"), more_taxes__isnull=False))
-    overlapping = set()
-    taxes = InvoiceTax.objects.filter(invoice__in=invoice_ids).annotate(overlaps=several)
-    for tax in taxes.order_by("-percent", "category"):
-        if tax.overlaps:
-            overlapping.add(tax.invoice_id)
-        else:
+    lines = read_where(InvoiceLine, _OF_SEVERAL, list(invoice_ids), order="invoice_id, position")
+    overlapping = {line.invoice_id for line in lines}
+    for tax in read_where(InvoiceTax, "invoice_id = ANY(%s)", list(invoice_ids), order="percent DESC, category"):
+        if tax.invoice_id not in overlapping:
             rate = (tax.category, tax.percent)
             found.setdefault(tax.invoice_id, []).append(Taxed((rate,), Fraction(tax.base + tax.amount)))
-    if overlapping:
-        for line in InvoiceLine.objects.filter(invoice__in=overlapping).order_by("invoice", "position"):
-            borne = sorted(keys_of(line))
-            whole = 100 + sum((Fraction(key.percent) for key in borne), Fraction(0))
-            gross = Fraction(line.net) * whole / (100 + included_percent(tuple(borne)))
-            rates = tuple((key.category, key.percent) for key in borne)
-            found.setdefault(line.invoice_id, []).append(Taxed(rates, gross))
+    for line in lines:
+        borne = sorted(keys_of(line))
+        whole = 100 + sum((Fraction(key.percent) for key in borne), Fraction(0))
+        gross = Fraction(line.net) * whole / (100 + included_percent(tuple(borne)))
+        rates = tuple((key.category, key.percent) for key in borne)
+        found.setdefault(line.invoice_id, []).append(Taxed(rates, gross))
     return found
 
 

@@ -7,24 +7,30 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef
-
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.core.money import Money
 from counterfoil.invoicing.commands import settle
-from counterfoil.invoicing.models import IS_OPEN, DocumentKind, Invoice, InvoiceStatus
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.rules.entries import EntryOrder
 from counterfoil.payments import events
 from counterfoil.payments.commands.allocating import allocation_of
 from counterfoil.payments.commands.allowing import allow, spared_by
-from counterfoil.payments.models import Allocation, Payment, PaymentStatus
+from counterfoil.payments.models import Allocation, Payment
 from counterfoil.payments.open_invoices import locked_invoices
 from counterfoil.payments.rules import booking
 from counterfoil.payments.rules.allocating import OpenInvoice, Settlement, due_first, oldest_first
-from counterfoil.plumbing.bulk import insert_rows, update_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.outbox import emit
+
+# Money of the payers of these invoices, as far as they are open.
+_LEFT_OVER = """status = 'received' AND allocated < amount AND EXISTS (
+    SELECT 1 FROM invoicing_invoice i
+    WHERE i.id = ANY(%s) AND i.status = 'issued' AND i.kind = 'invoice' AND i.settled < i.total - i.credited
+      AND (i.payer_id, i.entity_id, i.currency) = (
+          payments_payment.payer_id, payments_payment.entity_id, payments_payment.currency
+      )
+)"""
 
 
 @command("payments.apply_credit", needs="payments.record")
@@ -35,19 +41,7 @@ def apply_credit(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) -> 
     later. Done again it finds nothing: what is paid or used up is left alone. One statement where there is no credit.
     Returns the ids of the allocations.
     """
-    mine = Invoice.objects.filter(
-        id__in=list(invoice_ids),
-        status=InvoiceStatus.ISSUED,
-        payer=OuterRef("payer"),
-        entity=OuterRef("entity"),
-        currency=OuterRef("currency"),
-        kind=DocumentKind.INVOICE,
-    ).filter(IS_OPEN)
-    payments = list(
-        Payment.objects.select_for_update(of=("self",))
-        .filter(Exists(mine), status=PaymentStatus.RECEIVED, allocated__lt=F("amount"))
-        .order_by("id")
-    )
+    payments = read_where(Payment, _LEFT_OVER, list(invoice_ids), order="id", lock=True)
     if not payments:
         return []
     invoices = locked_invoices(invoice_ids)
@@ -63,9 +57,10 @@ def apply_credit(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) -> 
         payment.allocated += share.amount
     for payment in touched.values():
         payment.version += 1
-    update_rows(list(touched.values()), ["allocated", "version"])
-    insert_rows(made)
-    discounts = allow(spared_by(made, [share for _, share in shares], invoices))
+    with one_trip():
+        update_rows(list(touched.values()), ["allocated", "version"])
+        insert_rows(made)
+        discounts = allow(spared_by(made, [share for _, share in shares], invoices))
     settled: dict[UUID, Decimal] = {}
     for _, share in shares:
         settled[share.invoice_id] = settled.get(share.invoice_id, Decimal(0)) + share.whole

@@ -36,7 +36,7 @@ from counterfoil.payments.rules.allocating import (
     spread,
 )
 from counterfoil.payments.rules.orders import OLDEST, PaymentOrder, Share
-from counterfoil.plumbing.bulk import insert_together, new_row
+from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip
 from counterfoil.plumbing.outbox import emit
 
 ORDERS_MAX = 10_000
@@ -279,9 +279,11 @@ def _write(actor: Actor, received: Sequence[_Received], invoices: Mapping[UUID, 
                 method=one.payment.method,
             )
         )
-    # The allocations in one statement: the database compares a payment with all of its own.
-    insert_together((one.payment for one in received), allocations)
-    entries += allow(spared)
+    with one_trip():
+        insert_rows(one.payment for one in received)
+        # In one statement: the database compares a payment with all of its allocations.
+        insert_rows(allocations)
+        entries += allow(spared)
     if settled:
         settle(actor=actor, amounts=settled, on=at.date())
     post(actor=actor, entries=entries, at=at)

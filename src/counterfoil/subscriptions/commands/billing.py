@@ -23,7 +23,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
 from counterfoil.invoicing.queries import any_unissued, order_total
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
-from counterfoil.plumbing.bulk import insert_rows, new_row, update_rows
+from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
 from counterfoil.subscriptions.ports import Rider
@@ -144,8 +144,9 @@ def write(
         for note_id, credited in zip(written.credit_note_ids, noted, strict=True):
             for line in credited:
                 line.document_id = note_id
-    insert_rows(_row(line, run_id, at) for group in groups.values() for line in group)
-    settle(charges)
+    with one_trip():
+        insert_rows(_row(line, run_id, at) for group in groups.values() for line in group)
+        settle(charges)
     return written
 
 

@@ -14,10 +14,10 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
 from counterfoil.core.ids import new_id
-from counterfoil.plumbing.bulk import insert_rows, read_where
+from counterfoil.plumbing.bulk import delete_rows, insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.agreements import Loaded, end_of, load, with_items
+from counterfoil.subscriptions.agreements import Loaded, end_of, load, load_again, with_items
 from counterfoil.subscriptions.commands.billing import Charged, Written, charged, write
 from counterfoil.subscriptions.commands.starting import new_item
 from counterfoil.subscriptions.models import (
@@ -134,12 +134,11 @@ def _end_standing(loaded: Loaded, stands_from: Moment, moment: Moment, *, is_at_
     """Its time stood still, so it ends as of the moment at which it began to."""
     if is_at_period_end:
         raise Conflict("stands_still", "Its time stands still, and no period ends. End it now, or let it go on first.")
-    pause = Pause.objects.select_for_update().get(
-        subscription=loaded.subscription, mode=PauseMode.EXTEND, is_over=False
-    )
+    still = "subscription_id = %s AND mode = 'extend' AND NOT is_over"
+    (pause,) = read_where(Pause, still, loaded.subscription.pk, lock=True)
     pause.ends_at, pause.is_over = stored(moment), True
     pause.version += 1
-    pause.save()
+    update_rows([pause], ["ends_at", "is_over", "version"])
     return stands_from
 
 
@@ -163,13 +162,10 @@ def record_usage(*, actor: Actor, orders: Sequence[UsageOrder], at: datetime) ->
     An event whose period was billed already is charged with the next document.
     """
     wanted = {order.subscription_id for order in orders}
-    subscriptions = {
-        one.pk: one for one in Subscription.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
-    }
-    metered = {
-        (item.subscription_id, item.price_key): item
-        for item in SubscriptionItem.objects.filter(subscription__in=wanted, is_metered=True).order_by("position")
-    }
+    locked = read_where(Subscription, "id = ANY(%s)", list(wanted), order="id", lock=True)
+    subscriptions = {one.pk: one for one in locked}
+    items = read_where(SubscriptionItem, "subscription_id = ANY(%s) AND is_metered", list(wanted), order="position")
+    metered = {(item.subscription_id, item.price_key): item for item in items}
     problems: list[Problem] = []
     rows: list[UsageRecord] = []
     for place, order in enumerate(orders):
@@ -190,19 +186,26 @@ def record_usage(*, actor: Actor, orders: Sequence[UsageOrder], at: datetime) ->
             one.due_at = used_at if one.due_at is None else min(one.due_at, at)
     if problems:
         raise Refusal.of(problems)
-    known = set(
-        UsageRecord.objects.filter(
-            item__in={row.item_id for row in rows}, external_id__in={row.external_id for row in rows} - {""}
-        ).values_list("item_id", "external_id")
-    )
+    known = _known_events(rows)
     new: dict[tuple[UUID, str], UsageRecord] = {}
     for row in rows:
         key = (row.item_id, row.external_id or str(row.pk))
         if key not in known:
             new.setdefault(key, row)
-    insert_rows(new.values())
-    Subscription.objects.bulk_update(subscriptions.values(), ["settled_to", "due_at"])
+    with one_trip():
+        insert_rows(new.values())
+        update_rows(list(subscriptions.values()), ["settled_to", "due_at"])
     return len(new)
+
+
+def _known_events(rows: Sequence[UsageRecord]) -> set[tuple[UUID, str]]:
+    """Those of the events that were taken already, by item and their meter's name for them."""
+    names = [row.external_id for row in rows if row.external_id]
+    if not names:
+        return set()
+    items = list({row.item_id for row in rows})
+    found = read_where(UsageRecord, "item_id = ANY(%s) AND external_id = ANY(%s)", items, names)
+    return {(row.item_id, row.external_id) for row in found}
 
 
 @command("subscriptions.add_metered_item", needs="subscriptions.change")
@@ -219,7 +222,7 @@ def add_metered_item(*, actor: Actor, subscription_id: UUID, item: ItemOrder, at
     (step,) = plan_change(replace(loaded.agreement, items=()), [_wanted(item)], start, anchors)
     added = _add_item(loaded, step, item, at)
     _raise_version(loaded.subscription)
-    again = _again(loaded)
+    again = load_again(loaded)
     before = again.settled_to if again.settled_to is not None else start
     write(actor, [Charged(again, [], Due(before), is_whole=False)], on=at.date(), at=at)
     return added
@@ -253,10 +256,6 @@ def _locked(subscription_id: UUID, version: int | None) -> Loaded:
     return load([subscription], whole=True)[0]
 
 
-def _again(loaded: Loaded) -> Loaded:
-    return load([loaded.subscription], whole=True)[0]
-
-
 def _moment(loaded: Loaded, when: Moment) -> Moment:
     return moment_of(when, loaded.subscription.basis, loaded.subscription.zone)
 
@@ -274,15 +273,12 @@ def refuse_stood_still(loaded: Loaded, moment: Moment) -> None:
     stands_from = loaded.agreement.stands_from
     if stands_from is not None and stands_from <= moment:
         raise Conflict("stands_still", "Its time stands still. Let it go on first.", "when")
-    over = Pause.objects.filter(
-        subscription=loaded.subscription, mode=PauseMode.EXTEND, is_over=True, ends_at__gt=stored(moment)
-    ).order_by("-ends_at")[:1]
-    for pause in over:
-        assert pause.ends_at is not None
-        if pause.ends_at > pause.starts_at:
-            day = day_of(loaded.moment(pause.ends_at), loaded.subscription.zone)
-            text = f"Its time stood still until {day:%Y-%m-%d}. Give that day or a later one."
-            raise Refusal("stood_still", text, "when")
+    stood = [pause for pause in loaded.pauses if pause.mode == PauseMode.EXTEND and pause.is_over]
+    until = max((pause.ends_at for pause in stood if pause.ends_at and pause.ends_at > pause.starts_at), default=None)
+    if until is not None and until > stored(moment):
+        day = day_of(loaded.moment(until), loaded.subscription.zone)
+        text = f"Its time stood still until {day:%Y-%m-%d}. Give that day or a later one."
+        raise Refusal("stood_still", text, "when")
 
 
 def _wanted(order: ItemOrder) -> Wanted:
@@ -325,7 +321,7 @@ def _take(loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime
             row = loaded.items[step.old.id]
             row.cut_at = stored(step.at)
             row.version += 1
-            row.save()
+            update_rows([row], ["cut_at", "version"])
         _save_versions(loaded, closed)
         touched.append(step.old.id)
     if step.new is not None and step.grid is not None:
@@ -340,10 +336,11 @@ def _add_item(loaded: Loaded, step: Step, order: ItemOrder, at: datetime) -> UUI
     row.grid_from, row.grid_day = stored(step.grid.base), step.grid.anchor_day
     row.grid_lead = None if step.grid.lead is None else stored(step.grid.lead)
     row.grid_ordinal = step.grid.ordinal
-    insert_rows([row])
-    insert_rows([
-        ItemVersion(id=new_id(), created_at=at, item=row, starts_at=stored(step.at), quantity=order.quantity)
-    ])  # fmt: skip
+    with one_trip():
+        insert_rows([row])
+        insert_rows([
+            ItemVersion(id=new_id(), created_at=at, item=row, starts_at=stored(step.at), quantity=order.quantity)
+        ])  # fmt: skip
     loaded.items[row.pk] = row
     return row.pk
 
@@ -358,18 +355,21 @@ def _save_versions(loaded: Loaded, item: Item) -> None:
     }
     present = read_where(ItemVersion, "item_id = %s", row.pk)
     kept = {(one.starts_at, one.ends_at, one.quantity) for one in present}
-    for one in present:
-        if (one.starts_at, one.ends_at, one.quantity) not in wanted:
-            one.delete()
-    insert_rows(
-        ItemVersion(id=new_id(), item=row, starts_at=start, ends_at=end, quantity=quantity)
-        for start, end, quantity in sorted(wanted - kept, key=lambda key: key[0])
-    )
+    with one_trip():
+        delete_rows([one for one in present if (one.starts_at, one.ends_at, one.quantity) not in wanted])
+        insert_rows(
+            ItemVersion(id=new_id(), item=row, starts_at=start, ends_at=end, quantity=quantity)
+            for start, end, quantity in sorted(wanted - kept, key=lambda key: key[0])
+        )
+
+
+_CHANGED = ("ends_at", "is_credited_at_end", "end_reason", "committed_to", "version")
 
 
 def _raise_version(subscription: Subscription) -> None:
+    """Write what a change may have set on the subscription itself."""
     subscription.version += 1
-    subscription.save()
+    update_rows([subscription], _CHANGED)
 
 
 def _tell(kind: type[events.SubscriptionChanged] | type, loaded: Loaded, moment: Moment) -> None:
@@ -396,7 +396,7 @@ def _bill(
 ) -> Written:
     """Bill what the change makes due at once: the differences of these items, or of all."""
     subscription = loaded.subscription
-    loaded = _again(loaded)
+    loaded = load_again(loaded)
     day = moment_of(on, subscription.basis, subscription.zone)
     before = moment if day_of(moment, subscription.zone) == on else day
     due = Due(before, is_entry=True, fresh=tuple(fresh), fresh_before=next_day(before, subscription.zone))

@@ -7,15 +7,15 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import QuerySet
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, Refusal
 from counterfoil.core.ids import new_id
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.agreements import Loaded
+from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, Written, _Line, _row
 from counterfoil.subscriptions.commands.changing import (
     _bill,
@@ -75,7 +75,7 @@ def pause_subscription(
         id=new_id(), created_at=at, subscription=subscription, starts_at=stored(start), mode=mode, reason=reason[:300],
         ends_at=None if end is None else stored(end), is_over=is_over and mode != PauseMode.EXTEND,
     )  # fmt: skip
-    pause.save(force_insert=True)
+    insert_rows([pause])
     _raise_version(subscription)
     _tell(events.SubscriptionPaused, loaded, start)
     is_whole = mode != PauseMode.SKIP or subscription.decrease == NOW
@@ -96,7 +96,8 @@ def resume_subscription(*, actor: Actor, subscription_id: UUID, when: Moment, on
     """
     loaded = _locked(subscription_id, None)
     moment = _moment(loaded, when)
-    pause = Pause.objects.select_for_update().filter(subscription=loaded.subscription, is_over=False).first()
+    resting = "subscription_id = %s AND NOT is_over"
+    pause = next(iter(read_where(Pause, resting, loaded.subscription.pk, order="id", lock=True)), None)
     if pause is None:
         raise Conflict("not_paused", "This subscription is not paused.")
     if stored(moment) < pause.starts_at:
@@ -107,7 +108,7 @@ def resume_subscription(*, actor: Actor, subscription_id: UUID, when: Moment, on
     if pause.mode == PauseMode.EXTEND and day_of(moment, loaded.subscription.zone) > on:
         pause.ends_at = stored(moment)
         pause.version += 1
-        pause.save()
+        update_rows([pause], ["ends_at", "version"])
         _raise_version(loaded.subscription)
         return Written()
     return _go_on(actor, loaded, pause, moment, on=on, at=at)
@@ -151,9 +152,10 @@ def _go_on(actor: Actor, loaded: Loaded, pause: Pause, moment: Moment, *, on: da
     """End the pause at the moment, and bill what is due from then on."""
     if pause.mode == PauseMode.EXTEND:
         _extend(loaded, loaded.moment(pause.starts_at), moment, at)
+        (loaded,) = load([loaded.subscription], whole=True)
     pause.ends_at, pause.is_over = stored(moment), True
     pause.version += 1
-    pause.save()
+    update_rows([pause], ["ends_at", "is_over", "version"])
     _raise_version(loaded.subscription)
     _tell(events.SubscriptionResumed, loaded, moment)
     return _bill(actor, loaded, moment, on=on, at=at)
@@ -170,7 +172,7 @@ def _extend(loaded: Loaded, start: Moment, moment: Moment, at: datetime) -> None
     if not by:
         return
     subscription = loaded.subscription
-    last = SubscriptionItem.objects.filter(subscription=subscription).aggregate(last=Max("position"))["last"] or 0
+    last = max((item.position for item in loaded.items.values()), default=0)
     for place, one in enumerate(continued(loaded.agreement, start, by, loaded.billed), last + 1):
         _save_versions(loaded, one.old)
         row = _continued_row(loaded.items[one.old.id], one, place, at)
@@ -217,11 +219,11 @@ def _continued_row(old: SubscriptionItem, one: Continued, position: int, at: dat
 
 def _refuse_overlap(loaded: Loaded, start: Moment, end: Moment | None) -> None:
     """A subscription rests once at a time."""
-    found = Pause.objects.filter(Q(ends_at=None) | Q(ends_at__gt=stored(start)), subscription=loaded.subscription)
-    found = found.exclude(ends_at=F("starts_at"))
-    if end is not None:
-        found = found.filter(starts_at__lt=stored(end))
-    if found.exists():
+    if any(
+        (pause.ends_at is None or pause.ends_at > max(stored(start), pause.starts_at))
+        and (end is None or pause.starts_at < stored(end))
+        for pause in loaded.pauses
+    ):
         raise Conflict("paused", "This subscription is paused already.")
 
 

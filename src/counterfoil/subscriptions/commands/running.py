@@ -24,12 +24,12 @@ from counterfoil.core.errors import Conflict, NotFound, Refusal
 from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.outbox import emit
-from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, charged, write
 from counterfoil.subscriptions.commands.increasing import any_planned, raise_prices, unraised
-from counterfoil.subscriptions.models import BillingPolicy, Subscription
+from counterfoil.subscriptions.commands.starting import billing_policies
+from counterfoil.subscriptions.models import Subscription
 from counterfoil.subscriptions.ports import riders_of
 from counterfoil.subscriptions.queries.runs import due_on
 from counterfoil.subscriptions.rules.billing import Due
@@ -93,7 +93,7 @@ def bill_due(
             park(loaded, f"It could not be worked out: {error}", on, at)
             done.parked += 1
     allowed = _within_bounds(charges, on, at, done)
-    reviewed = {entity_id for entity_id, policy in _policies().items() if policy.is_reviewed}
+    reviewed = {entity_id for entity_id, policy in billing_policies().items() if policy.is_reviewed}
     # What people approved is not held to the bounds, which are there for mistakes of the machine.
     joining = riders_of(sorted({one.loaded.subscription.account_id for one in allowed}), on, at) if allowed else []
     riders = [rider for each in joining for rider in each.riders]
@@ -151,7 +151,7 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
     by_account: dict[UUID, list[Charged]] = defaultdict(list)
     for one in charges:
         by_account[one.loaded.subscription.account_id].append(one)
-    policies = _policies()
+    policies = billing_policies()
     if not policies:
         return list(charges)
     written = _written_today(list(by_account), at)
@@ -171,11 +171,6 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
             park(one.loaded, reason, on, at)
             done.parked += 1
     return allowed
-
-
-@read_once(lambda: "billing policies")
-def _policies() -> dict[UUID, BillingPolicy]:
-    return {policy.entity_id: policy for policy in read_where(BillingPolicy, "TRUE")}
 
 
 def _written_today(account_ids: Sequence[UUID], at: datetime) -> dict[UUID, tuple[int, Decimal]]:

@@ -17,8 +17,9 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import is_currency
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import default_of, entities
-from counterfoil.plumbing.bulk import insert_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where
 from counterfoil.plumbing.outbox import emit
+from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, Written, write
@@ -61,33 +62,34 @@ def insert_subscriptions(orders: Sequence[SubscriptionOrder], on: date, at: date
     made = _Making(orders, on)
     subscriptions = [made.subscription(order, at) for order in orders]
     items = [made.items(subscription, order, at) for subscription, order in zip(subscriptions, orders, strict=True)]
-    insert_rows(subscriptions)
-    insert_rows(item for rows in items for item in rows)
-    insert_rows(
-        ItemVersion(
-            id=new_id(),
-            created_at=at,
-            item=item,
-            starts_at=subscription.trial_ends_at or subscription.starts_at,
-            ends_at=None,
-            quantity=part.quantity,
+    with one_trip():
+        insert_rows(subscriptions)
+        insert_rows(item for rows in items for item in rows)
+        insert_rows(
+            ItemVersion(
+                id=new_id(),
+                created_at=at,
+                item=item,
+                starts_at=subscription.trial_ends_at or subscription.starts_at,
+                ends_at=None,
+                quantity=part.quantity,
+            )
+            for subscription, rows, order in zip(subscriptions, items, orders, strict=True)
+            for item, part in zip(rows, order.items, strict=True)
         )
-        for subscription, rows, order in zip(subscriptions, items, orders, strict=True)
-        for item, part in zip(rows, order.items, strict=True)
-    )
-    insert_rows(
-        SubscriptionDiscount(
-            id=new_id(),
-            created_at=at,
-            subscription=subscription,
-            position=place,
-            percent=discount.percent,
-            amount=discount.amount,
-            periods=discount.periods,
+        insert_rows(
+            SubscriptionDiscount(
+                id=new_id(),
+                created_at=at,
+                subscription=subscription,
+                position=place,
+                percent=discount.percent,
+                amount=discount.amount,
+                periods=discount.periods,
+            )
+            for subscription, order in zip(subscriptions, orders, strict=True)
+            for place, discount in enumerate(order.discounts, 1)
         )
-        for subscription, order in zip(subscriptions, orders, strict=True)
-        for place, discount in enumerate(order.discounts, 1)
-    )
     for subscription, order in zip(subscriptions, orders, strict=True):
         if order.coupon:
             redeem(subscription, order.coupon, None, on=on, at=at)
@@ -133,7 +135,7 @@ class _Making:
     def __init__(self, orders: Sequence[SubscriptionOrder], on: date) -> None:
         self.facts = billing_facts(sorted({order.account_id for order in orders}), on)
         self.entities: Mapping[UUID, LegalEntity] = entities()
-        self.policies = {policy.entity_id: policy for policy in BillingPolicy.objects.all()}
+        self.policies = billing_policies()
         with connection.cursor() as cursor:
             cursor.execute(_NUMBERS, [len(orders)])
             self.numbers = iter([number for (number,) in cursor.fetchall()])
@@ -253,6 +255,12 @@ def new_item(
         grid_from=stored(grid.base),
         grid_day=grid.anchor_day,
     )
+
+
+@read_once(lambda: "billing policies")
+def billing_policies() -> dict[UUID, BillingPolicy]:
+    """How companies bill, by company; those that never said it have none."""
+    return {policy.entity_id: policy for policy in read_where(BillingPolicy, "TRUE")}
 
 
 def policy_columns(policy: Policy) -> dict[str, str]:
