@@ -40,7 +40,7 @@ R = TypeVar("R")
 _FOLLOWED = (
     "kind", "payer_id", "entity_id", "currency", "total", "settled", "credited", "issued_on", "due_on",
 )  # fmt: skip
-STAGES_AT_ONCE = 20
+STAGES_AT_ONCE = 8
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NO_YEAR = re.compile(r"year -?\d+ is out of range|.* is outside the calendar$")
 
