@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
@@ -17,7 +17,6 @@ class Event:
     """
 
     event_name: ClassVar[str]
-    field_names: ClassVar[tuple[str, ...]]
 
 
 _by_name: dict[str, type[Event]] = {}
@@ -33,7 +32,6 @@ def event(name: str) -> Callable[[E_], E_]:
         if name in _by_name and _by_name[name].__qualname__ != made.__qualname__:
             raise ValueError(f"two events are called {name}")
         made.event_name = name
-        made.field_names = tuple(field.name for field in fields(made))  # type: ignore[arg-type]
         _by_name[name] = made
         return cast(E_, made)
 
@@ -50,7 +48,10 @@ def event_names() -> list[str]:
 
 def payload_of(happened: Event) -> dict[str, Any]:
     """The event as JSON values: ids, dates and decimals as strings."""
-    return {name: _plain(getattr(happened, name)) for name in happened.field_names}
+    return {name: value if value.__class__ in _PLAIN else _plain(value) for name, value in vars(happened).items()}
+
+
+_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def _plain(value: Any) -> Any:
@@ -66,8 +67,9 @@ def _plain(value: Any) -> Any:
 def subjects_of(happened: Event) -> list[UUID]:
     """The records that the event is about: every field that holds a UUID, or a tuple of them."""
     found: list[UUID] = []
-    for name in happened.field_names:
-        value = getattr(happened, name)
-        values = value if isinstance(value, tuple) else (value,)
-        found += [item for item in values if isinstance(item, UUID)]
+    for value in vars(happened).values():
+        if isinstance(value, UUID):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found += [item for item in value if isinstance(item, UUID)]
     return found
