@@ -715,8 +715,8 @@ def test_machine_and_database_in_other_zones(elsewhere: str) -> None:
         billing.use(both, "calls", "100", when=datetime.fromisoformat(at), external_id=str(place))
     assert (billing.run("2026-02-01"), billing.run("2026-02-01"), billing.run("2026-03-01")) == (1, 0, 1)
     assert [line for line in billing.books() if "usage" in line] == [
-        "INV 2026-02-01 usage Calls 2026-01-01/2026-02-01 100 31/31 1.00",
-        "INV 2026-03-01 usage Calls 2026-02-01/2026-03-01 100 28/28 1.00",
+        "INV 2026-02-01 usage Calls 2026-01-01/2026-02-01 100  1.00",
+        "INV 2026-03-01 usage Calls 2026-02-01/2026-03-01 100  1.00",
     ]
     assert [line.split()[4] for line in billing.books() if "Basic" in line] == [
         "2026-01-01/2026-02-01", "2026-02-01/2026-03-01", "2026-03-01/2026-04-01",

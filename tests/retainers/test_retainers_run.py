@@ -199,7 +199,7 @@ def test_what_waits_for_approval_or_comes_later_is_left(work: Work) -> None:
 def statements(on: date) -> int:
     with CaptureQueriesContext(connection) as captured:
         subscriptions.bill_due(actor=SYSTEM, on=on, at=noon(on))
-    return len([one for one in captured.captured_queries if "SAVEPOINT" not in one["sql"]])
+    return sum(one["sql"].count(";\n") + 1 for one in captured.captured_queries if "SAVEPOINT" not in one["sql"])
 
 
 def test_a_chunk_takes_the_same_statements_however_much_joins(work: Work) -> None:
