@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from issuing_world import AT, ON, SYSTEM, Issuing
 from procrastinate.contrib.django.models import ProcrastinateJob
 from pypdf import PdfReader
@@ -177,6 +179,31 @@ def test_the_sweep_finds_what_no_job_does(world: Issuing) -> None:
         assert jobs.undelivered_invoices() == 0
     assert Mail.objects.count() == 1
     assert world.invoice(invoice_id).pdf_id is not None
+
+
+def test_one_on_which_a_worker_dies_holds_up_no_other_for_good(world: Issuing) -> None:
+    """A job of two was given up: the sweep asks for each by itself, and not again for one that is given up alone."""
+    first, second = world.issue(world.draft(), world.draft(), send=True)
+    with clock.stopped_at(AT + timedelta(minutes=5)):
+        assert [one.args for one in ProcrastinateJob.objects.filter(task_name="invoicing.deliver")] == [
+            {"invoice_ids": [str(first), str(second)]}
+        ]
+        give_up(2)
+        assert jobs.undelivered_invoices() == 2
+        assert jobs.undelivered_invoices() == 0
+        give_up(1, str(first))
+        run_waiting_jobs()
+        assert jobs.undelivered_invoices() == 0
+    assert [world.invoice(one).pdf_id is not None for one in (first, second)] == [False, True]
+
+
+def give_up(together: int, *named: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET status = 'failed' WHERE task_name = 'invoicing.deliver' AND status = 'todo'"
+            " AND jsonb_array_length(args -> 'invoice_ids') = %s AND args -> 'invoice_ids' @> %s::jsonb",
+            [together, json.dumps(named)],
+        )
 
 
 def test_accepted_mail_is_on_the_timeline(world: Issuing) -> None:

@@ -104,6 +104,8 @@ def test_a_text_with_nul_is_refused_and_nothing_is_written() -> None:
     for write in (
         lambda: insert_rows([event(name="a\0b")]),
         lambda: read_where(OutboxEvent, "name = %s", "a\0b"),
+        lambda: read_where(OutboxEvent, "name = %s", "O'B\0b"),
+        lambda: read_where(OutboxEvent, "name = ANY(%s)", ["a\0b"]),
     ):
         with pytest.raises(DataError):
             write()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from subscriptions_world import SYSTEM, Billing, add_account, item
 
+from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice
+from counterfoil.invoicing.queries import creditable_lines
+from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder
 from counterfoil.plumbing.invariants import verify
 from counterfoil.subscriptions import commands
 from counterfoil.subscriptions.models import BilledPeriod, BillingPolicy
+from counterfoil.subscriptions.rules.agreement import Policy
 
 PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "consolidation.md"
 
@@ -101,3 +106,31 @@ def test_a_first_year(billing: Billing) -> None:
     signed = sum((doc.net if doc.kind == "invoice" else -doc.net for doc in documents), Decimal(0))
     assert sum((row.net for row in rows), Decimal(0)) == signed
     assert [finding.invariant.key for finding in verify() if finding.count] == []
+
+
+def test_a_document_credited_by_hand_is_not_charged_again(billing: Billing) -> None:
+    """Twenty seats on 11 January, ten on the 21st, billed on 1 February with the credit between them. A person credits
+    all of that invoice; then the subscription ends as of 16 January. Of the seats nothing is left to give back, and
+    nothing is charged.
+    """
+    waits = Policy(increase="next_invoice", decrease="next_invoice")
+    subscription = billing.start(item("basic"), policy=waits)
+    for day, seats in ((11, "20"), (21, "10")):
+        billing.on = date(2026, 1, day)
+        billing.change(subscription, item("basic"), item("seat", seats))
+    billing.run("2026-02-01")
+    february = [line for line in billing.books() if "2026-02-01" in line.split()[1]]
+    assert sorted(line.split(" ", 2)[2] for line in february if "Seat" in line) == [
+        "proration_charge Seat 2026-01-11/2026-02-01 20 21/31 135.48",
+        "proration_credit Seat 2026-01-21/2026-02-01 10 11/31 -35.48",
+        "recurring Seat 2026-02-01/2026-03-01 10 28/28 100.00",
+    ]
+    lines = creditable_lines(SYSTEM, Invoice.objects.get(issued_on="2026-02-01").pk)
+    order = CreditOrder(tuple(CreditLine(one.id, one.left.amount) for one in lines), reason="All wrong")
+    invoicing.credit(actor=SYSTEM, orders=[order], on=billing.on, at=billing.at, send=False)
+    before = billing.books()
+    billing.on = date(2026, 2, 5)
+    billing.cancel(subscription, when=date(2026, 1, 16))
+    made = billing.books()[len(before) :]
+    assert [line.split(" ", 2)[2] for line in made] == ["proration_credit Basic 2026-01-16/2026-02-01 1 16/31 51.61"]
+    assert [finding.invariant.key for finding in verify() if not finding.holds] == []

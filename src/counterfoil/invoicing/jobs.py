@@ -45,8 +45,11 @@ def _deliver(invoice_id: UUID) -> None:
 
 @sweep("invoicing.undelivered_invoices")
 def undelivered_invoices() -> int:
-    """Issued documents without a file, and such as were to be mailed in the last week and have no mail."""
+    """Issued documents without a file, and such as were to be mailed in the last week and have no mail.
+
+    Each has a job of its own, so that one on which a worker dies holds up no other for good.
+    """
     now = clock.now()
     due = queries.undelivered(issued_before=now - GRACE, asked_since=now - LOOKED_BACK, limit=AT_ONCE)
-    commands.ask_to_deliver(due)
+    commands.ask_to_deliver(due, together=1)
     return len(due)

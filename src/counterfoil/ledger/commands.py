@@ -83,17 +83,21 @@ def post(*, actor: Actor, entries: Sequence[EntryOrder], at: datetime | None = N
 
 
 # A company's ledger accounts are made with it and keep their ids, so this process need not ask twice. Ids of companies
-# that were rolled back never come again.
-_known_accounts: dict[tuple[UUID, str], UUID] = {}
+# that were rolled back, as those of simulations are, never come again: what is known is forgotten when it is much.
+_known_accounts: Mapping[tuple[UUID, str], UUID] = {}
+_MANY = 10_000
 
 
 def _ledger_accounts(wanted: set[tuple[UUID, str]]) -> Mapping[tuple[UUID, str], UUID]:
     """The ids of the ledger accounts by entity and role, among others."""
-    if not wanted <= _known_accounts.keys():
+    global _known_accounts
+    known = _known_accounts
+    if not wanted <= known.keys():
         entity_ids = list({entity_id for entity_id, _ in wanted})
-        for row in read_where(LedgerAccount, "entity_id = ANY(%s)", entity_ids, only=("entity_id", "role")):
-            _known_accounts[row.entity_id, row.role] = row.pk
-    return _known_accounts
+        rows = read_where(LedgerAccount, "entity_id = ANY(%s)", entity_ids, only=("entity_id", "role"))
+        kept = known if len(known) < _MANY else {}
+        _known_accounts = known = {**kept, **{(row.entity_id, row.role): row.pk for row in rows}}
+    return known
 
 
 @command("ledger.add_entity", needs="settings.change", takes={"values": Takes("ledger.entity")})

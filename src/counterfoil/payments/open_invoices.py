@@ -25,7 +25,7 @@ SELECT status = 'issued' AND kind = 'invoice', id, number, payer_id, account_id,
 FROM invoicing_invoice WHERE """  # noqa: S608 - constants
 _NAMED = "id = ANY(%(ids)s::uuid[])"
 _OPEN_OF = (
-    "payer_id = ANY(%(payers)s::uuid[]) AND currency = ANY(%(currencies)s) AND status = 'issued'"
+    "payer_id = ANY(%(payers)s::uuid[]) AND currency = ANY(%(currencies)s) AND status = 'issued' AND kind = 'invoice'"
     " AND settled < total - credited"
 )
 

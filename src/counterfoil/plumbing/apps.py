@@ -42,7 +42,7 @@ class Instants(TimestamptzLoader):
     def load(self, data: Buffer) -> datetime:
         try:
             return datetime.fromisoformat(bytes(data).decode()).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             return super().load(data)
 
 

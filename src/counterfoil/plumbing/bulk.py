@@ -310,7 +310,8 @@ def _literal_text(value: str) -> str:
 def _literal_other(value: Any) -> str:
     if isinstance(value, str):
         value = str(value)
-    return Transformer(connection.connection).as_literal(_array(value)).decode()
+    with connection.wrap_database_errors:
+        return Transformer(connection.connection).as_literal(_array(value)).decode()
 
 
 class _Literals(dict[type, Callable[[Any], str]]):

@@ -185,8 +185,8 @@ def _seen(
 
 
 def _given(billed: Iterable[BilledPeriod]) -> dict[UUID, Decimal]:
-    """What credit notes by hand took back of the lines that charged these rows."""
-    return credited_by_hand([row.line_id for row in billed if row.line_id is not None and row.net > 0])
+    """What credit notes by hand took back of the lines of these rows, signed like them."""
+    return credited_by_hand([row.line_id for row in billed if row.line_id is not None])
 
 
 def _agreement(

@@ -44,9 +44,9 @@ def store_pdf(*, actor: Actor, invoice_id: UUID, content: bytes) -> UUID:
     return file_id
 
 
-def ask_to_deliver(invoice_ids: Sequence[UUID]) -> None:
-    """Ask for jobs that print documents and queue their mails, part of the present transaction."""
-    parts = [invoice_ids[start : start + _IN_ONE_JOB] for start in range(0, len(invoice_ids), _IN_ONE_JOB)]
+def ask_to_deliver(invoice_ids: Sequence[UUID], *, together: int = _IN_ONE_JOB) -> None:
+    """Ask for jobs that print documents and queue their mails, each of so many, part of the present transaction."""
+    parts = [invoice_ids[start : start + together] for start in range(0, len(invoice_ids), together)]
     enqueue_many("invoicing.deliver", [{"invoice_ids": [str(one) for one in part]} for part in parts])
 
 

@@ -16,7 +16,8 @@ from counterfoil.invoicing.queries.rows import with_parts
 UNSENT = "unsent:"
 """How the cause of a task begins that waits for somebody who can receive the invoice."""
 
-# Documents that another system issued have no file here. What a job is about to do, or has failed to do, is no news.
+# Documents that another system issued have no file here. What a job is about to do, or has failed to do, is no news;
+# but one that failed with several says nothing of each.
 _UNDELIVERED = """
 SELECT i.id FROM invoicing_invoice i
 WHERE i.status = 'issued' AND i.origin <> 'imported' AND i.issued_at < %(before)s
@@ -25,9 +26,12 @@ WHERE i.status = 'issued' AND i.origin <> 'imported' AND i.issued_at < %(before)
         AND NOT EXISTS (SELECT 1 FROM activities_mail m
                         WHERE m.record_id = i.id AND m.created_at >= i.send_requested_at)
         AND NOT EXISTS (SELECT 1 FROM activities_task t WHERE t.cause = %(unsent)s || i.id::text AND t.done_at IS
-        NULL))) AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j
-                  WHERE j.task_name = 'invoicing.deliver' AND j.status IN ('todo', 'doing', 'failed')
-                    AND j.args -> 'invoice_ids' ? i.id::text)
+        NULL)))
+  AND NOT EXISTS (
+    SELECT 1 FROM procrastinate_jobs j
+    CROSS JOIN LATERAL jsonb_array_elements_text(j.args -> 'invoice_ids') AS named (id)
+    WHERE j.task_name = 'invoicing.deliver' AND named.id = i.id::text
+      AND (j.status IN ('todo', 'doing') OR (j.status = 'failed' AND jsonb_array_length(j.args -> 'invoice_ids') = 1)))
 ORDER BY i.issued_at LIMIT %(limit)s
 """
 

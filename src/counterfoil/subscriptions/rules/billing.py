@@ -68,15 +68,19 @@ class _Left:
     """What may still be given back of a period: in all, and of each line that billed it."""
 
     def __init__(self, rows: Sequence[Billed]) -> None:
-        self.total = sum((row.net - row.given for row in rows), ZERO)
+        # A charge can be taken back whole by hand, beside a credit that its own document gave: then nothing is left.
+        self.total = max(sum((row.net - row.given for row in rows), ZERO), ZERO)
         self.span = (min((row.start for row in rows), default=None), max((row.end for row in rows), default=None))
         self._lines: dict[UUID, Decimal] = {}
         for row in rows:
             if row.line_id is not None and row.net > 0:
                 self._lines[row.line_id] = self._lines.get(row.line_id, ZERO) + row.net - row.given
         for row in rows:
+            undone = -row.given if row.net < 0 else ZERO
             for line_id, part in row.credits:
-                self._lines[line_id] = self._lines.get(line_id, ZERO) + (part if row.net > 0 else -part)
+                stands = part - min(part, undone)
+                undone -= part - stands
+                self._lines[line_id] = self._lines.get(line_id, ZERO) + (part if row.net > 0 else -stands)
 
     def take(self, amount: Decimal, wanted: Iterable[tuple[UUID, Decimal]]) -> tuple[tuple[UUID, Decimal], ...]:
         """Give back an amount: of each wanted line its part, then the rest of whatever line has some left."""
