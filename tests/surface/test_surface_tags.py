@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -39,7 +40,8 @@ def test_nothing_owed_can_be_a_dash() -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["money it", "shown it", "day it", "instant it", "number it", "state it", "sums it", "percent it"]
+    "tag",
+    ["money it", "shown it", "day it", "instant it", "number it", "state it", "sums it", "percent it", "days it it"],
 )
 def test_what_the_role_may_not_see_is_a_lock_in_every_tag(tag: str) -> None:
     """A hidden value is shown as a lock with words, never as dots or nothing."""
@@ -48,10 +50,26 @@ def test_what_the_role_may_not_see_is_a_lock_in_every_tag(tag: str) -> None:
     assert "•" not in written
 
 
-@pytest.mark.parametrize("tag", ["money it", "shown it", "day it", "instant it", "number it", "state it", "percent it"])
+@pytest.mark.parametrize(
+    "tag", ["money it", "shown it", "day it", "instant it", "number it", "state it", "percent it", "days it it"]
+)
 def test_no_value_is_a_dash_in_every_tag(tag: str) -> None:
     """No value is a dash."""
     assert "–" in drawn(f"{{% {tag} %}}", it=None)
+
+
+@pytest.mark.parametrize(
+    ("end", "shown"),
+    [
+        (date(2026, 6, 1), "1 May 2026 – 31 May 2026"),
+        (date(2026, 5, 2), "1 May 2026"),
+        (date(2026, 5, 1), "1 May 2026"),
+    ],
+)
+def test_a_period_names_its_last_day(end: date, shown: str) -> None:
+    """What ends before 1 June is shown up to 31 May; one day, or nothing, by its first."""
+    written = drawn("{% days start end %}", start=date(2026, 5, 1), end=end)
+    assert re.sub("<[^>]*>", "", written) == shown
 
 
 def test_dates_carry_their_full_form() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -141,6 +141,16 @@ def day(value: date | None) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', value.isoformat(), display.day_in_full(value), display.day(value)
     )
+
+
+@register.simple_tag
+def days(start: date | None, end: date | None) -> SafeString:
+    """The days from ``start`` until before ``end``, with the last one named, as a bill does."""
+    if display.is_hidden(start) or display.is_hidden(end):
+        return _hidden()
+    if not start or not end or end - start <= timedelta(days=1):
+        return day(start)
+    return format_html("{} – {}", day(start), day(end - timedelta(days=1)))
 
 
 @register.simple_tag
