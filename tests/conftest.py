@@ -27,6 +27,8 @@ from counterfoil.plumbing import clock as product_clock
 from counterfoil.plumbing.postgres import Server, connection_settings
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from staff import Staff
 
 # No test fails because the machine is slow: neither an example nor the making of one has a limit of time.
@@ -120,3 +122,17 @@ def staff(db: None) -> Staff:
     from staff import Staff  # it needs Django's models, which are not there when this file is read
 
     return Staff()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for a file. Its event loop runs in the tests' thread, where they read the database too."""
+    from playwright.sync_api import sync_playwright
+
+    from browsing import CHROMIUM
+
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -13,8 +11,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from deals_world import SYSTEM, Sales, make_sales
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from browsing import RULES, leave, settle
 from counterfoil.access.models import User
 from counterfoil.accounts import commands as accounts
 from counterfoil.deals import commands
@@ -22,28 +21,15 @@ from counterfoil.deals.models import Deal, Handoff
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice
 from counterfoil.plumbing import clock
-from settling import leave, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 COUNT = """
 window.__spent = JSON.parse(sessionStorage.getItem("spent") ?? '{"clicks": 0, "keys": 0}');
 const spend = (what) => { window.__spent[what] += 1; sessionStorage.setItem("spent", JSON.stringify(window.__spent)); };
 addEventListener("click", (event) => { if (event.isTrusted) spend("clicks"); }, true);
 addEventListener("keydown", (event) => { if (event.isTrusted) spend("keys"); }, true);
 """
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One Chromium for this file. Its event loop runs in the tests' thread, where they read the database too."""
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "yes")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
@@ -22,8 +21,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 from pypdf import PdfReader
 from tests.stories.installation import Installation, free_port
 
+from browsing import CHROMIUM
+
 FOLDER = Path(os.environ.get("COUNTERFOIL_REAL_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")) / "crm"
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,

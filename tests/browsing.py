@@ -1,8 +1,15 @@
-"""When a page in a browser has come to rest."""
+"""A real Chromium, what axe looks for in it, and when a page in it has come to rest."""
 
 from __future__ import annotations
 
+import os
+import shutil
+
 from playwright.sync_api import Page
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+"""WCAG 2.2 AA."""
 
 AT_REST = "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
 
