@@ -106,7 +106,7 @@ def _wait_until_quiet(installation: Installation) -> None:
     """Until nothing is due any more: the watchdog has returned the jobs of the dead, and the worker has done them."""
     import time
 
-    until = time.monotonic() + 240
+    until = time.monotonic() + 240 + 2 * HANDOFFS  # for a busy machine: all are printed and mailed meanwhile
     while time.monotonic() < until:
         counted = json.loads(installation.python(COUNTED))
         if counted["mails_done"] == HANDOFFS and counted["without_file"] == 0:
