@@ -12,10 +12,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from retainers_world import SYSTEM, Work, broken, make_work
+from retainers_world import SYSTEM, Work, broken, make_work, reviewed_draft
 
 from counterfoil.access.models import User
 from counterfoil.accounts import commands as accounts
+from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.retainers import commands, queries
 from counterfoil.retainers.models import TimeEntry
 from settling import leave, settle
@@ -157,3 +158,25 @@ def test_what_is_selected_is_approved_by_the_keyboard(chromium: Browser, live_se
     assert sorted(TimeEntry.objects.values_list("description", "status")) == [
         ("Work 0", "approved"), ("Work 1", "entered"), ("Work 2", "approved"),
     ]  # fmt: skip
+
+
+def test_a_line_of_a_draft_stays_itself_whatever_goes_above_it(
+    chromium: Browser, live_server: Any, work: Work, clock: Any
+) -> None:
+    """In one save A is taken off, B becomes two hours and a half, a line is typed: A is unbilled again, B is not."""
+    draft = reviewed_draft(work)
+    page = opened(chromium, live_server)
+    page.goto(f"/invoices/{draft}/edit/")
+    rows = page.locator("[data-grid-row]")
+    expect(rows).to_have_count(3)
+    rows.nth(1).get_by_role("button", name="Remove line").click()
+    page.locator("[name=lines-1-quantity]").fill("2.5")
+    page.get_by_role("button", name="Add a line").click()
+    page.locator("[name=lines-2-description]").fill("Set-up")
+    page.locator("[name=lines-2-unit_price]").fill("500")
+    page.get_by_role("button", name="Save draft").first.click()
+    expect(page.locator(".toast")).to_contain_text("Saved.")
+    leave(page)
+    assert work.lines() == ["Basic 1 × 100 = 100.00", "B 2.5 × 100 = 250.00", "Set-up 1 × 500 = 500.00"]
+    run_waiting_jobs()
+    assert dict(TimeEntry.objects.values_list("description", "status")) == {"A": "approved", "B": "settled"}

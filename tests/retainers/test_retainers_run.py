@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from retainers_world import SYSTEM, Work, account
+from retainers_world import APRIL, SYSTEM, Work, account, noon, run, subscribed
 
 from counterfoil.accounts.models import PaymentTerms
 from counterfoil.accounts.queries import billing_facts
-from counterfoil.catalog.rules.pricing import Pricing
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice, InvoiceLine
 from counterfoil.plumbing import clock
@@ -23,32 +21,6 @@ from counterfoil.retainers import jobs
 from counterfoil.retainers.models import TimeEntry
 from counterfoil.subscriptions import commands as subscriptions
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
-from counterfoil.subscriptions.rules.grid import Interval
-from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
-
-APRIL = date(2026, 4, 1)
-
-
-def noon(on: date) -> datetime:
-    return datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
-
-
-def subscribed(work: Work, *, to: UUID | None = None, amount: str = "100", every: str = "month", **more: Any) -> UUID:
-    """A subscription that begins on 1 April and is not billed yet."""
-    item = ItemOrder(
-        price_key="basic", description="Basic", pricing=Pricing("flat", Decimal(amount)), interval=Interval(every)
-    )
-    order = SubscriptionOrder(account_id=to or work.acme, items=(item,), **{"start": APRIL, **more})
-    made = subscriptions.start_subscriptions(actor=SYSTEM, orders=[order], on=work.on, at=work.at, is_billed=False)
-    return made[0]
-
-
-def run(on: date = APRIL) -> int:
-    """Bill what is due; answers how many documents that made."""
-    made = 0
-    while (done := subscriptions.bill_due(actor=SYSTEM, on=on, at=noon(on))).subscriptions:
-        made += done.documents
-    return made
 
 
 def swept(on: date) -> int:
