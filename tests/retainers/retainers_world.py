@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -12,6 +13,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.models import User
 from counterfoil.accounts import commands as accounts
 from counterfoil.catalog.rules.pricing import Pricing
+from counterfoil.core.ids import new_id
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice, InvoiceLine
 from counterfoil.ledger import commands as ledger
@@ -75,6 +77,14 @@ class Work:
         if approved:
             commands.approve_entries(actor=self.bea, time_ids=[entry], at=self.at)
         return entry
+
+    def many_hours(self, count: int, **more: Any) -> None:
+        """So many approved hours at 10, from 1 March on twenty a day: the first one by commands, and copies of it."""
+        first = TimeEntry.objects.get(pk=self.time("1", "2026-03-01", rate="10", description="Call 000", **more))
+        copies = [copy(first) for _ in range(1, count)]
+        for number, one in enumerate(copies, 1):
+            one.pk, one.day, one.description = new_id(), date(2026, 3, number // 20 + 1), f"Call {number:03}"
+        TimeEntry.objects.bulk_create(copies)
 
     def expense(self, amount: str, day: str = "2026-03-10", *, approved: bool = True, **more: Any) -> UUID:
         values = {"account": self.acme, "day": day, "amount": amount, "description": "Train", **more}

@@ -25,7 +25,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import rounded
 from counterfoil.invoicing.commands import draft_invoices
 from counterfoil.invoicing.models import InvoiceLine
-from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.invoicing.rules.orders import LINES_MAX, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.retainers import events
@@ -36,8 +36,6 @@ from counterfoil.retainers.rules import burning
 from counterfoil.retainers.rules.burning import BurnedPeriod, Use, burn
 from counterfoil.subscriptions.ports import Rider, adds_riders
 
-LINES_MAX = 1_000
-"""The lines of one draft: what a person can still change in one piece."""
 ZERO = Decimal(0)
 _SETTLED = ("status", "covered", "settled_at", "invoice_id", "line_id", "version")
 _Group = tuple[UUID, UUID, str]
