@@ -252,7 +252,8 @@ def test_the_frozen_taxes_travel(world: Issuing) -> None:
     back = OrderLine("Back", D(1), D(100), kind="proration_credit", net=D("-40.00"), credits_line_id=line.pk)
     order = DraftOrder(account_id=world.acme, lines=(back, OrderLine("More", D(1), D(60))))
     (draft_id,) = commands.draft_invoices(actor=SYSTEM, orders=[order], on=ON, at=AT)
-    texts = [{"description": "Given back", "quantity": "1", "unit_price": "100"},
+    draft_line = InvoiceLine.objects.get(invoice=draft_id, description="Back")
+    texts = [{"id": str(draft_line.pk), "description": "Given back", "quantity": "1", "unit_price": "100"},
              {"description": "More", "quantity": "1", "unit_price": "60"}]  # fmt: skip
     commands.change_draft(actor=SYSTEM, invoice_id=draft_id, values={"lines": texts}, on=ON, version=None)
     world.issue(draft_id)

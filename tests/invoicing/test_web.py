@@ -81,6 +81,29 @@ def test_the_editor_saves_and_tells_a_conflict_without_losing_what_was_typed(bil
     assert billing.get(draft).po_number == "PO 1"
 
 
+def test_an_emptied_row_takes_its_line_off(billing: Billing, browser: Client) -> None:
+    """The id that a row carries unseen does not keep it; the line that stays keeps its own."""
+    draft = billing.draft()
+    line = billing.get(draft).lines.get().pk
+    shown = browser.get(f"/invoices/{draft}/edit/").content.decode()
+    assert f'<input type="hidden" name="lines-0-id" value="{line}">' in shown
+    assert '<input type="hidden" name="lines-NEW-id" value="">' in shown
+    assert ">Id<" not in shown
+    kept = {
+        "lines-0-id": str(line),
+        "lines-0-description": "Widgets",
+        "lines-0-quantity": "2",
+        "lines-0-unit_price": "90",
+    }
+    added = {"lines-1-id": "", "lines-1-description": "Set-up", "lines-1-quantity": "1", "lines-1-unit_price": "50"}
+    assert browser.post(f"/invoices/{draft}/edit/", {**kept, **added, "version": "1"}).status_code == 302
+    first, second = billing.get(draft).lines.order_by("position")
+    assert (first.pk, first.description, second.description) == (line, "Widgets", "Set-up")
+    emptied = {"lines-1-id": str(second.pk), "lines-1-description": "", "lines-1-quantity": " "}
+    assert browser.post(f"/invoices/{draft}/edit/", {**kept, **emptied, "version": "2"}).status_code == 302
+    assert billing.get(draft).lines.get().pk == line
+
+
 def test_the_preview_follows_unsaved_values(billing: Billing, browser: Client) -> None:
     """Server-made sums and pages of what was typed; half a line only makes it wait."""
     draft = billing.draft()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.models import User
 from counterfoil.accounts import commands as accounts
+from counterfoil.catalog.rules.pricing import Pricing
+from counterfoil.core.ids import new_id
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice, InvoiceLine
 from counterfoil.ledger import commands as ledger
@@ -17,8 +21,13 @@ from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.retainers import commands, queries
 from counterfoil.retainers.models import Draw, Expense, Retainer, TimeEntry
+from counterfoil.subscriptions import commands as subscriptions
+from counterfoil.subscriptions.models import BillingPolicy
+from counterfoil.subscriptions.rules.grid import Interval
+from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
 
 SYSTEM = Actor.system("Tests", origin="test")
+APRIL = date(2026, 4, 1)
 
 
 def user(name: str, role: str) -> Actor:
@@ -68,6 +77,14 @@ class Work:
         if approved:
             commands.approve_entries(actor=self.bea, time_ids=[entry], at=self.at)
         return entry
+
+    def many_hours(self, count: int, **more: Any) -> None:
+        """So many approved hours at 10, from 1 March on twenty a day: the first one by commands, and copies of it."""
+        first = TimeEntry.objects.get(pk=self.time("1", "2026-03-01", rate="10", description="Call 000", **more))
+        copies = [copy(first) for _ in range(1, count)]
+        for number, one in enumerate(copies, 1):
+            one.pk, one.day, one.description = new_id(), date(2026, 3, number // 20 + 1), f"Call {number:03}"
+        TimeEntry.objects.bulk_create(copies)
 
     def expense(self, amount: str, day: str = "2026-03-10", *, approved: bool = True, **more: Any) -> UUID:
         values = {"account": self.acme, "day": day, "amount": amount, "description": "Train", **more}
@@ -153,3 +170,38 @@ def account(name: str, **more: Any) -> UUID:
     )
     accounts.give_role(actor=SYSTEM, account_id=made, contact_id=contact, role="billing", mail_line="to", on=on)
     return made
+
+
+# Recurring documents -------------------------------------------------------------------------------------------------
+
+
+def noon(on: date) -> datetime:
+    return datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
+
+
+def subscribed(work: Work, *, to: UUID | None = None, amount: str = "100", every: str = "month", **more: Any) -> UUID:
+    """A subscription that begins on 1 April and is not billed yet."""
+    item = ItemOrder(
+        price_key="basic", description="Basic", pricing=Pricing("flat", Decimal(amount)), interval=Interval(every)
+    )
+    order = SubscriptionOrder(account_id=to or work.acme, items=(item,), **{"start": APRIL, **more})
+    made = subscriptions.start_subscriptions(actor=SYSTEM, orders=[order], on=work.on, at=work.at, is_billed=False)
+    return made[0]
+
+
+def run(on: date = APRIL) -> int:
+    """Bill what is due; answers how many documents that made."""
+    made = 0
+    while (done := subscriptions.bill_due(actor=SYSTEM, on=on, at=noon(on))).subscriptions:
+        made += done.documents
+    return made
+
+
+def reviewed_draft(work: Work) -> UUID:
+    """A recurring draft that waits for its review: Basic, two hours of A and three of B, at 100 an hour."""
+    BillingPolicy.objects.create(entity_id=work.entity, is_reviewed=True)
+    subscribed(work)
+    work.time("2", "2026-03-10", rate="100", description="A")
+    work.time("3", "2026-03-11", rate="100", description="B")
+    run()
+    return Invoice.objects.get().pk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect
-from retainers_world import SYSTEM, Work, broken, make_work
+from retainers_world import SYSTEM, Work, broken, make_work, reviewed_draft, run, subscribed
 
 from browsing import RULES, leave, settle
 from counterfoil.access.models import User
 from counterfoil.accounts import commands as accounts
+from counterfoil.invoicing.models import Invoice
+from counterfoil.invoicing.rules.orders import LINES_MAX
+from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.retainers import commands, queries
 from counterfoil.retainers.models import TimeEntry
+from counterfoil.subscriptions.models import BillingPolicy
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -143,4 +148,57 @@ def test_what_is_selected_is_approved_by_the_keyboard(chromium: Browser, live_se
     expect(page.get_by_text("2 approved.")).to_be_visible()
     assert sorted(TimeEntry.objects.values_list("description", "status")) == [
         ("Work 0", "approved"), ("Work 1", "entered"), ("Work 2", "approved"),
+    ]  # fmt: skip
+
+
+def test_a_line_of_a_draft_stays_itself_whatever_goes_above_it(
+    chromium: Browser, live_server: Any, work: Work, clock: Any
+) -> None:
+    """In one save A is taken off, B becomes two hours and a half, a line is typed: A is unbilled again, B is not."""
+    draft = reviewed_draft(work)
+    page = opened(chromium, live_server)
+    page.goto(f"/invoices/{draft}/edit/")
+    rows = page.locator("[data-grid-row]")
+    expect(rows).to_have_count(3)
+    rows.nth(1).get_by_role("button", name="Remove line").click()
+    page.locator("[name=lines-1-quantity]").fill("2.5")
+    page.get_by_role("button", name="Add a line").click()
+    page.locator("[name=lines-2-description]").fill("Set-up")
+    page.locator("[name=lines-2-unit_price]").fill("500")
+    page.get_by_role("button", name="Save draft").first.click()
+    expect(page.locator(".toast")).to_contain_text("Saved.")
+    leave(page)
+    assert work.lines() == ["Basic 1 × 100 = 100.00", "B 2.5 × 100 = 250.00", "Set-up 1 × 500 = 500.00"]
+    run_waiting_jobs()
+    assert dict(TimeEntry.objects.values_list("description", "status")) == {"A": "approved", "B": "settled"}
+
+
+def test_a_recurring_draft_with_very_much_time_is_changed_in_the_browser(
+    chromium: Browser, live_server: Any, work: Work, clock: Any
+) -> None:
+    """Of 402 entries 399 go beside Basic; the document is changed as ever, and the last three join the next one."""
+    BillingPolicy.objects.create(entity_id=work.entity, is_reviewed=True)
+    subscribed(work)
+    work.many_hours(402)
+    run()
+    draft = Invoice.objects.get()
+    assert (draft.lines.count(), f"{draft.net:.2f}") == (LINES_MAX, "4090.00")
+    page = opened(chromium, live_server)
+    page.goto(f"/invoices/{draft.pk}/edit/")
+    expect(page.locator("[data-grid-row]")).to_have_count(LINES_MAX)
+    page.locator("[name=lines-399-quantity]").fill("3")
+    page.get_by_role("button", name="Add a line").click()
+    page.locator("[name=lines-400-description]").fill("Set-up")
+    page.locator("[name=lines-400-unit_price]").fill("500")
+    page.get_by_role("button", name="Save draft").first.click()
+    expect(page.locator(".toast")).to_contain_text("Saved.")
+    leave(page)
+    run_waiting_jobs()
+    waiting = TimeEntry.objects.filter(status="approved").order_by("description")
+    assert list(waiting.values_list("description", flat=True)) == ["Call 399", "Call 400", "Call 401"]
+    run(date(2026, 5, 1))
+    draft.refresh_from_db()
+    assert f"{draft.net:.2f}" == "4610.00"
+    assert work.lines()[-4:] == [
+        "Basic 1 × 100 = 100.00", "Call 399 1 × 10 = 10.00", "Call 400 1 × 10 = 10.00", "Call 401 1 × 10 = 10.00",
     ]  # fmt: skip

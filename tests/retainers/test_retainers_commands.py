@@ -13,7 +13,7 @@ from retainers_world import SYSTEM, Work
 
 from counterfoil.core.errors import Conflict, NotAllowed, Refusal, Stale
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import Invoice
+from counterfoil.invoicing.models import Invoice, InvoiceLine
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.retainers import commands
 from counterfoil.retainers.models import Draw, Expense, Retainer, TimeEntry
@@ -153,6 +153,15 @@ def test_a_line_taken_off_a_draft_lets_its_entry_go(work: Work) -> None:
     invoicing.change_draft(actor=work.bea, invoice_id=draft, values={"lines": [line]}, version=None, on=work.on)
     line_was_lost(OutboxEvent.objects.get(name="invoicing.draft_changed"))
     assert work.states() == ["settled 0", "approved 0"]
+
+
+def test_very_much_time_is_several_drafts(work: Work) -> None:
+    """Each can be changed in one piece: 402 hours are a draft of 400 and one of two."""
+    work.many_hours(402)
+    first, second = work.bill().invoice_ids
+    assert InvoiceLine.objects.filter(invoice=first).count() == 400
+    assert work.lines()[-2:] == ["Call 400 1 × 10 = 10.00", "Call 401 1 × 10 = 10.00"]
+    assert f"{Invoice.objects.get(pk=second).net:.2f}" == "20.00"
 
 
 def test_zero_rates_stand_on_the_document(work: Work) -> None:

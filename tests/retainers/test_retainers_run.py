@@ -2,53 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from retainers_world import SYSTEM, Work, account
+from retainers_world import APRIL, SYSTEM, Work, account, noon, run, subscribed
 
+from counterfoil.accounts import commands as accounts
 from counterfoil.accounts.models import PaymentTerms
 from counterfoil.accounts.queries import billing_facts
-from counterfoil.catalog.rules.pricing import Pricing
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice, InvoiceLine
+from counterfoil.invoicing.printing import printed_document
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.retainers import jobs
 from counterfoil.retainers.models import TimeEntry
 from counterfoil.subscriptions import commands as subscriptions
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
-from counterfoil.subscriptions.rules.grid import Interval
-from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
-
-APRIL = date(2026, 4, 1)
-
-
-def noon(on: date) -> datetime:
-    return datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
-
-
-def subscribed(work: Work, *, to: UUID | None = None, amount: str = "100", every: str = "month", **more: Any) -> UUID:
-    """A subscription that begins on 1 April and is not billed yet."""
-    item = ItemOrder(
-        price_key="basic", description="Basic", pricing=Pricing("flat", Decimal(amount)), interval=Interval(every)
-    )
-    order = SubscriptionOrder(account_id=to or work.acme, items=(item,), **{"start": APRIL, **more})
-    made = subscriptions.start_subscriptions(actor=SYSTEM, orders=[order], on=work.on, at=work.at, is_billed=False)
-    return made[0]
-
-
-def run(on: date = APRIL) -> int:
-    """Bill what is due; answers how many documents that made."""
-    made = 0
-    while (done := subscriptions.bill_due(actor=SYSTEM, on=on, at=noon(on))).subscriptions:
-        made += done.documents
-    return made
 
 
 def swept(on: date) -> int:
@@ -102,6 +76,30 @@ def test_what_lies_beyond_a_retainer_joins_its_price(work: Work) -> None:
     assert second.po_number == "PO 77"
     assert work.burn(retainer) == ["0 10 10 0 0 2"]
     assert work.states() == ["settled 7", "settled 3"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        ("", "2 von 12 h über das Kontingent Support hinaus, 10 von 10 h verbraucht (1.–31. März 2026)"),
+        ("fr", "2 sur 12 h au-delà du forfait Support, consommation : 10 sur 10 h (1–31 mars 2026)"),
+    ],
+)
+def test_the_reason_is_printed_in_the_language_of_the_document(work: Work, typed: str, printed: str) -> None:
+    """A German customer's draft is German until a person chooses another language; colleagues read what was kept."""
+    accounts.change_account(actor=SYSTEM, account_id=work.acme, values={"language": "de"}, version=None)
+    retainer = work.retainer(price="900", starts_on="2026-03-01")
+    work.time("12", "2026-03-05", retainer=retainer, description="Umzug")
+    (draft,) = work.bill().invoice_ids
+    if typed:
+        invoicing.change_draft(actor=work.bea, invoice_id=draft, values={"language": typed}, version=None, on=work.on)
+    invoicing.issue_invoices(actor=SYSTEM, invoice_ids=[draft], on=APRIL, at=noon(APRIL), send=False)
+    invoice = Invoice.objects.get(pk=draft)
+    (line,) = printed_document(invoice, list(invoice.lines.all()), list(invoice.taxes.all())).lines
+    assert line.detail.replace("\u2009", " ").replace("\u202f", " ") == f"Sam\n{printed}"
+    assert InvoiceLine.objects.get().why == (
+        "2 of 12 h beyond the retainer Support: 10 of 10 h used from 2026-03-01 to 2026-03-31"
+    )
 
 
 def test_what_a_retainer_bears_whole_is_settled_with_the_run(work: Work) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from retainers_world import Work
+from retainers_world import Work, reviewed_draft, run
 
 from counterfoil.invoicing.models import Invoice
+from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.retainers.models import Expense, Retainer, TimeEntry
 from staff import Browser, Program, Staff
 
@@ -185,3 +187,70 @@ def test_the_api_names_what_it_refuses(api: Program, work: Work) -> None:
     }  # fmt: skip
     assert api("POST", "entries/approve", {"time": [str(UUID(int=1))]}).status_code == 404
     assert TimeEntry.objects.count() == 0
+
+
+# A draft that holds time ----------------------------------------------------------------------------------------------
+
+
+def sent_lines(api: Program, draft: UUID) -> list[dict[str, Any]]:
+    """The lines of a draft as a program reads them, with what it may send back."""
+    names = ("id", "description", "detail", "quantity", "unit", "unit_price", "service_from", "service_to")
+    lines = answer(api("GET", f"invoices/{draft}"))["lines"]
+    return [{name: line[name] for name in names} for line in lines]
+
+
+def test_a_program_names_the_lines_that_stay(api: Program, work: Work) -> None:
+    """A goes, B becomes two hours and a half: A is unbilled again, and the next run bills nothing of B."""
+    draft = reviewed_draft(work)
+    basic, _, second = sent_lines(api, draft)
+    changed = answer(api("PATCH", f"invoices/{draft}", {"lines": [basic, {**second, "quantity": "2.5"}]}))
+    assert [line["id"] for line in changed["lines"]] == [basic["id"], second["id"]]
+    run_waiting_jobs()
+    assert dict(TimeEntry.objects.values_list("description", "status")) == {"A": "approved", "B": "settled"}
+    run(date(2026, 5, 1))
+    assert work.lines() == [
+        "Basic 1 × 100 = 100.00", "B 2.5 × 100 = 250.00", "Basic 1 × 100 = 100.00", "A 2 × 100 = 200.00",
+    ]  # fmt: skip
+
+
+def test_a_new_line_takes_nobodys_place(api: Program, work: Work) -> None:
+    """What is typed where A stood is a line of its own; B, typed anew as it was, is found without its id."""
+    draft = reviewed_draft(work)
+    basic, first, second = sent_lines(api, draft)
+    setup = {"description": "Set-up", "quantity": "1", "unit_price": "500"}
+    del second["id"]
+    changed = answer(api("PATCH", f"invoices/{draft}", {"lines": [basic, setup, second]}))
+    assert first["id"] not in [line["id"] for line in changed["lines"]]
+    run_waiting_jobs()
+    assert dict(TimeEntry.objects.values_list("description", "status")) == {"A": "approved", "B": "settled"}
+
+
+def test_ids_that_name_no_line_are_refused(api: Program, work: Work) -> None:
+    """Unknown, of another draft, twice, no id at all, or on a draft that is made: each at its path, nothing changed."""
+    draft = reviewed_draft(work)
+    basic, first, second = sent_lines(api, draft)
+    work.time("1", rate="1", account=work.brent)
+    strange = sent_lines(api, work.bill().invoice_ids[0])[0]["id"]
+    before = (work.counts(), work.lines())
+    for name in (str(work.acme), strange, basic["id"], "x"):
+        refused = answer(api("PATCH", f"invoices/{draft}", {"lines": [basic, {**first, "id": name}, second]}), 422)
+        assert [(one["field"], one["code"]) for one in refused["problems"]] == [("lines.1.id", "no_such_line")]
+    made = {"account": str(work.acme), "lines": [first]}
+    refused = answer(api("POST", "invoices", made), 422)
+    assert [(one["field"], one["code"]) for one in refused["problems"]] == [("lines.0.id", "no_such_line")]
+    assert (work.counts(), work.lines()) == before
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_a_changed_line_without_any_id_is_not_guessed(api: Program, work: Work, is_edited: bool) -> None:
+    """It may be B or a new line: refused at its path, also after a person wrote on B, and nothing changed."""
+    draft = reviewed_draft(work)
+    lines = sent_lines(api, draft)
+    if is_edited:
+        lines[2]["detail"] = "On site"
+        answer(api("PATCH", f"invoices/{draft}", {"lines": lines}))
+    before = (work.counts(), work.lines())
+    unnamed = [{name: value for name, value in line.items() if name != "id"} for line in lines]
+    refused = answer(api("PATCH", f"invoices/{draft}", {"lines": [*unnamed[:2], {**unnamed[2], "quantity": "2"}]}), 422)
+    assert [(one["field"], one["code"]) for one in refused["problems"]] == [("lines.2.id", "missing")]
+    assert (work.counts(), work.lines()) == before

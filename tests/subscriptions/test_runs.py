@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from screens_world import Screens, make_screens
 from subscriptions_world import add_account
 
-from counterfoil.core.errors import Conflict
+from counterfoil.core.errors import Conflict, Refusal
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice
 from counterfoil.plumbing import clock as product_clock
@@ -195,17 +195,21 @@ def test_a_draft_of_a_subscription_is_not_lost(screens: Screens, draft: UUID) ->
 def test_lines_of_a_subscription_keep_their_amounts(screens: Screens, draft: UUID) -> None:
     """A reviewer may write another text and add a line; another quantity or a missing line is refused."""
     line = Invoice.objects.get(pk=draft).lines.get()
-    same = {"product": str(line.product_id), "quantity": "1", "unit_price": "100.00", "description": "Hosting, May",
+    same = {"id": str(line.pk), "product": str(line.product_id),
+            "quantity": "1", "unit_price": "100.00", "description": "Hosting, May",
             "service_from": "2026-05-01", "service_to": "2026-06-01"}  # fmt: skip
     on = product_clock.today()
 
     def change(*lines: dict[str, str]) -> None:
         invoicing.change_draft(actor=SYSTEM, invoice_id=draft, values={"lines": list(lines)}, version=None, on=on)
 
-    for lines in ([{**same, "quantity": "2"}], [{"description": "Other", "quantity": "1", "unit_price": "5.00"}]):
+    for lines in ([{**same, "quantity": "2"}], []):
         with pytest.raises(Conflict) as refused:
             change(*lines)
         assert (refused.value.code, refused.value.field) == ("bills_a_subscription", "lines")
+    with pytest.raises(Refusal) as unnamed:
+        change({"description": "Other", "quantity": "1", "unit_price": "5.00"})
+    assert (unnamed.value.code, unnamed.value.field) == ("missing", "lines.0.id")
     assert Invoice.objects.get(pk=draft).lines.get().description == "Hosting"
     change(same, {"description": "Set-up", "quantity": "1", "unit_price": "50.00"})
     kept = Invoice.objects.get(pk=draft).lines.order_by("position")

@@ -239,6 +239,7 @@ def _new_line(invoice: Invoice, position: int, line: OrderLine, given: Source) -
 
 def order_of(values: Mapping[str, Any], around: Surroundings, by: str) -> DraftOrder:
     """An order by hand from cleaned values."""
+    _named((), values.get("lines") or ())
     check_service(values.get("service_from"), values.get("service_to"), "")
     facts = around.facts.get(values["account"])
     currency = values.get("currency") or (facts.currency.value if facts else "")
@@ -378,10 +379,11 @@ def _replace_lines(draft: Draft, rows: Sequence[Mapping[str, Any]], by: str) -> 
     quantity, price or discount changed is worked out from them.
     """
     invoice = draft.invoice
+    named = _named(draft.lines, rows)
     orders = order_lines(rows, invoice.currency, by)
     fresh = [_new_line(invoice, place, order, edited_by(by)) for place, order in enumerate(orders, 1)]
     is_changed = len(fresh) != len(draft.lines)
-    for line, old in zip(fresh, _earlier(draft.lines, fresh), strict=True):
+    for line, old in zip(fresh, _earlier(draft.lines, fresh, named), strict=True):
         if old is None:
             is_changed = True
             continue
@@ -397,27 +399,66 @@ def _replace_lines(draft: Draft, rows: Sequence[Mapping[str, Any]], by: str) -> 
         else:
             is_changed = True
             line.version += 1
-            line.sources = {**old.sources, "line": edited_by(by)}
+            line.sources = {**old.sources, "line": {**edited_by(by), "record": _owner(old)}}
     draft.lines = fresh
     return is_changed
 
 
-def _earlier(before: Sequence[InvoiceLine], fresh: Sequence[InvoiceLine]) -> list[InvoiceLine | None]:
-    """What each line was before: the one at its place if it is the same, else another the same, else the one there."""
-    free = dict(enumerate(before))
-    found: dict[int, InvoiceLine] = {}
+def _named(before: Sequence[InvoiceLine], rows: Sequence[Mapping[str, Any]]) -> dict[int, InvoiceLine]:
+    """The lines that rows name by their ids, by the places of the rows; refused where the draft has no such line."""
+    lines = {str(line.pk): line for line in before}
+    named: dict[int, InvoiceLine] = {}
+    problems = []
+    for place, row in enumerate(rows):
+        key = (row.get("id") or "").lower()
+        if not key:
+            continue
+        if key in lines:
+            named[place] = lines.pop(key)
+        else:
+            text = "The draft has no such line, or it is named twice. A new line has no id."
+            problems.append(Problem(f"lines.{place}.id", "no_such_line", text))
+    if problems:
+        raise Refusal.of(problems)
+    return named
+
+
+def _earlier(
+    before: Sequence[InvoiceLine], fresh: Sequence[InvoiceLine], named: Mapping[int, InvoiceLine]
+) -> list[InvoiceLine | None]:
+    """What each line was before: the one that it names, else the one at its place if it is the same, else another the
+    same; otherwise it is new.
+
+    Refused where no line is named at all, and one that cannot be typed again would be lost while another is new: that
+    may as well be a change of it.
+    """
+    known = {line.pk for line in named.values()}
+    free = {place: old for place, old in enumerate(before) if old.pk not in known}
+    found = dict(named)
     for place, line in enumerate(fresh):
-        if place in free and _is_same(line, free[place], _LINE_COLUMNS):
+        if place not in found and place in free and _is_same(line, free[place], _LINE_COLUMNS):
             found[place] = free.pop(place)
     for place, line in enumerate(fresh):
         same = (at for at, old in free.items() if _is_same(line, old, _LINE_COLUMNS))
         moved = None if place in found else next(same, None)
         if moved is not None:
             found[place] = free.pop(moved)
-    for place in range(len(fresh)):
-        if place not in found and place in free:
-            found[place] = free.pop(place)
+    new = [place for place in range(len(fresh)) if place not in found]
+    if new and not named and any(_is_ordered(old) for old in free.values()):
+        text = "Name the ids of the lines that stay, so that a changed line is told from a new one."
+        raise Refusal.of([Problem(f"lines.{place}.id", "missing", text) for place in new])
     return [found.get(place) for place in range(len(fresh))]
+
+
+def _is_ordered(line: InvoiceLine) -> bool:
+    """Whether it holds more than a person can type: somebody's record, a given amount, or a line that it takes back."""
+    return _owner(line) is not None or line.is_net_given or line.credits_line_id is not None
+
+
+def _owner(line: InvoiceLine) -> str | None:
+    """The record that counts on the line: a subscription, time or an expense. A deal and a product do not."""
+    source = line.sources.get("line", {})
+    return None if source.get("kind") in ("catalog", "deal") else source.get("record")
 
 
 def _is_same(line: InvoiceLine, old: InvoiceLine, names: Sequence[str]) -> bool:

@@ -16,6 +16,8 @@ from counterfoil.core.money import Money
 from counterfoil.core.periods import Period
 from counterfoil.core.references import references_of
 from counterfoil.documents.printed import Address, Buyer, PrintedInvoice, PrintedLine, PrintedPart, PrintedTax, Seller
+from counterfoil.documents.reasons import reason_in
+from counterfoil.documents.wording import Wording, wording
 from counterfoil.invoicing.blocks import party_block, seller_block
 from counterfoil.invoicing.borne import amounts_of, keys_of, labels_of
 from counterfoil.invoicing.models import Credit, DocumentKind, Invoice, InvoiceLine, InvoiceTax
@@ -74,6 +76,7 @@ def _printed(
 ) -> PrintedInvoice:
     currency = invoice.currency
     bases = _bases(lines, taxes, currency)
+    words = wording(invoice.language, seller["country"])
     parts = tuple(PrintedPart(one.due_on, one.amount) for one in plan.instalments)
     early = plan.early_discount
     return PrintedInvoice(
@@ -83,7 +86,7 @@ def _printed(
         currency=currency,
         seller=_seller(seller),
         buyer=_buyer(party),
-        lines=tuple(_line(line, currency, bases.get(line.position)) for line in lines),
+        lines=tuple(_line(line, words, currency, bases.get(line.position)) for line in lines),
         taxes=_taxes(taxes, currency),
         net=Money.exact(invoice.net, currency),
         tax=Money.exact(invoice.tax, currency),
@@ -163,11 +166,11 @@ def _taxes(taxes: Sequence[InvoiceTax], currency: str) -> tuple[PrintedTax, ...]
     return tuple(found.values())
 
 
-def _line(line: InvoiceLine, currency: str, base: Money | None) -> PrintedLine:
+def _line(line: InvoiceLine, words: Wording, currency: str, base: Money | None) -> PrintedLine:
     return PrintedLine(
         position=line.position,
         text=line.description,
-        detail="\n".join(part for part in (line.detail, line.why) if part),
+        detail="\n".join(part for part in (line.detail, reason_in(words, line.why)) if part),
         quantity=line.quantity,
         unit=line.unit,
         unit_price=line.unit_price,

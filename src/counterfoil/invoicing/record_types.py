@@ -38,6 +38,7 @@ LINE_FIELDS = (
     Field("tax_class", "Tax class", Kind.CHOICE, TAX, choices=TaxClass.choices),
     Field("service_from", "Service from", Kind.DAY),
     Field("service_to", "Service until before", Kind.DAY, help="The first day that is no longer part of it."),
+    Field("id", "Id", max_length=36, is_key=True, help="Which line of the draft this is. A new line has none."),
 )
 TAX_FIELDS = (
     Field("label", "Label", group=TAX, computed=True),
@@ -47,7 +48,6 @@ TAX_FIELDS = (
 )
 SHOWN_LINE_FIELDS = (
     *LINE_FIELDS,
-    Field("id", "Id", computed=True),
     Field("position", "No.", Kind.INTEGER, computed=True),
     Field("net", "Net", Kind.DECIMAL, PRICING, computed=True),
     Field("before_discount", "Before the document's discounts", Kind.DECIMAL, PRICING, computed=True),

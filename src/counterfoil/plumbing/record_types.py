@@ -69,7 +69,7 @@ class Field:
     """One field. ``column`` is the attribute of the model, by default the id; a ``computed`` field is never written.
 
     ``currency`` names the attribute that holds an amount's currency. ``aliases`` are other names under which files know
-    it.
+    it. The field of a row that ``is_key`` names the row itself: forms carry it unseen, and a new row has none.
     """
 
     id: str
@@ -90,6 +90,7 @@ class Field:
     rows: tuple[Field, ...] = ()
     help: str = ""
     aliases: tuple[str, ...] = ()
+    is_key: bool = False
     read: Callable[[Any], Any] | None = None
 
     def value_of(self, record: Any) -> Any:

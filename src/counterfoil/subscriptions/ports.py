@@ -18,8 +18,9 @@ from counterfoil.invoicing.rules.orders import OrderLine
 
 @dataclass(frozen=True)
 class Rider:
-    """A line that goes out on a recurring document of its account, where one has the same company, currency, terms, PO
-    number and references; it makes no document by itself. Without ``terms_id`` its terms are those of the account.
+    """A line that goes out on a recurring document of its account, where one has room and the same company, currency,
+    terms, PO number and references; it makes no document by itself. Without ``terms_id`` its terms are those of the
+    account.
 
     ``net`` is what its line comes to. ``line`` names its ``line_id``.
     """

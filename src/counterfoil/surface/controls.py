@@ -18,6 +18,8 @@ _TYPES = {Kind.DAY: "date", Kind.INSTANT: "datetime-local", Kind.EMAIL: "email"}
 
 def control(item: Input) -> SafeString:
     """The input element, with its label's and message's ids, without its label."""
+    if item.is_key:
+        return format_html('<input type="hidden" name="{}" value="{}">', item.name, item.value)
     if item.locked:
         return _locked(item)
     if item.kind is Kind.PARAGRAPH:

@@ -90,6 +90,11 @@ class Input:
         return self.kind is Kind.ROWS
 
     @property
+    def is_key(self) -> bool:
+        """Whether it names its row, and is carried unseen."""
+        return self.field.is_key
+
+    @property
     def is_number(self) -> bool:
         return self.kind in (Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER)
 
@@ -305,7 +310,7 @@ def _cell(parent: Input, item: Field, number: int | str, row: Any, making: _Maki
         find_url=find_url(item),
         options=_options(item, making.options),
     )
-    return _with_problem(bound, f"{parent.field.id}.{number}.{item.id}", making)
+    return bound if item.is_key else _with_problem(bound, f"{parent.field.id}.{number}.{item.id}", making)
 
 
 def _attribute(values: Any, name: str) -> Any:
@@ -442,7 +447,8 @@ def _rows(item: Field, post: Any, name: str) -> list[Typed] | None:
         if f"{start}remove" in post:
             continue
         row = _typed(item.rows, post, start)
-        if any(value.strip() not in ("", "no") for value in row.values() if isinstance(value, str)):
+        seen = [row[sub.id] for sub in item.rows if sub.id in row and not sub.is_key]
+        if any(value.strip() not in ("", "no") for value in seen if isinstance(value, str)):
             rows.append(row)
     return rows
 

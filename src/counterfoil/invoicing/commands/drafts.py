@@ -135,8 +135,10 @@ def write_drafts(drafts: Sequence[Draft]) -> None:
 
 @command("invoicing.change_draft", needs="invoicing.draft", takes={"values": Takes("invoicing.invoice", partial=True)})
 def change_draft(*, actor: Actor, invoice_id: UUID, values: Mapping[str, Any], version: int | None, on: date) -> None:
-    """Change what ``values`` names; lines are replaced as a whole. The rest is worked out anew from the account as it
-    is.
+    """Change what ``values`` names. The rest is worked out anew from the account as it is.
+
+    Lines are replaced as a whole. One that names its ``id`` stays that line, whatever else of it changes; one that
+    names none is a line that stands there already just like that, or else a new one.
 
     Each changed field says from then on that a person edited it, and counts as a touch when the draft comes from a
     deal.

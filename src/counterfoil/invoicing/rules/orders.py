@@ -10,6 +10,9 @@ from uuid import UUID
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.invoicing.rules.discounts import Discount
 
+LINES_MAX = 400
+"""So many lines at most of a document that may take fewer: the editor of drafts still posts them in one piece."""
+
 
 @dataclass(frozen=True)
 class OrderLine:

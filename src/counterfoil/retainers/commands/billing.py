@@ -23,9 +23,11 @@ from counterfoil.access.door import command
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import rounded
+from counterfoil.core.periods import Period
+from counterfoil.documents.reasons import BeyondRetainer, Burned
 from counterfoil.invoicing.commands import draft_invoices
 from counterfoil.invoicing.models import InvoiceLine
-from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.invoicing.rules.orders import LINES_MAX, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.retainers import events
@@ -36,8 +38,6 @@ from counterfoil.retainers.rules import burning
 from counterfoil.retainers.rules.burning import BurnedPeriod, Use, burn
 from counterfoil.subscriptions.ports import Rider, adds_riders
 
-LINES_MAX = 1_000
-"""The lines of one draft: what a person can still change in one piece."""
 ZERO = Decimal(0)
 _SETTLED = ("status", "covered", "settled_at", "invoice_id", "line_id", "version")
 _Group = tuple[UUID, UUID, str]
@@ -199,15 +199,11 @@ def _kind(entry: TimeEntry | Expense) -> str:
 def _why(part: _Part) -> str:
     if part.retainer is None:
         return ""
-    unit = " h" if part.retainer.unit == Unit.HOURS else f" {part.retainer.currency}"
-    whole = _plain(part.covered + part.beyond)
-    words = f"{_plain(part.beyond)} of {whole}{unit} beyond the retainer {part.retainer.title}"
-    period = part.period
+    period, burned = part.period, None
     if period is not None:
-        last_day = period.end - timedelta(days=1)
-        there = _plain(period.opening + period.granted)
-        words = f"{words}: {_plain(period.used)} of {there}{unit} used from {period.start} to {last_day}"
-    return words[:300]
+        burned = Burned(Period(period.start, period.end), period.used, period.opening + period.granted)
+    unit = "h" if part.retainer.unit == Unit.HOURS else part.retainer.currency
+    return BeyondRetainer(part.beyond, part.covered + part.beyond, unit, part.retainer.title, burned).kept
 
 
 def _plain(number: Decimal) -> str:

@@ -22,7 +22,7 @@ from counterfoil.core.errors import Conflict
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
 from counterfoil.invoicing.queries import any_unissued, order_total
-from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
+from counterfoil.invoicing.rules.orders import LINES_MAX, CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip, update_rows
 from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.models import BilledPeriod, Subscription, SubscriptionItem
@@ -95,7 +95,7 @@ def write(
     riders: Sequence[Rider] = (),
 ) -> Written:
     """Write the documents of what is due, one for each payer, currency, company, terms, PO number and references, and
-    the ledger. Riders go on those that there are.
+    the ledger. Riders go on those that there are, as far as a document has room for them in ``LINES_MAX`` lines.
 
     Issues them unless they are reviewed first; what invoicing finds blocked waits in the review queue. Everything is
     part of the caller's transaction.
@@ -113,7 +113,7 @@ def write(
     notes: list[CreditOrder] = []
     noted: list[list[_Line]] = []
     for key, own in groups.items():
-        joining = riding.get(key, ())
+        joining = _with_room(riding.get(key, ()), own)
         parts = _parted(own, joining, facts, on, at)
         if any(line.own for line in _own(parts.credit_note)):
             groups[key] = _joined(own)
@@ -265,6 +265,14 @@ def _riding(riders: Iterable[Rider], facts: Mapping[UUID, BillingFacts]) -> dict
         key = (payer_id, rider.entity_id, rider.currency, terms_id, rider.po_number, rider.references)
         found[key].append(rider)
     return found
+
+
+def _with_room(riders: Sequence[Rider], own: Iterable[_Line]) -> Sequence[Rider]:
+    """The first riders, so many that the document can be changed in one piece; the others wait for the next one."""
+    if not riders:
+        return riders
+    taken = sum(max(len(line.difference.credits), 1) for line in own if line.net)
+    return riders[: max(LINES_MAX - taken, 0)]
 
 
 def _with_free_riders(lines: Sequence[_Line | Rider], riders: Sequence[Rider]) -> Sequence[_Line | Rider]:
