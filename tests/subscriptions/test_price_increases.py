@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,14 +23,15 @@ from django.test.utils import CaptureQueriesContext
 from screens_world import Screens
 from subscriptions_world import Billing, add_account, item, make_billing
 
+from counterfoil.accounts import commands as accounts
 from counterfoil.accounts.models import Contact
 from counterfoil.activities.models import Mail
 from counterfoil.core.errors import Refusal
 from counterfoil.invoicing.models import InvoiceLine
 from counterfoil.plumbing.invariants import verify
-from counterfoil.plumbing.jobs import run_waiting_jobs
-from counterfoil.subscriptions import commands
-from counterfoil.subscriptions.jobs import due_subscriptions, increases
+from counterfoil.plumbing.jobs import all_sweeps, run_waiting_jobs
+from counterfoil.subscriptions import commands, jobs
+from counterfoil.subscriptions.jobs import due_subscriptions
 from counterfoil.subscriptions.models import BilledPeriod, BillingRun, PriceIncrease, PriceRaise
 from counterfoil.subscriptions.rules.agreement import Policy
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
@@ -51,6 +53,11 @@ def plan(screens: Screens, **more: Any) -> UUID:
     assert status == 202, answer
     run_waiting_jobs()
     return UUID(answer["id"])
+
+
+def increases() -> None:
+    jobs.increase_notices()
+    jobs.increases()
 
 
 def day(screens: Screens, clock: Any, on: str) -> None:
@@ -420,6 +427,82 @@ def test_who_cannot_be_told_of_what_is_undone_is_told_when_there_is_an_address(s
     increases()
     one.refresh_from_db()
     assert (one.recalled_at, one.problem, len(mails("price-increase-off"))) == (clock.now, "", 1)
+
+
+def test_a_notice_that_cannot_be_sent_stops_no_other(screens: Screens, clock: Any) -> None:
+    """An address that is none: its row says so, it is tried again the next day, and the others are told. Once its day
+    has come it is left out, and billed at the price that it had.
+    """
+    bad, mute = add_account("Bad Ltd"), add_account("Mute Ltd")
+    one = screens.start(("seat", "1"), name="Bad", account=str(bad))
+    screens.start(("seat", "1"), name="Good")
+    screens.start(("seat", "1"), name="Mute", account=str(mute))
+    plan(screens)
+    Contact.objects.filter(email="ap@bad.example").update(email="no address")
+    Contact.objects.filter(email="ap@mute.example").update(email="no address either")
+    clock.set("2026-05-18")
+    increases()
+    assert [text.partition(",")[0] for text in mails()] == ["Change of price: Good"]
+    rows = PriceRaise.objects.order_by("id")
+    assert [(row.noticed_at is None, row.problem, str(row.notice_on), str(row.takes_on)) for row in rows] == [
+        (True, "“no address” is not an e-mail address.", "2026-05-19", "2026-06-01"),
+        (False, "", "2026-05-18", "2026-06-01"),
+        (True, "“no address either” is not an e-mail address.", "2026-05-19", "2026-06-01"),
+    ]
+    Contact.objects.filter(email="no address either").update(email="ap@mute.example")
+    clock.set("2026-05-19")
+    increases()
+    assert [text.partition(",")[0] for text in mails()[1:]] == ["Change of price: Mute"]
+    for on in ("2026-06-01", "2026-07-01"):
+        clock.set(on)
+        increases()
+        screens.billing.run(on)
+    assert [line.split()[:3] for line in raises()] == [
+        ["Bad", "left_out", "no_notice"], ["Good", "raised", "2026-06-01"], ["Mute", "raised", "2026-07-01"],
+    ]  # fmt: skip
+    assert ledger(one)[-1] == "2026-07-01 recurring 1 10.00"
+    sound()
+
+
+def test_more_people_than_one_mail_takes(screens: Screens, clock: Any) -> None:
+    """51 billing contacts: 50 of them are told, and get the invoice."""
+    for number in range(50):
+        values = {"name": f"Person {number}", "email": f"p{number}@acme.example"}
+        contact = accounts.add_contact(actor=SYSTEM, values=values, on=clock.today)
+        accounts.give_role(
+            actor=SYSTEM, account_id=screens.billing.acme, contact_id=contact, role="billing", mail_line="to",
+            on=clock.today,
+        )  # fmt: skip
+    screens.start(("seat", "1"), name="Desks")
+    plan(screens)
+    day(screens, clock, "2026-05-18")
+    day(screens, clock, "2026-06-01")
+    sent = Mail.objects.order_by("id")
+    assert [(mail.cause.partition(":")[0], mail.recipients.count()) for mail in sent] == [
+        ("invoice", 50), ("price-increase", 50), ("invoice", 50), ("invoice", 50),
+    ]  # fmt: skip
+    assert raises() == ["Desks raised 2026-06-01 10.00 11.00 12.00"]
+    sound()
+
+
+def test_trouble_with_the_notices_keeps_no_price_from_rising(
+    screens: Screens, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each sweep of the watchdog is a step of its own."""
+    screens.start(("seat", "1"), name="Desks")
+    plan(screens)
+    day(screens, clock, "2026-05-18")
+
+    def fails(**_: Any) -> int:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(commands, "send_notices", fails)
+    clock.set("2026-06-01")
+    found = [sweep for sweep in all_sweeps() if sweep.name.startswith("subscriptions.increase")]
+    for sweep in found:
+        with suppress(RuntimeError):
+            sweep.find()
+    assert raises() == ["Desks raised 2026-06-01 10.00 11.00 12.00"]
 
 
 def test_a_mail_tells_of_all_prices_of_a_subscription_in_a_fixed_number_of_statements(
