@@ -429,6 +429,32 @@ def test_who_cannot_be_told_of_what_is_undone_is_told_when_there_is_an_address(s
     assert (one.recalled_at, one.problem, len(mails("price-increase-off"))) == (clock.now, "", 1)
 
 
+def test_a_mail_names_the_quantity_that_is_agreed_by_then(screens: Screens, clock: Any) -> None:
+    """Planned with ten seats; before the notice twenty are agreed, and thirty from 1 June: the mail says what thirty
+    come to. Undone with forty, the mail says what forty come to.
+    """
+    one = screens.start(("seat", "10"), name="Desks")
+    increase = plan(screens)
+    assert raises() == ["Desks planned 2026-06-01 100.00 110.00 120.00"]
+    day(screens, clock, "2026-05-01")
+    for when, quantity in (("2026-05-02", "20"), ("2026-06-01", "30")):
+        change = {"when": when, "items": [{"price": "seat", "quantity": quantity}]}
+        clock.set("2026-05-02")
+        assert screens.call("POST", f"subscriptions/{one}/change", change)[0] == 200
+    day(screens, clock, "2026-05-18")
+    subject = "hange of price: Desks, Counterfoil Works GmbH: Seat"
+    assert mails() == [f"C{subject}: €330.00 instead of €300.00, from June 1, 2026"]
+    assert raises() == ["Desks planned 2026-06-01 300.00 330.00 360.00"]
+    clock.set("2026-05-20")
+    change = {"when": "2026-06-01", "items": [{"price": "seat", "quantity": "40"}]}
+    assert screens.call("POST", f"subscriptions/{one}/change", change)[0] == 200
+    assert screens.call("POST", f"price-increases/{increase}/undo", {}) == (200, {"undone": 1, "told": 1})
+    increases()
+    assert mails("price-increase-off") == [f"No c{subject}: €400.00, also from June 1, 2026 on"]
+    assert raises() == ["Desks undone 2026-06-01 400.00 440.00 480.00"]
+    sound()
+
+
 def test_a_notice_that_cannot_be_sent_stops_no_other(screens: Screens, clock: Any) -> None:
     """An address that is none: its row says so, it is tried again the next day, and the others are told. Once its day
     has come it is left out, and billed at the price that it had.

@@ -190,17 +190,37 @@ def _raise(
     if not reason and new is not None and not _fits(new, quantity, item, one.currency):
         reason, new = "too_large", None
     shown = new or item.pricing
-    return PriceRaise(
+    made = PriceRaise(
         id=new_id(), created_at=at, increase=increase, subscription=one, item=row,
-        state=RaiseState.LEFT_OUT if reason else RaiseState.PLANNED, reason=reason, quantity=quantity,
+        state=RaiseState.LEFT_OUT if reason else RaiseState.PLANNED, reason=reason,
         old_amount=item.pricing.amount, old_tiers=tiers_as_rows(item.pricing.tiers),
         new_amount=shown.amount, new_tiers=tiers_as_rows(shown.tiers), currency=one.currency,
-        old_net=rounded(price_of(item.pricing, quantity), one.currency).amount,
-        new_net=rounded(price_of(shown, quantity), one.currency).amount,
-        a_year=a_year(item.pricing, shown, quantity, item.interval, one.currency),
         takes_on=takes_on, document_on=day_of(first_document(item, takes), one.zone),
         notice_on=None if increase.notice_days is None else takes_on - timedelta(days=increase.notice_days),
     )  # fmt: skip
+    work_out(made, item, shown, quantity)
+    return made
+
+
+def work_out(row: PriceRaise, item: Item, new: Pricing, quantity: Decimal) -> None:
+    """What so many come to in a period, at the old price and the new one."""
+    row.quantity = quantity
+    row.old_net = rounded(price_of(item.pricing, quantity), row.currency).amount
+    row.new_net = rounded(price_of(new, quantity), row.currency).amount
+    row.a_year = a_year(item.pricing, new, quantity, item.interval, row.currency)
+
+
+def work_out_again(row: PriceRaise, item: Item, moment: Moment) -> bool:
+    """The figures of a raise for the quantity that is agreed of the item at a moment; false where they are too large to
+    be kept. Those of usage stay: how much will be used nobody knows.
+    """
+    version, new = item.version_at(moment), new_pricing(row)
+    if item.is_metered or version is None:
+        return True
+    if not _fits(new, version.quantity, item, row.currency):
+        return False
+    work_out(row, item, new, version.quantity)
+    return True
 
 
 def waits(loaded: Loaded, increase: PriceIncrease) -> bool:
@@ -342,7 +362,7 @@ def _carry_out(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
     for place, (moment, several) in enumerate(ready.items()):
         if place:
             loaded = load([Subscription.objects.get(pk=subscription.pk)])[0]
-        new = {item.price: _new_pricing(row) for row, item in several if not item.is_metered}
+        new = {item.price: new_pricing(row) for row, item in several if not item.is_metered}
         if new:
             change_subscription(
                 actor=actor, subscription_id=subscription.pk, items=_orders(loaded, new, moment),
@@ -359,7 +379,7 @@ def _ready(loaded: Loaded, row: PriceRaise) -> tuple[Item, Moment] | None:
     """The item whose price rises, and when; none when it is left out, or its day has moved, as its row then says."""
     subscription = loaded.subscription
     moment = moment_at(loaded, row.takes_on)
-    item = _running(loaded, row, moment)
+    item = running(loaded, row, moment)
     if item is None or (loaded.agreement.end is not None and loaded.agreement.end <= moment):
         row.reason = "changed"
     elif (version := item.version_at(moment)) is not None and changes_later(loaded.agreement, version):
@@ -380,7 +400,7 @@ def _ready(loaded: Loaded, row: PriceRaise) -> tuple[Item, Moment] | None:
     return item, moment
 
 
-def _new_pricing(row: PriceRaise) -> Pricing:
+def new_pricing(row: PriceRaise) -> Pricing:
     return Pricing(row.item.model, row.new_amount, row.item.per, tiers_from(row.new_tiers))
 
 
@@ -388,13 +408,13 @@ def _raise_usage(row: PriceRaise, item: Item, moment: Moment) -> None:
     """Let what is used in periods from the moment on have the new price; nothing is billed before its period ends."""
     kept = SubscriptionItem.objects.select_for_update().get(pk=item.id)
     kept.amount, kept.tiers = row.new_amount, row.new_tiers
-    kept.past_prices = past_prices_as_rows(with_past_price(item, _new_pricing(row), moment))
+    kept.past_prices = past_prices_as_rows(with_past_price(item, new_pricing(row), moment))
     kept.version += 1
     kept.save(update_fields=["amount", "tiers", "past_prices", "version"])
     Subscription.objects.filter(pk=row.subscription_id).update(version=F("version") + 1)
 
 
-def _running(loaded: Loaded, row: PriceRaise, moment: Moment) -> Item | None:
+def running(loaded: Loaded, row: PriceRaise, moment: Moment) -> Item | None:
     """The item that runs at its old price: the one that was planned, or what it went on as."""
     old = Pricing(row.item.model, row.old_amount, row.item.per, tiers_from(row.old_tiers))
     for item in loaded.agreement.items:

@@ -22,15 +22,18 @@ from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import update_rows
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.commands.increasing import CHUNK, moment_at, waits
+from counterfoil.subscriptions.commands.increasing import CHUNK, moment_at, running, waits, work_out_again
 from counterfoil.subscriptions.models import IncreaseState, PriceRaise, RaiseState
 from counterfoil.subscriptions.queries.increases import has_come, local_day
 from counterfoil.subscriptions.rules.grid import day_of
-from counterfoil.subscriptions.rules.raising import amounts_of, first_document, takes_effect
+from counterfoil.subscriptions.rules.raising import LEFT_OUT, amounts_of, first_document, takes_effect
 
 _NOBODY_TO_TELL = "No billing contact has an address to which this can be sent."
 
-_WRITTEN = ("takes_on", "document_on", "notice_on", "noticed_at", "recalled_at", "problem", "version")
+_WRITTEN = (
+    "quantity", "old_net", "new_net", "a_year", "takes_on", "document_on", "notice_on", "noticed_at", "recalled_at",
+    "problem", "version",
+)  # fmt: skip
 
 Pair = tuple[UUID, UUID]
 
@@ -115,6 +118,7 @@ def _tell(
         for row in rows:
             if row.state == RaiseState.PLANNED:
                 _move_day(loaded, row, today)
+            _work_out_again(loaded, row)
         order = _order(rows, facts, entity, people)
         check_mails([order])
     except (Refusal, ValueError, ArithmeticError) as error:
@@ -170,6 +174,14 @@ def _rising(row: PriceRaise) -> RisingPrice:
     return RisingPrice(
         item.description, amounts_of(old), amounts_of(new), row.currency, row.takes_on, is_usage=True, per=item.per
     )
+
+
+def _work_out_again(loaded: Loaded, row: PriceRaise) -> None:
+    """Let the figures be those of the quantity that is agreed for its day by now."""
+    moment = moment_at(loaded, row.takes_on)
+    item = running(loaded, row, moment)
+    if item is not None and not work_out_again(row, item, moment):
+        raise Refusal("too_large", LEFT_OUT["too_large"])
 
 
 def _move_day(loaded: Loaded, row: PriceRaise, today: date) -> None:
