@@ -32,7 +32,7 @@ from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.jobs import all_sweeps, run_waiting_jobs
 from counterfoil.subscriptions import commands, jobs
 from counterfoil.subscriptions.jobs import due_subscriptions
-from counterfoil.subscriptions.models import BilledPeriod, BillingRun, PriceIncrease, PriceRaise
+from counterfoil.subscriptions.models import BilledPeriod, BillingRun, PriceIncrease, PriceRaise, Subscription
 from counterfoil.subscriptions.rules.agreement import Policy
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 from staff import SYSTEM
@@ -452,6 +452,69 @@ def test_a_mail_names_the_quantity_that_is_agreed_by_then(screens: Screens, cloc
     increases()
     assert mails("price-increase-off") == [f"No c{subject}: €400.00, also from June 1, 2026 on"]
     assert raises() == ["Desks undone 2026-06-01 400.00 440.00 480.00"]
+    sound()
+
+
+def test_who_leaves_is_not_told_of_a_rise(screens: Screens, clock: Any) -> None:
+    """Cancelled as of the day, fixed until later, or changed already: left out on the day of the notice. One price of
+    two is named alone.
+    """
+    leaver = screens.start(("seat", "1"), name="Leaver")
+    fixed = screens.start(("seat", "1"), name="Fixed")
+    both = screens.start(("seat", "1"), ("hosting", "1"), name="Both")
+    plan(screens, price_key=None)
+    screens.billing.run("2026-05-01")
+    clock.set("2026-05-04")
+    assert screens.call("POST", f"subscriptions/{leaver}/cancel", {"when": "2026-06-01"})[0] == 200
+    Subscription.objects.filter(pk=fixed).update(price_fixed_to=date(2026, 6, 1))
+    fewer = {"when": "2026-06-01", "items": [{"price": "seat", "quantity": "1"}]}
+    assert screens.call("POST", f"subscriptions/{both}/change", fewer)[0] == 200
+    day(screens, clock, "2026-05-18")
+    assert mails() == [
+        "Change of price: Both, Counterfoil Works GmbH: Seat: €11.00 instead of €10.00, from June 1, 2026"
+    ]
+    assert [line.split()[:3] for line in raises()] == [
+        ["Leaver", "left_out", "changed"],
+        ["Fixed", "left_out", "protected"],
+        ["Both", "planned", "2026-06-01"],
+        ["Both", "left_out", "changed"],
+    ]
+    for on in ("2026-06-01", "2026-07-01"):
+        day(screens, clock, on)
+    assert (ledger(fixed)[-1], mails("price-increase-off")) == ("2026-07-01 recurring 1 10.00", [])
+    sound()
+
+
+def test_who_was_told_of_what_is_left_out_is_told_so_once(screens: Screens, clock: Any) -> None:
+    """Told on 18 May; then one price is fixed, one subscription ends, and one has another price by 1 June: only the
+    first of them stays as it is.
+    """
+    fixed = screens.start(("seat", "2"), name="Fixed")
+    leaver = screens.start(("seat", "1"), name="Leaver")
+    other = screens.start(("seat", "1"), name="Other")
+    increase = plan(screens)
+    for on in ("2026-05-01", "2026-05-18"):
+        day(screens, clock, on)
+    assert len(mails()) == 3
+    Subscription.objects.filter(pk=fixed).update(price_fixed_to=date(2026, 6, 30))
+    assert screens.call("POST", f"subscriptions/{leaver}/cancel", {"when": "2026-06-01"})[0] == 200
+    instead = {"when": "2026-06-01", "items": [{"price": "hosting"}]}
+    assert screens.call("POST", f"subscriptions/{other}/change", instead)[0] == 200
+    clock.set("2026-06-01")
+    jobs.increases()
+    address = f"/price-increases/{increase}/"
+    assert words(screens.staff.browser("billing").get(address)).count("is told that it does not rise") == 3
+    for on in ("2026-06-01", "2026-06-02"):
+        day(screens, clock, on)
+    assert mails("price-increase-off") == [
+        "No change of price: Fixed, Counterfoil Works GmbH: Seat: €20.00, also from June 1, 2026 on",
+    ]
+    assert [(line.split()[1:3]) for line in raises()] == [
+        ["left_out", "protected"], ["left_out", "changed"], ["left_out", "changed"],
+    ]  # fmt: skip
+    page = words(screens.staff.browser("billing").get(address))
+    assert (page.count("is told that it does not rise"), page.count("told that it does not rise Jun 1, 2026")) == (0, 1)
+    assert ledger(fixed)[-1] == "2026-06-01 recurring 2 20.00"
     sound()
 
 

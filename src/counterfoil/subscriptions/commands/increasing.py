@@ -318,7 +318,7 @@ def _try(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
             _carry_out(actor, rows, at)
     except (Refusal, ValueError, ArithmeticError) as error:
         for row in rows:
-            row.state, row.raised_at = RaiseState.PLANNED, None
+            row.state, row.reason, row.raised_at = RaiseState.PLANNED, "", None
             if len(rows) > 1:
                 _try(actor, [row], at)
             else:
@@ -378,19 +378,13 @@ def _carry_out(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
 def _ready(loaded: Loaded, row: PriceRaise) -> tuple[Item, Moment] | None:
     """The item whose price rises, and when; none when it is left out, or its day has moved, as its row then says."""
     subscription = loaded.subscription
-    moment = moment_at(loaded, row.takes_on)
-    item = running(loaded, row, moment)
-    if item is None or (loaded.agreement.end is not None and loaded.agreement.end <= moment):
-        row.reason = "changed"
-    elif (version := item.version_at(moment)) is not None and changes_later(loaded.agreement, version):
-        row.reason = "arranged"
-    elif row.notice_on is not None and row.noticed_at is None:
-        row.reason = "no_notice"
-    elif subscription.price_fixed_to is not None and subscription.price_fixed_to >= row.takes_on:
-        row.reason = "protected"
-    if row.reason or item is None:
-        row.state = RaiseState.LEFT_OUT
+    item = still_rises(loaded, row)
+    if item is not None and row.notice_on is not None and row.noticed_at is None:
+        leave_out(row, "no_notice")
+        item = None
+    if item is None:
         return None
+    moment = moment_at(loaded, row.takes_on)
     if (waits(loaded, row.increase) or item.is_metered) and item.grid.cell_at(moment).start != moment:
         moment = item.grid.cell_at(moment).end  # a period need not begin at midnight
         if day_of(moment, subscription.zone) != row.takes_on:
@@ -398,6 +392,26 @@ def _ready(loaded: Loaded, row: PriceRaise) -> tuple[Item, Moment] | None:
             row.takes_on = day_of(moment, subscription.zone)
             return None
     return item, moment
+
+
+def still_rises(loaded: Loaded, row: PriceRaise) -> Item | None:
+    """The item whose price rises on the row's day. None, and the row is left out, where it does not any more."""
+    moment, fixed_to = moment_at(loaded, row.takes_on), loaded.subscription.price_fixed_to
+    item = running(loaded, row, moment)
+    version = item.version_at(moment) if item is not None else None
+    if item is None or version is None:
+        leave_out(row, "changed")
+    elif changes_later(loaded.agreement, version):
+        leave_out(row, "arranged")
+    elif fixed_to is not None and fixed_to >= row.takes_on:
+        leave_out(row, "protected")
+    else:
+        return item
+    return None
+
+
+def leave_out(row: PriceRaise, reason: str) -> None:
+    row.state, row.reason = RaiseState.LEFT_OUT, reason
 
 
 def new_pricing(row: PriceRaise) -> Pricing:
@@ -415,7 +429,9 @@ def _raise_usage(row: PriceRaise, item: Item, moment: Moment) -> None:
 
 
 def running(loaded: Loaded, row: PriceRaise, moment: Moment) -> Item | None:
-    """The item that runs at its old price: the one that was planned, or what it went on as."""
+    """The item that runs at its old price: the one that was planned, or what it went on as. None once it has ended."""
+    if loaded.agreement.end is not None and loaded.agreement.end <= moment:
+        return None
     old = Pricing(row.item.model, row.old_amount, row.item.per, tiers_from(row.old_tiers))
     for item in loaded.agreement.items:
         version = item.version_at(moment)

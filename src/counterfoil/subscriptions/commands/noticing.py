@@ -22,17 +22,25 @@ from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import update_rows
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.commands.increasing import CHUNK, moment_at, running, waits, work_out_again
-from counterfoil.subscriptions.models import IncreaseState, PriceRaise, RaiseState
+from counterfoil.subscriptions.commands.increasing import (
+    CHUNK,
+    leave_out,
+    moment_at,
+    running,
+    still_rises,
+    waits,
+    work_out_again,
+)
+from counterfoil.subscriptions.models import NOT_RAISED, IncreaseState, PriceRaise, RaiseState
 from counterfoil.subscriptions.queries.increases import has_come, local_day
 from counterfoil.subscriptions.rules.grid import day_of
-from counterfoil.subscriptions.rules.raising import LEFT_OUT, amounts_of, first_document, takes_effect
+from counterfoil.subscriptions.rules.raising import amounts_of, first_document, takes_effect
 
 _NOBODY_TO_TELL = "No billing contact has an address to which this can be sent."
 
 _WRITTEN = (
     "quantity", "old_net", "new_net", "a_year", "takes_on", "document_on", "notice_on", "noticed_at", "recalled_at",
-    "problem", "version",
+    "problem", "state", "reason", "version",
 )  # fmt: skip
 
 Pair = tuple[UUID, UUID]
@@ -69,8 +77,8 @@ def _notices_due(at: datetime) -> QuerySet[PriceRaise]:
 
 
 def _recalls_due(at: datetime) -> QuerySet[PriceRaise]:
-    """Undone raises of which the customer was told that the price rises, and not yet that it does not."""
-    found = PriceRaise.objects.filter(state=RaiseState.UNDONE, noticed_at__isnull=False, recalled_at=None)
+    """Raises that were undone or left out after the customer was told of them, and is not yet told of that."""
+    found = PriceRaise.objects.filter(state__in=NOT_RAISED, noticed_at__isnull=False, recalled_at=None)
     return found.filter(has_come("notice_on", at))
 
 
@@ -107,23 +115,25 @@ def _facts(groups: Sequence[Sequence[PriceRaise]], at: datetime) -> dict[date, M
 def _tell(
     rows: Sequence[PriceRaise], loaded: Loaded, facts: BillingFacts, entity: LegalEntity, at: datetime
 ) -> MailOrder | None:
-    """The mail of a group, and what its rows then say; none where it cannot be sent."""
+    """The mail of a group, and what its rows then say; none where nothing is to be told, or it cannot be sent."""
     today, people = local_day(loaded.subscription, at), recipients_of(facts)
-    days = [(row.takes_on, row.document_on) for row in rows]
+    days = {row.pk: (row.takes_on, row.document_on) for row in rows}
     for row in rows:
         row.version += 1
     try:
+        for row in rows:
+            if people and row.state == RaiseState.PLANNED:
+                _move_day(loaded, row, today)
+        rows = [row for row in rows if _is_to_be_told(loaded, row)]
+        if not rows:
+            return None
         if not people:
             raise Refusal("nobody", _NOBODY_TO_TELL)
-        for row in rows:
-            if row.state == RaiseState.PLANNED:
-                _move_day(loaded, row, today)
-            _work_out_again(loaded, row)
         order = _order(rows, facts, entity, people)
         check_mails([order])
     except (Refusal, ValueError, ArithmeticError) as error:
-        for row, day in zip(rows, days, strict=True):
-            row.takes_on, row.document_on = day
+        for row in rows:
+            row.takes_on, row.document_on = days[row.pk]
             row.problem = (error.problems[0].message if isinstance(error, Refusal) else str(error))[:500]
             row.notice_on = today + timedelta(days=1)
         return None
@@ -134,6 +144,28 @@ def _tell(
         else:
             row.recalled_at = at
     return order
+
+
+def _is_to_be_told(loaded: Loaded, row: PriceRaise) -> bool:
+    """Whether the mail names a row, whose figures are then those of what is agreed for its day by now.
+
+    What will not rise is left out at once. What ended, or has another price by then, does not stay as it is, so nobody
+    is told that it does.
+    """
+    moment = moment_at(loaded, row.takes_on)
+    if row.state == RaiseState.PLANNED:
+        item = still_rises(loaded, row)
+        if item is not None and not work_out_again(row, item, moment):
+            leave_out(row, "too_large")
+        if row.state == RaiseState.LEFT_OUT:
+            row.problem = ""
+        return row.state == RaiseState.PLANNED
+    item = running(loaded, row, moment)
+    if item is None:
+        row.notice_on, row.problem = None, ""
+        return False
+    work_out_again(row, item, moment)
+    return True
 
 
 def _order(
@@ -174,14 +206,6 @@ def _rising(row: PriceRaise) -> RisingPrice:
     return RisingPrice(
         item.description, amounts_of(old), amounts_of(new), row.currency, row.takes_on, is_usage=True, per=item.per
     )
-
-
-def _work_out_again(loaded: Loaded, row: PriceRaise) -> None:
-    """Let the figures be those of the quantity that is agreed for its day by now."""
-    moment = moment_at(loaded, row.takes_on)
-    item = running(loaded, row, moment)
-    if item is not None and not work_out_again(row, item, moment):
-        raise Refusal("too_large", LEFT_OUT["too_large"])
 
 
 def _move_day(loaded: Loaded, row: PriceRaise, today: date) -> None:
