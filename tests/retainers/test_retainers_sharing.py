@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import ProgrammingError, transaction
+from django.db import OperationalError, ProgrammingError, transaction
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from retainers_world import SYSTEM, Work
 
 from counterfoil.access.models import Change
 from counterfoil.accounts import commands as accounts
+from counterfoil.app.logs import WithoutSecrets, leave_out_secrets
 from counterfoil.core.errors import NotAllowed, NotFound
 from counterfoil.documents.wording import LANGUAGES
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.models import IdempotencyKey, OutboxEvent
 from counterfoil.retainers import commands, queries
 from counterfoil.retainers.models import RetainerLink
+from counterfoil.retainers.web import sharing
 from counterfoil.subscriptions.models import Subscription
 from staff import Browser, Program, Staff
 
@@ -102,6 +108,62 @@ def test_nobody_keeps_or_passes_on_the_address(anybody: Browser, work: Work) -> 
         assert '<meta name="robots" content="noindex, nofollow, noarchive">' in answer.content.decode()
         assert '<meta name="referrer" content="no-referrer">' in answer.content.decode()
     assert "script-src 'self'" in anybody.get(address)["Content-Security-Policy"]
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What is written to the log of the server."""
+    (handler,) = (one for one in logging.getLogger().handlers if isinstance(one.formatter, WithoutSecrets))
+    assert isinstance(handler, logging.StreamHandler)
+    written = StringIO()
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
+def test_no_secret_reaches_the_log(
+    anybody: Browser, work: Work, log: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of a wrong method, of a near miss, of a page that fails or of a database that does not answer."""
+    address = shared(work, work.retainer())
+    secret = address.split("/")[2]
+    for wrong in (address, address[:-1]):
+        assert anybody.post(wrong).status_code == 405
+    assert anybody.get(f"/burn-down/{secret[:-1]}/").status_code == 404
+    assert anybody.get(f"/burn-down/{secret}/more/").status_code == 404
+    assert anybody.get(f"/burndown/{secret}/").status_code == 404
+    assert anybody.get(f"/password/{uuid4()}/{secret[:-3]}/more/").status_code == 404
+
+    def fails(_: str) -> None:
+        raise OperationalError(f"no answer to /burn-down/{secret}/")
+
+    monkeypatch.setattr(sharing, "retainer_behind", fails)
+    assert anybody.get(address).status_code == 503
+    lines = log.getvalue()
+    assert secret[:-3] not in lines
+    for line in ("/burn-down/…/", "/burn-down/…/more/", "/burndown/…/", "did not answer: GET /burn-down/…/"):
+        assert line in lines, line
+    assert re.search(r"/password/[0-9a-f-]{36}/…/more/", lines)
+
+
+def test_no_secret_reaches_the_log_of_the_web_server(work: Work) -> None:
+    """Its lines are written by handlers of its own, and stay as they are otherwise."""
+    server = Logger(Config())
+    written = StringIO()
+    for handler in server.error_log.handlers:
+        handler.setStream(written)
+    leave_out_secrets(server.error_log, server.access_log)
+    server.error("Error handling request %s", shared(work, work.retainer()))
+    server.error_log.handlers.clear()
+    assert re.fullmatch(r"\[[^]]+\] \[\d+\] \[ERROR\] Error handling request /burn-down/…/\n", written.getvalue())
+
+
+def test_the_address_without_its_slash_opens_the_page(anybody: Browser, work: Work) -> None:
+    """It is not sent on, and so kept by nobody."""
+    address = shared(work, work.retainer())
+    answer = anybody.get(address[:-1])
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert answer.content == anybody.get(address).content
 
 
 def test_what_opens_nothing_looks_alike(anybody: Browser, work: Work) -> None:
