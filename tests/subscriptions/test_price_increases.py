@@ -382,11 +382,14 @@ def test_who_was_told_of_what_is_undone_is_told_so_once(screens: Screens, clock:
     clock.set("2026-05-20")
     assert screens.call("POST", path, {"raises": [str(hosting.pk)]}) == (200, {"undone": 1, "told": 1})
     assert mails("price-increase-off") == []
+    asked = "Acme AG was told that this price rises, and gets a mail that it does not. Undo it?"
+    browser = screens.staff.browser("billing")
+    pages = [browser.get(f"/price-increases/{one}/").content.decode() for one in (increase, other)]
+    assert [page.count(asked) for page in pages] == [2, 0]
     increases()
     assert mails("price-increase-off") == [
         "No change of price: Told, Counterfoil Works GmbH: Hosting: €100.00, also from June 1, 2026 on",
     ]
-    browser = screens.staff.browser("billing")
     page = words(browser.get(f"/price-increases/{increase}/"))
     assert "told that it does not rise May 20, 2026" in page
     question = "Take back what has not taken effect (3)? The customers of 3 subscriptions were told that a price rises"
