@@ -262,11 +262,37 @@ def test_the_link_is_made_renewed_and_closed_on_the_page(staff: Staff, work: Wor
     assert anybody.get(first).status_code == 200
     assert first not in web.get(page).content.decode()
     assert "Open since" in text(web.get(page))
-    (second,) = set(re.findall(r"/burn-down/[\w-]{43}/", web.post(f"{page}link/").content.decode()))
+    replaced = {"replaces": str(RetainerLink.objects.get().pk)}
+    (second,) = set(re.findall(r"/burn-down/[\w-]{43}/", web.post(f"{page}link/", replaced).content.decode()))
     assert [anybody.get(one).status_code for one in (first, second)] == [404, 200]
     assert web.post(f"{page}link/revoke/")["Location"] == page
     assert anybody.get(second).status_code == 404
     assert "Not open." in text(web.get(page))
+
+
+def test_a_repeated_wish_for_a_link_makes_no_other(staff: Staff, work: Work) -> None:
+    """The page with the link is reloaded, or the first one is asked for in two windows: what was copied still opens."""
+    web, anybody = staff.browser("billing"), staff.browser()
+    retainer = work.retainer()
+    page = f"/retainers/{retainer}/"
+
+    def wish() -> dict[str, str]:
+        (found,) = re.findall(r'name="replaces" value="([^"]*)"', web.get(page).content.decode())
+        return {"replaces": found}
+
+    assert "data-confirm" not in web.get(page).content.decode().partition("Make a link")[0].rpartition("<form")[2]
+    for _ in range(2):
+        values = wish()
+        (made,) = set(re.findall(r"/burn-down/[\w-]{43}/", web.post(f"{page}link/", values).content.decode()))
+        again = web.post(f"{page}link/", values)
+        assert (again.status_code, anybody.get(made).status_code) == (409, 200)
+        assert "No link was made" in text(again)
+    assert web.post(f"{page}link/", {"replaces": "nonsense"}).status_code == 404
+    assert web.get(page).content.decode().count("opens nothing any more.") == 2
+    assert [link.revoked_at is None for link in RetainerLink.objects.order_by("created_at", "id")] == [False, True]
+    assert web.post(f"{page}link/revoke/").status_code == 302
+    assert web.post(f"{page}link/", values).status_code == 409
+    assert RetainerLink.objects.filter(revoked_at=None).count() == 0
 
 
 def test_only_who_may_agree_retainers_shares_them(staff: Staff, work: Work) -> None:
