@@ -10,7 +10,10 @@ from screens_world import Screens
 
 from counterfoil.access.models import Change
 from counterfoil.app.cli import main
-from counterfoil.subscriptions.models import Coupon, PriceIncrease, PriceRaise, SubscriptionDiscount
+from counterfoil.catalog import commands as catalog
+from counterfoil.catalog.models import Product
+from counterfoil.subscriptions.models import Coupon, PriceIncrease, PriceRaise, SubscriptionDiscount, SubscriptionItem
+from staff import SYSTEM
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +81,20 @@ def test_what_prices_refuse(screens: Screens, clock: Any, capsys: pytest.Capture
     new = ("--product", "hosting", "--company", "Main", "--amount", "hosting=120", "--currency", "EUR", *day)
     table = said(capsys, "prices", "raise", *new, "--on-the-day", "--in-term", "--months-apart", "0")
     assert table[-2] == "1 price would rise, 240.00 EUR more in a year."
+
+
+def test_a_product_is_chosen_by_its_whole_code(
+    screens: Screens, clock: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the code is a part of more than a page of others."""
+    screens.start(("seat", "1"))
+    seat = SubscriptionItem.objects.get().product_id
+    Product.objects.filter(pk=seat).update(code="1", name="Zz seat", normalised_name="zz seat")
+    for number in range(60):
+        values = {"code": f"A{number}1", "name": f"A {number}1", "unit_price": "1", "currency": "EUR"}
+        catalog.add_product(actor=SYSTEM, values=values)
+    by = ["--percent", "10", "--from", "2026-05-10"]
+    assert said(capsys, "prices", "raise", "--product", "1", *by)[-2] == "1 price would rise, 12.00 EUR more in a year."
 
 
 def test_coupons(screens: Screens, clock: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,7 +104,7 @@ def _values(given: argparse.Namespace, actor: Any) -> dict[str, Any]:
 
 
 def _named(what: str, name: str | None, actor: Any) -> str | None:
-    """The id of a record by the name that people know."""
+    """The id of a record by the code or name that it alone has."""
     from counterfoil.catalog.queries import list_price_lists, list_products
     from counterfoil.invoicing.queries import local_today
     from counterfoil.ledger.queries import list_entities
@@ -112,7 +112,7 @@ def _named(what: str, name: str | None, actor: Any) -> str | None:
     if not name:
         return None
     if what == "product":
-        found = [row.id for row in list_products(actor, text=name).rows if row.code == name]
+        found = [row.id for row in list_products(actor, filters={"code": [name]}).rows]
     elif what == "price list":
         found = [row.id for row in list_price_lists(actor, local_today()) if row.name == name]
     else:
