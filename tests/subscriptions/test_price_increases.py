@@ -766,7 +766,7 @@ def test_the_pages(screens: Screens, clock: Any) -> None:
     assert "No price increases yet" in words(browser.get("/price-increases/"))
     form = {**RISE, "is_at_renewal": "yes", "months_apart": "12"}
     preview = words(browser.post("/price-increases/new/preview/", form))
-    assert "2 subscriptions concerned. 1 price would rise, 24.00 EUR more in a year." in preview
+    assert "2 subscriptions concerned. 1 price would rise, 24.00 EUR more in a year. Customers are told 14" in preview
     assert "from Jun 1, 2026 , first document Jun 1, 2026 , told on May 18, 2026" in preview
     assert "Its committed term is not over. 1" in preview
     assert PriceIncrease.objects.count() == 0
@@ -780,6 +780,8 @@ def test_the_pages(screens: Screens, clock: Any) -> None:
     assert "Prices that rise Seat from Jun 1, 2026" in words(browser.get(f"/subscriptions/{one}/"))
     _, listed = screens.call("GET", f"price-increases/{PriceIncrease.objects.get().pk}/raises")
     assert [row["state"] for row in listed["items"]] == ["planned", "left_out"]
-    assert screens.call("POST", "price-increases/preview", RISE)[1]["reasons"] == {"already_raised": 1, "in_term": 1}
+    _, seen = screens.call("POST", "price-increases/preview", {**RISE, "notice_days": None})
+    assert (seen["reasons"], seen["notice"]) == ({"already_raised": 1, "in_term": 1}, "Customers are not told")
+    assert "Customers are told 14 days before" in words(browser.get(address))
     assert browser.post(f"{address}undo/").status_code == 302
     assert "Rise Undone" in words(browser.get("/price-increases/"))
