@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from io import StringIO
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from django.db import OperationalError, ProgrammingError, transaction
+from django.db import OperationalError, ProgrammingError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
-from retainers_world import SYSTEM, Work
+from retainers_world import SYSTEM, Work, make_work
 
 from counterfoil.access.models import Change
 from counterfoil.accounts import commands as accounts
@@ -25,7 +28,9 @@ from counterfoil.documents.wording import LANGUAGES
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.models import IdempotencyKey, OutboxEvent
 from counterfoil.retainers import commands, queries
+from counterfoil.retainers import shared as sharing_shared
 from counterfoil.retainers.models import RetainerLink
+from counterfoil.retainers.shared import retainer_behind
 from counterfoil.retainers.web import sharing
 from counterfoil.subscriptions.models import Subscription
 from staff import Browser, Program, Staff
@@ -134,7 +139,7 @@ def test_no_secret_reaches_the_log(
     assert anybody.get(f"/burndown/{secret}/").status_code == 404
     assert anybody.get(f"/password/{uuid4()}/{secret[:-3]}/more/").status_code == 404
 
-    def fails(_: str) -> None:
+    def fails(_: str, at: datetime) -> None:
         raise OperationalError(f"no answer to /burn-down/{secret}/")
 
     monkeypatch.setattr(sharing, "retainer_behind", fails)
@@ -183,6 +188,49 @@ def test_what_opens_nothing_looks_alike(anybody: Browser, work: Work) -> None:
     answers = {(one.status_code, one.content) for one in map(anybody.get, addresses)}
     assert len(answers) == 1
     assert answers.pop()[0] == 404
+
+
+def test_whoever_asks_again_and_again_costs_one_read(anybody: Browser, work: Work) -> None:
+    """For half a minute the page is as it was worked out; the end of the link is seen at once."""
+    retainer = worked(work)
+    address = shared(work, retainer)
+    first = anybody.get(address)
+    work.time("1", "2026-03-20", retainer=retainer, description="Just approved")
+    with CaptureQueriesContext(connection) as statements:
+        assert [anybody.get(address).content for _ in range(3)] == [first.content] * 3
+    assert len([one for one in statements if "retainers_retainerlink" in one["sql"]]) == len(statements) == 3
+    with clock.stopped_at(datetime(2026, 3, 31, 12, 0, 29, tzinfo=UTC)):
+        assert anybody.get(address).content == first.content
+    with clock.stopped_at(datetime(2026, 3, 31, 12, 0, 30, tzinfo=UTC)):
+        assert "Just approved" in text(anybody.get(address))
+        commands.unshare_retainer(actor=work.bea, retainer_id=retainer, at=work.at)
+        assert anybody.get(address).status_code == 404
+
+
+def test_requests_at_once_work_it_out_once(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight at the same moment: one works it out, the others get what it found."""
+    work = make_work()
+    address = shared(work, worked(work))
+    worked_out = []
+    real = sharing_shared._worked_out
+
+    def counted(retainer_id: UUID) -> Any:
+        worked_out.append(retainer_id)
+        return real(retainer_id)
+
+    monkeypatch.setattr(sharing_shared, "_worked_out", counted)
+    together = threading.Barrier(8, timeout=60)
+
+    def ask(_: int) -> Any:
+        try:
+            together.wait()
+            return retainer_behind(address.split("/")[2], work.at)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    assert (len(worked_out), {one.title for one in found}) == (1, {"Support"})
 
 
 def test_a_link_opens_one_retainer(anybody: Browser, work: Work) -> None:

@@ -57,7 +57,7 @@ def burn_down(request: HttpRequest, secret: str) -> HttpResponse:
 
     No cookie, no script, nothing that leads elsewhere, and nothing that a search engine or a cache keeps.
     """
-    found = retainer_behind(secret)
+    found = retainer_behind(secret, clock.now())
     if found is None:
         response = HttpResponse(render_to_string("retainers/no_burn_down.html"), status=404)
     else:
