@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from io import StringIO
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from django.db import ProgrammingError, transaction
-from retainers_world import SYSTEM, Work
+from django.db import OperationalError, ProgrammingError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from retainers_world import SYSTEM, Work, make_work
 
 from counterfoil.access.models import Change
 from counterfoil.accounts import commands as accounts
+from counterfoil.app.logs import WithoutSecrets, leave_out_secrets
 from counterfoil.core.errors import NotAllowed, NotFound
 from counterfoil.documents.wording import LANGUAGES
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.models import IdempotencyKey, OutboxEvent
 from counterfoil.retainers import commands, queries
+from counterfoil.retainers import shared as sharing_shared
 from counterfoil.retainers.models import RetainerLink
+from counterfoil.retainers.shared import retainer_behind
+from counterfoil.retainers.web import sharing
 from counterfoil.subscriptions.models import Subscription
 from staff import Browser, Program, Staff
 
@@ -104,6 +115,62 @@ def test_nobody_keeps_or_passes_on_the_address(anybody: Browser, work: Work) -> 
     assert "script-src 'self'" in anybody.get(address)["Content-Security-Policy"]
 
 
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What is written to the log of the server."""
+    (handler,) = (one for one in logging.getLogger().handlers if isinstance(one.formatter, WithoutSecrets))
+    assert isinstance(handler, logging.StreamHandler)
+    written = StringIO()
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
+def test_no_secret_reaches_the_log(
+    anybody: Browser, work: Work, log: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of a wrong method, of a near miss, of a page that fails or of a database that does not answer."""
+    address = shared(work, work.retainer())
+    secret = address.split("/")[2]
+    for wrong in (address, address[:-1]):
+        assert anybody.post(wrong).status_code == 405
+    assert anybody.get(f"/burn-down/{secret[:-1]}/").status_code == 404
+    assert anybody.get(f"/burn-down/{secret}/more/").status_code == 404
+    assert anybody.get(f"/burndown/{secret}/").status_code == 404
+    assert anybody.get(f"/password/{uuid4()}/{secret[:-3]}/more/").status_code == 404
+
+    def fails(_: str, at: datetime) -> None:
+        raise OperationalError(f"no answer to /burn-down/{secret}/")
+
+    monkeypatch.setattr(sharing, "retainer_behind", fails)
+    assert anybody.get(address).status_code == 503
+    lines = log.getvalue()
+    assert secret[:-3] not in lines
+    for line in ("/burn-down/…/", "/burn-down/…/more/", "/burndown/…/", "did not answer: GET /burn-down/…/"):
+        assert line in lines, line
+    assert re.search(r"/password/[0-9a-f-]{36}/…/more/", lines)
+
+
+def test_no_secret_reaches_the_log_of_the_web_server(work: Work) -> None:
+    """Its lines are written by handlers of its own, and stay as they are otherwise."""
+    server = Logger(Config())
+    written = StringIO()
+    for handler in server.error_log.handlers:
+        handler.setStream(written)
+    leave_out_secrets(server.error_log, server.access_log)
+    server.error("Error handling request %s", shared(work, work.retainer()))
+    server.error_log.handlers.clear()
+    assert re.fullmatch(r"\[[^]]+\] \[\d+\] \[ERROR\] Error handling request /burn-down/…/\n", written.getvalue())
+
+
+def test_the_address_without_its_slash_opens_the_page(anybody: Browser, work: Work) -> None:
+    """It is not sent on, and so kept by nobody."""
+    address = shared(work, work.retainer())
+    answer = anybody.get(address[:-1])
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert answer.content == anybody.get(address).content
+
+
 def test_what_opens_nothing_looks_alike(anybody: Browser, work: Work) -> None:
     """Unknown, revoked, made anew, too short, too long, with foreign characters: one and the same answer."""
     retainer = work.retainer()
@@ -121,6 +188,49 @@ def test_what_opens_nothing_looks_alike(anybody: Browser, work: Work) -> None:
     answers = {(one.status_code, one.content) for one in map(anybody.get, addresses)}
     assert len(answers) == 1
     assert answers.pop()[0] == 404
+
+
+def test_whoever_asks_again_and_again_costs_one_read(anybody: Browser, work: Work) -> None:
+    """For half a minute the page is as it was worked out; the end of the link is seen at once."""
+    retainer = worked(work)
+    address = shared(work, retainer)
+    first = anybody.get(address)
+    work.time("1", "2026-03-20", retainer=retainer, description="Just approved")
+    with CaptureQueriesContext(connection) as statements:
+        assert [anybody.get(address).content for _ in range(3)] == [first.content] * 3
+    assert len([one for one in statements if "retainers_retainerlink" in one["sql"]]) == len(statements) == 3
+    with clock.stopped_at(datetime(2026, 3, 31, 12, 0, 29, tzinfo=UTC)):
+        assert anybody.get(address).content == first.content
+    with clock.stopped_at(datetime(2026, 3, 31, 12, 0, 30, tzinfo=UTC)):
+        assert "Just approved" in text(anybody.get(address))
+        commands.unshare_retainer(actor=work.bea, retainer_id=retainer, at=work.at)
+        assert anybody.get(address).status_code == 404
+
+
+def test_requests_at_once_work_it_out_once(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight at the same moment: one works it out, the others get what it found."""
+    work = make_work()
+    address = shared(work, worked(work))
+    worked_out = []
+    real = sharing_shared._worked_out
+
+    def counted(retainer_id: UUID) -> Any:
+        worked_out.append(retainer_id)
+        return real(retainer_id)
+
+    monkeypatch.setattr(sharing_shared, "_worked_out", counted)
+    together = threading.Barrier(8, timeout=60)
+
+    def ask(_: int) -> Any:
+        try:
+            together.wait()
+            return retainer_behind(address.split("/")[2], work.at)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    assert (len(worked_out), {one.title for one in found}) == (1, {"Support"})
 
 
 def test_a_link_opens_one_retainer(anybody: Browser, work: Work) -> None:
@@ -200,11 +310,37 @@ def test_the_link_is_made_renewed_and_closed_on_the_page(staff: Staff, work: Wor
     assert anybody.get(first).status_code == 200
     assert first not in web.get(page).content.decode()
     assert "Open since" in text(web.get(page))
-    (second,) = set(re.findall(r"/burn-down/[\w-]{43}/", web.post(f"{page}link/").content.decode()))
+    replaced = {"replaces": str(RetainerLink.objects.get().pk)}
+    (second,) = set(re.findall(r"/burn-down/[\w-]{43}/", web.post(f"{page}link/", replaced).content.decode()))
     assert [anybody.get(one).status_code for one in (first, second)] == [404, 200]
     assert web.post(f"{page}link/revoke/")["Location"] == page
     assert anybody.get(second).status_code == 404
     assert "Not open." in text(web.get(page))
+
+
+def test_a_repeated_wish_for_a_link_makes_no_other(staff: Staff, work: Work) -> None:
+    """The page with the link is reloaded, or the first one is asked for in two windows: what was copied still opens."""
+    web, anybody = staff.browser("billing"), staff.browser()
+    retainer = work.retainer()
+    page = f"/retainers/{retainer}/"
+
+    def wish() -> dict[str, str]:
+        (found,) = re.findall(r'name="replaces" value="([^"]*)"', web.get(page).content.decode())
+        return {"replaces": found}
+
+    assert "data-confirm" not in web.get(page).content.decode().partition("Make a link")[0].rpartition("<form")[2]
+    for _ in range(2):
+        values = wish()
+        (made,) = set(re.findall(r"/burn-down/[\w-]{43}/", web.post(f"{page}link/", values).content.decode()))
+        again = web.post(f"{page}link/", values)
+        assert (again.status_code, anybody.get(made).status_code) == (409, 200)
+        assert "No link was made" in text(again)
+    assert web.post(f"{page}link/", {"replaces": "nonsense"}).status_code == 404
+    assert web.get(page).content.decode().count("opens nothing any more.") == 2
+    assert [link.revoked_at is None for link in RetainerLink.objects.order_by("created_at", "id")] == [False, True]
+    assert web.post(f"{page}link/revoke/").status_code == 302
+    assert web.post(f"{page}link/", values).status_code == 409
+    assert RetainerLink.objects.filter(revoked_at=None).count() == 0
 
 
 def test_only_who_may_agree_retainers_shares_them(staff: Staff, work: Work) -> None:

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,15 +23,16 @@ from django.test.utils import CaptureQueriesContext
 from screens_world import Screens
 from subscriptions_world import Billing, add_account, item, make_billing
 
+from counterfoil.accounts import commands as accounts
 from counterfoil.accounts.models import Contact
 from counterfoil.activities.models import Mail
 from counterfoil.core.errors import Refusal
 from counterfoil.invoicing.models import InvoiceLine
 from counterfoil.plumbing.invariants import verify
-from counterfoil.plumbing.jobs import run_waiting_jobs
-from counterfoil.subscriptions import commands
-from counterfoil.subscriptions.jobs import due_subscriptions, increases
-from counterfoil.subscriptions.models import BilledPeriod, BillingRun, PriceIncrease, PriceRaise
+from counterfoil.plumbing.jobs import all_sweeps, run_waiting_jobs
+from counterfoil.subscriptions import commands, jobs
+from counterfoil.subscriptions.jobs import due_subscriptions
+from counterfoil.subscriptions.models import BilledPeriod, BillingRun, PriceIncrease, PriceRaise, Subscription
 from counterfoil.subscriptions.rules.agreement import Policy
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 from staff import SYSTEM
@@ -51,6 +53,11 @@ def plan(screens: Screens, **more: Any) -> UUID:
     assert status == 202, answer
     run_waiting_jobs()
     return UUID(answer["id"])
+
+
+def increases() -> None:
+    jobs.increase_notices()
+    jobs.increases()
 
 
 def day(screens: Screens, clock: Any, on: str) -> None:
@@ -375,11 +382,14 @@ def test_who_was_told_of_what_is_undone_is_told_so_once(screens: Screens, clock:
     clock.set("2026-05-20")
     assert screens.call("POST", path, {"raises": [str(hosting.pk)]}) == (200, {"undone": 1, "told": 1})
     assert mails("price-increase-off") == []
+    asked = "Acme AG was told that this price rises, and gets a mail that it does not. Undo it?"
+    browser = screens.staff.browser("billing")
+    pages = [browser.get(f"/price-increases/{one}/").content.decode() for one in (increase, other)]
+    assert [page.count(asked) for page in pages] == [2, 0]
     increases()
     assert mails("price-increase-off") == [
         "No change of price: Told, Counterfoil Works GmbH: Hosting: €100.00, also from June 1, 2026 on",
     ]
-    browser = screens.staff.browser("billing")
     page = words(browser.get(f"/price-increases/{increase}/"))
     assert "told that it does not rise May 20, 2026" in page
     question = "Take back what has not taken effect (3)? The customers of 3 subscriptions were told that a price rises"
@@ -420,6 +430,171 @@ def test_who_cannot_be_told_of_what_is_undone_is_told_when_there_is_an_address(s
     increases()
     one.refresh_from_db()
     assert (one.recalled_at, one.problem, len(mails("price-increase-off"))) == (clock.now, "", 1)
+
+
+def test_a_mail_names_the_quantity_that_is_agreed_by_then(screens: Screens, clock: Any) -> None:
+    """Planned with ten seats; before the notice twenty are agreed, and thirty from 1 June: the mail says what thirty
+    come to. Undone with forty, the mail says what forty come to.
+    """
+    one = screens.start(("seat", "10"), name="Desks")
+    increase = plan(screens)
+    assert raises() == ["Desks planned 2026-06-01 100.00 110.00 120.00"]
+    day(screens, clock, "2026-05-01")
+    for when, quantity in (("2026-05-02", "20"), ("2026-06-01", "30")):
+        change = {"when": when, "items": [{"price": "seat", "quantity": quantity}]}
+        clock.set("2026-05-02")
+        assert screens.call("POST", f"subscriptions/{one}/change", change)[0] == 200
+    day(screens, clock, "2026-05-18")
+    subject = "hange of price: Desks, Counterfoil Works GmbH: Seat"
+    assert mails() == [f"C{subject}: €330.00 instead of €300.00, from June 1, 2026"]
+    assert raises() == ["Desks planned 2026-06-01 300.00 330.00 360.00"]
+    clock.set("2026-05-20")
+    change = {"when": "2026-06-01", "items": [{"price": "seat", "quantity": "40"}]}
+    assert screens.call("POST", f"subscriptions/{one}/change", change)[0] == 200
+    assert screens.call("POST", f"price-increases/{increase}/undo", {}) == (200, {"undone": 1, "told": 1})
+    increases()
+    assert mails("price-increase-off") == [f"No c{subject}: €400.00, also from June 1, 2026 on"]
+    assert raises() == ["Desks undone 2026-06-01 400.00 440.00 480.00"]
+    sound()
+
+
+def test_who_leaves_is_not_told_of_a_rise(screens: Screens, clock: Any) -> None:
+    """Cancelled as of the day, fixed until later, or changed already: left out on the day of the notice. One price of
+    two is named alone.
+    """
+    leaver = screens.start(("seat", "1"), name="Leaver")
+    fixed = screens.start(("seat", "1"), name="Fixed")
+    both = screens.start(("seat", "1"), ("hosting", "1"), name="Both")
+    plan(screens, price_key=None)
+    screens.billing.run("2026-05-01")
+    clock.set("2026-05-04")
+    assert screens.call("POST", f"subscriptions/{leaver}/cancel", {"when": "2026-06-01"})[0] == 200
+    Subscription.objects.filter(pk=fixed).update(price_fixed_to=date(2026, 6, 1))
+    fewer = {"when": "2026-06-01", "items": [{"price": "seat", "quantity": "1"}]}
+    assert screens.call("POST", f"subscriptions/{both}/change", fewer)[0] == 200
+    day(screens, clock, "2026-05-18")
+    assert mails() == [
+        "Change of price: Both, Counterfoil Works GmbH: Seat: €11.00 instead of €10.00, from June 1, 2026"
+    ]
+    assert [line.split()[:3] for line in raises()] == [
+        ["Leaver", "left_out", "changed"],
+        ["Fixed", "left_out", "protected"],
+        ["Both", "planned", "2026-06-01"],
+        ["Both", "left_out", "changed"],
+    ]
+    for on in ("2026-06-01", "2026-07-01"):
+        day(screens, clock, on)
+    assert (ledger(fixed)[-1], mails("price-increase-off")) == ("2026-07-01 recurring 1 10.00", [])
+    sound()
+
+
+def test_who_was_told_of_what_is_left_out_is_told_so_once(screens: Screens, clock: Any) -> None:
+    """Told on 18 May; then one price is fixed, one subscription ends, and one has another price by 1 June: only the
+    first of them stays as it is.
+    """
+    fixed = screens.start(("seat", "2"), name="Fixed")
+    leaver = screens.start(("seat", "1"), name="Leaver")
+    other = screens.start(("seat", "1"), name="Other")
+    increase = plan(screens)
+    for on in ("2026-05-01", "2026-05-18"):
+        day(screens, clock, on)
+    assert len(mails()) == 3
+    Subscription.objects.filter(pk=fixed).update(price_fixed_to=date(2026, 6, 30))
+    assert screens.call("POST", f"subscriptions/{leaver}/cancel", {"when": "2026-06-01"})[0] == 200
+    instead = {"when": "2026-06-01", "items": [{"price": "hosting"}]}
+    assert screens.call("POST", f"subscriptions/{other}/change", instead)[0] == 200
+    clock.set("2026-06-01")
+    jobs.increases()
+    address = f"/price-increases/{increase}/"
+    assert words(screens.staff.browser("billing").get(address)).count("is told that it does not rise") == 3
+    for on in ("2026-06-01", "2026-06-02"):
+        day(screens, clock, on)
+    assert mails("price-increase-off") == [
+        "No change of price: Fixed, Counterfoil Works GmbH: Seat: €20.00, also from June 1, 2026 on",
+    ]
+    assert [(line.split()[1:3]) for line in raises()] == [
+        ["left_out", "protected"], ["left_out", "changed"], ["left_out", "changed"],
+    ]  # fmt: skip
+    page = words(screens.staff.browser("billing").get(address))
+    assert (page.count("is told that it does not rise"), page.count("told that it does not rise Jun 1, 2026")) == (0, 1)
+    assert ledger(fixed)[-1] == "2026-06-01 recurring 2 20.00"
+    sound()
+
+
+def test_a_notice_that_cannot_be_sent_stops_no_other(screens: Screens, clock: Any) -> None:
+    """An address that is none: its row says so, it is tried again the next day, and the others are told. Once its day
+    has come it is left out, and billed at the price that it had.
+    """
+    bad, mute = add_account("Bad Ltd"), add_account("Mute Ltd")
+    one = screens.start(("seat", "1"), name="Bad", account=str(bad))
+    screens.start(("seat", "1"), name="Good")
+    screens.start(("seat", "1"), name="Mute", account=str(mute))
+    plan(screens)
+    Contact.objects.filter(email="ap@bad.example").update(email="no address")
+    Contact.objects.filter(email="ap@mute.example").update(email="no address either")
+    clock.set("2026-05-18")
+    increases()
+    assert [text.partition(",")[0] for text in mails()] == ["Change of price: Good"]
+    rows = PriceRaise.objects.order_by("id")
+    assert [(row.noticed_at is None, row.problem, str(row.notice_on), str(row.takes_on)) for row in rows] == [
+        (True, "“no address” is not an e-mail address.", "2026-05-19", "2026-06-01"),
+        (False, "", "2026-05-18", "2026-06-01"),
+        (True, "“no address either” is not an e-mail address.", "2026-05-19", "2026-06-01"),
+    ]
+    Contact.objects.filter(email="no address either").update(email="ap@mute.example")
+    clock.set("2026-05-19")
+    increases()
+    assert [text.partition(",")[0] for text in mails()[1:]] == ["Change of price: Mute"]
+    for on in ("2026-06-01", "2026-07-01"):
+        clock.set(on)
+        increases()
+        screens.billing.run(on)
+    assert [line.split()[:3] for line in raises()] == [
+        ["Bad", "left_out", "no_notice"], ["Good", "raised", "2026-06-01"], ["Mute", "raised", "2026-07-01"],
+    ]  # fmt: skip
+    assert ledger(one)[-1] == "2026-07-01 recurring 1 10.00"
+    sound()
+
+
+def test_more_people_than_one_mail_takes(screens: Screens, clock: Any) -> None:
+    """51 billing contacts: 50 of them are told, and get the invoice."""
+    for number in range(50):
+        values = {"name": f"Person {number}", "email": f"p{number}@acme.example"}
+        contact = accounts.add_contact(actor=SYSTEM, values=values, on=clock.today)
+        accounts.give_role(
+            actor=SYSTEM, account_id=screens.billing.acme, contact_id=contact, role="billing", mail_line="to",
+            on=clock.today,
+        )  # fmt: skip
+    screens.start(("seat", "1"), name="Desks")
+    plan(screens)
+    day(screens, clock, "2026-05-18")
+    day(screens, clock, "2026-06-01")
+    sent = Mail.objects.order_by("id")
+    assert [(mail.cause.partition(":")[0], mail.recipients.count()) for mail in sent] == [
+        ("invoice", 50), ("price-increase", 50), ("invoice", 50), ("invoice", 50),
+    ]  # fmt: skip
+    assert raises() == ["Desks raised 2026-06-01 10.00 11.00 12.00"]
+    sound()
+
+
+def test_trouble_with_the_notices_keeps_no_price_from_rising(
+    screens: Screens, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each sweep of the watchdog is a step of its own."""
+    screens.start(("seat", "1"), name="Desks")
+    plan(screens)
+    day(screens, clock, "2026-05-18")
+
+    def fails(**_: Any) -> int:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(commands, "send_notices", fails)
+    clock.set("2026-06-01")
+    found = [sweep for sweep in all_sweeps() if sweep.name.startswith("subscriptions.increase")]
+    for sweep in found:
+        with suppress(RuntimeError):
+            sweep.find()
+    assert raises() == ["Desks raised 2026-06-01 10.00 11.00 12.00"]
 
 
 def test_a_mail_tells_of_all_prices_of_a_subscription_in_a_fixed_number_of_statements(
@@ -591,7 +766,7 @@ def test_the_pages(screens: Screens, clock: Any) -> None:
     assert "No price increases yet" in words(browser.get("/price-increases/"))
     form = {**RISE, "is_at_renewal": "yes", "months_apart": "12"}
     preview = words(browser.post("/price-increases/new/preview/", form))
-    assert "2 subscriptions concerned. 1 price would rise, 24.00 EUR more in a year." in preview
+    assert "2 subscriptions concerned. 1 price would rise, 24.00 EUR more in a year. Customers are told 14" in preview
     assert "from Jun 1, 2026 , first document Jun 1, 2026 , told on May 18, 2026" in preview
     assert "Its committed term is not over. 1" in preview
     assert PriceIncrease.objects.count() == 0
@@ -605,6 +780,8 @@ def test_the_pages(screens: Screens, clock: Any) -> None:
     assert "Prices that rise Seat from Jun 1, 2026" in words(browser.get(f"/subscriptions/{one}/"))
     _, listed = screens.call("GET", f"price-increases/{PriceIncrease.objects.get().pk}/raises")
     assert [row["state"] for row in listed["items"]] == ["planned", "left_out"]
-    assert screens.call("POST", "price-increases/preview", RISE)[1]["reasons"] == {"already_raised": 1, "in_term": 1}
+    _, seen = screens.call("POST", "price-increases/preview", {**RISE, "notice_days": None})
+    assert (seen["reasons"], seen["notice"]) == ({"already_raised": 1, "in_term": 1}, "Customers are not told")
+    assert "Customers are told 14 days before" in words(browser.get(address))
     assert browser.post(f"{address}undo/").status_code == 302
     assert "Rise Undone" in words(browser.get("/price-increases/"))

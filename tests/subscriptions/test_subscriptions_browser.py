@@ -17,7 +17,7 @@ from browsing import RULES
 from counterfoil.core.periods import add_months
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
-from counterfoil.subscriptions.jobs import increases
+from counterfoil.subscriptions.jobs import increase_notices, increases
 from counterfoil.subscriptions.models import DiscountStop, PriceIncrease
 from staff import Staff
 
@@ -101,6 +101,7 @@ def test_an_increase_is_previewed_with_what_it_leaves_out(
     expect(page.get_by_role("heading", name="Yearly adjustment")).to_contain_text("Planned")
     looked_at(page, "increase", scheme)
     PriceIncrease.objects.get().raises.update(notice_on=clock.today())
+    increase_notices()
     increases()
     page.reload()
     expect(page.get_by_text("told ").first).to_be_visible()
@@ -109,6 +110,7 @@ def test_an_increase_is_previewed_with_what_it_leaves_out(
     looked_at(page, "undo", scheme)
     page.get_by_role("dialog").get_by_role("button", name="Undo").click()
     expect(page.get_by_text("prices do not rise.")).to_be_visible()
+    increase_notices()
     increases()
     page.reload()
     expect(page.get_by_text("told that it does not rise").first).to_be_visible()

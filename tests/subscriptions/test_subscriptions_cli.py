@@ -10,7 +10,10 @@ from screens_world import Screens
 
 from counterfoil.access.models import Change
 from counterfoil.app.cli import main
-from counterfoil.subscriptions.models import Coupon, PriceIncrease, PriceRaise, SubscriptionDiscount
+from counterfoil.catalog import commands as catalog
+from counterfoil.catalog.models import Product
+from counterfoil.subscriptions.models import Coupon, PriceIncrease, PriceRaise, SubscriptionDiscount, SubscriptionItem
+from staff import SYSTEM
 
 pytestmark = pytest.mark.django_db
 
@@ -37,10 +40,12 @@ def test_prices_are_raised(screens: Screens, clock: Any, capsys: pytest.CaptureF
         "2 subscriptions concerned.",
         "1 price would rise, 24.00 EUR more in a year.",
         "1 left out: Its committed term is not over.",
+        "Customers are not told.",
         "Nothing was kept. Add --yes to plan it.",
     ]
     seen = json.loads(said(capsys, *RAISE, "--json")[0])
     assert (seen["expected"], seen["states"]) == (2, {"left_out": 1, "planned": 1})
+    assert seen["notice"] == "Customers are not told"
     assert PriceIncrease.objects.count() == 0
     done = said(capsys, *RAISE, "--name", "Seats", "--notice-days", "14", "--yes")
     increase = PriceIncrease.objects.get()
@@ -48,9 +53,12 @@ def test_prices_are_raised(screens: Screens, clock: Any, capsys: pytest.CaptureF
         f"Planned: Seats ({increase.pk})",
         "1 price will rise, 24.00 EUR more in a year.",
         "     1  left out: Its committed term is not over.",
+        "Customers are told 14 days before.",
     ]
     assert (increase.state, increase.planned_by_name, increase.notice_days) == ("planned", "Command line", 14)
     assert PriceRaise.objects.count() == 2
+    for days, words in (("0", "Customers are told on the day."), ("1", "Customers are told 1 day before.")):
+        assert said(capsys, *RAISE, "--notice-days", days)[-2] == words
     changes = Change.objects.filter(table_name="subscriptions_priceincrease")
     assert {(one.context["actor"], one.context["origin"]) for one in changes} == {("Command line", "cli")}
     again = json.loads(said(capsys, *RAISE, "--yes", "--json")[0])
@@ -77,7 +85,21 @@ def test_what_prices_refuse(screens: Screens, clock: Any, capsys: pytest.Capture
     assert PriceIncrease.objects.count() == 0
     new = ("--product", "hosting", "--company", "Main", "--amount", "hosting=120", "--currency", "EUR", *day)
     table = said(capsys, "prices", "raise", *new, "--on-the-day", "--in-term", "--months-apart", "0")
-    assert table[-2] == "1 price would rise, 240.00 EUR more in a year."
+    assert table[-3] == "1 price would rise, 240.00 EUR more in a year."
+
+
+def test_a_product_is_chosen_by_its_whole_code(
+    screens: Screens, clock: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the code is a part of more than a page of others."""
+    screens.start(("seat", "1"))
+    seat = SubscriptionItem.objects.get().product_id
+    Product.objects.filter(pk=seat).update(code="1", name="Zz seat", normalised_name="zz seat")
+    for number in range(60):
+        values = {"code": f"A{number}1", "name": f"A {number}1", "unit_price": "1", "currency": "EUR"}
+        catalog.add_product(actor=SYSTEM, values=values)
+    by = ["--percent", "10", "--from", "2026-05-10"]
+    assert said(capsys, "prices", "raise", "--product", "1", *by)[-3] == "1 price would rise, 12.00 EUR more in a year."
 
 
 def test_coupons(screens: Screens, clock: Any, capsys: pytest.CaptureFixture[str]) -> None:

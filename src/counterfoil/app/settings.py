@@ -163,8 +163,14 @@ PGTRIGGER_MIGRATIONS = True
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "counterfoil.app.logs.WithoutSecrets",
+            "fmt": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"counterfoil": {"level": "INFO"}},
+    "loggers": {"counterfoil": {"level": "INFO"}, "django": {"handlers": []}},
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from counterfoil.accounts.rules.facts import BillingFacts, Recipient
+from counterfoil.activities.rules.orders import RECIPIENTS_MAX
 from counterfoil.documents.mail_texts import MailText, invoice_mail
 from counterfoil.documents.printed import PrintedInvoice
 from counterfoil.invoicing.models import Invoice
@@ -16,11 +17,13 @@ NOBODY = "billing@localhost"
 
 
 def recipients_of(facts: BillingFacts) -> list[Recipient]:
-    """Billing contacts with an address that works, each address once, To before Cc. If all are Cc, the first is To."""
+    """Billing contacts with an address that works, each address once, To before Cc, and as many as one mail takes. If
+    all are Cc, the first is To.
+    """
     found: dict[str, Recipient] = {}
     for person in facts.deliverable:
         found.setdefault(person.email.lower(), person)
-    people = list(found.values())
+    people = list(found.values())[:RECIPIENTS_MAX]
     if people and all(person.line == "cc" for person in people):
         people[0] = replace(people[0], line="to")
     return people

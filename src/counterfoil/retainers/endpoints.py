@@ -18,6 +18,7 @@ ENDPOINTS: dict[str, str] = {
     "POST retainers/<uuid:retainer_id>/link/": CHANGE,
     "POST retainers/<uuid:retainer_id>/link/revoke/": CHANGE,
     "GET burn-down/<str:secret>/": PUBLIC,
+    "GET burn-down/<str:secret>": PUBLIC,
     "GET accounts/<uuid:account_id>/retainers/": SEE,
     "GET subscriptions/<uuid:subscription_id>/time/": SEE,
     "GET time/": SEE,

@@ -117,12 +117,10 @@ def _retainer_rows(actor: Actor, found: Iterable[Retainer], on: date) -> list[Ro
         return []
     known = burned(retainers, on)
     waiting = _waiting_by_retainer(retainers)
-    shared = dict(
-        RetainerLink.objects.filter(retainer__in=retainers, revoked_at=None).values_list("retainer_id", "created_at")
-    )
+    links = {link.retainer_id: link for link in RetainerLink.objects.filter(retainer__in=retainers, revoked_at=None)}
     for one in retainers:
         one.burn = [_burn_row(period) for period in known[one.pk].periods]
-        one.shared_at = shared.get(one.pk)
+        one.shared_at = links[one.pk].created_at if one.pk in links else None
     rows = project(actor, RETAINER, retainers)
     accounts = account_titles(one.account_id for one in retainers)
     entities = dict(LegalEntity.objects.values_list("id", "name"))
@@ -133,6 +131,7 @@ def _retainer_rows(actor: Actor, found: Iterable[Retainer], on: date) -> list[Ro
             entity_title=entities.get(one.entity_id, ""),
             now=now,
             left=now.left if now else None,
+            link_id=links[one.pk].pk if one.pk in links else None,
             share_left=_percent(now),
             is_ended=one.ends_on is not None and one.ends_on <= on,
             state="ended" if one.ends_on is not None and one.ends_on <= on else "open" if now else "planned",

@@ -1,14 +1,18 @@
 """What a customer sees of a retainer behind its link: how it burns down, and what for.
 
-It knows no prices, no people and nothing that waits for approval or was rejected.
+It knows no prices, no people and nothing that waits for approval or was rejected. A retainer is worked out from its
+first day on, so what a link opens is kept for half a minute in the process that worked it out: whoever asks again and
+again costs one read of the link, which sees at once that it was revoked.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +26,7 @@ from counterfoil.retainers.models import EntryStatus, Expense, Retainer, Retaine
 from counterfoil.retainers.rules.burning import BurnedPeriod
 
 PERIODS_SHOWN, ENTRIES_SHOWN = 36, 500
+KEPT_FOR, KEPT_MOST = timedelta(seconds=30), 100
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,39 @@ class SharedRetainer:
         return self.ends_on is not None and self.ends_on <= self.as_of
 
 
-def retainer_behind(secret: str) -> SharedRetainer | None:
-    """The retainer that a link opens; nothing where it opens none: unknown, revoked, or no link at all."""
+class _Kept:
+    """What a link opened last, and when. The lock lets one request work it out while the others wait for it."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.at: datetime | None = None
+        self.found: SharedRetainer | None = None
+
+
+_all_kept: OrderedDict[UUID, _Kept] = OrderedDict()
+_all_kept_lock = Lock()
+
+
+def retainer_behind(secret: str, at: datetime) -> SharedRetainer | None:
+    """The retainer that a link opens, at most ``KEPT_FOR`` old; nothing where it opens none: unknown, revoked, or no
+    link at all.
+    """
     link = RetainerLink.objects.filter(secret_hash=hash_of(secret)).first() if is_secret(secret) else None
     if link is None or link.revoked_at is not None:
         return None
-    retainer = Retainer.objects.get(pk=link.retainer_id)
+    with _all_kept_lock:
+        kept = _all_kept.setdefault(link.pk, _Kept())
+        _all_kept.move_to_end(link.pk)
+        if len(_all_kept) > KEPT_MOST:
+            _all_kept.popitem(last=False)
+    with kept.lock:
+        if kept.found is None or kept.at is None or not kept.at <= at < kept.at + KEPT_FOR:
+            kept.found, kept.at = _worked_out(link.retainer_id), at
+        return kept.found
+
+
+def _worked_out(retainer_id: UUID) -> SharedRetainer:
+    retainer = Retainer.objects.get(pk=retainer_id)
     on = today_of(retainer.entity_id)
     facts = billing_facts([retainer.account_id], on)[retainer.account_id]
     periods = burned([retainer], on)[retainer.pk].periods

@@ -176,10 +176,13 @@ class TakeOffOrder(Schema):
 
 
 class IncreasePreviewAnswer(Schema):
-    """`expected` subscriptions are concerned; `looked_at` of them were worked out."""
+    """`expected` subscriptions are concerned; `looked_at` of them were worked out. `notice` says whether customers are
+    told.
+    """
 
     expected: int
     looked_at: int
+    notice: str
     states: dict[str, int]
     reasons: dict[str, int]
     raises: list[dict[str, Any]]
@@ -523,7 +526,9 @@ def list_increases(request: Request, paging: Query[Paging]) -> Any:
 
 @router.post("/price-increases", response={202: schema_for(INCREASE)}, summary="Plan a price increase")
 def plan_increase(request: Request, values: schema_for(INCREASE, "create")) -> Any:  # type: ignore[valid-type]
-    """Which prices rise, and which are left out and why, is worked out in the background: see `raises`."""
+    """Which prices rise, and which are left out and why, is worked out in the background: see `raises`. Without
+    `notice_days` customers are not told.
+    """
     increase_id = _plan(request, values.values())
     return Status(202, row_json(queries.get_increase(request.actor, increase_id)))
 

@@ -55,15 +55,20 @@ def plan_increase(increase_id: str) -> None:
         continue
 
 
+# Two sweeps: a notice that cannot be sent keeps no price from rising of which the customer was told.
+@sweep("subscriptions.increase_notices")
+def increase_notices() -> int:
+    """Mails about prices that rise, or do not after all."""
+    return commands.send_notices(actor=ACTOR, at=clock.now())
+
+
 @sweep("subscriptions.increases")
 def increases() -> int:
-    """Increases that no job works out any more, notices to be sent, and prices whose day has come."""
-    now = clock.now()
+    """Increases that no job works out any more, and prices whose day has come."""
     waiting = queries.unplanned_increases()
     for increase_id in waiting:
         enqueue("subscriptions.plan_increase", once=f"increase:{increase_id}", increase_id=increase_id)
-    told = commands.send_notices(actor=ACTOR, at=now)
-    return len(waiting) + told + commands.raise_prices(actor=ACTOR, at=now)
+    return len(waiting) + commands.raise_prices(actor=ACTOR, at=clock.now())
 
 
 @sweep("subscriptions.pauses_to_end")

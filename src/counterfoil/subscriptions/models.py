@@ -575,12 +575,15 @@ class RaiseState(models.TextChoices):
     UNDONE = "undone", "Undone"
 
 
+NOT_RAISED = (RaiseState.UNDONE, RaiseState.LEFT_OUT)
+
+
 class PriceRaise(Record):
     """What an increase does to one item of one subscription, or why it leaves it out. An item is raised by one increase
     at a time.
 
-    ``notice_on`` is the day of the next mail about it; ``noticed_at`` is when the customer was told that the price
-    rises, ``recalled_at`` that it does not after all.
+    ``notice_on`` is the day of the next mail about it, if any; ``noticed_at`` is when the customer was told that the
+    price rises, ``recalled_at`` that it does not after all.
     """
 
     increase = models.ForeignKey(PriceIncrease, on_delete=models.PROTECT, related_name="raises")
@@ -622,7 +625,7 @@ class PriceRaise(Record):
                 name="subscriptions_priceraise_raised_at_an_instant",
             ),
             models.CheckConstraint(
-                condition=Q(recalled_at=None) | Q(state=RaiseState.UNDONE, noticed_at__isnull=False),
+                condition=Q(recalled_at=None) | Q(state__in=NOT_RAISED, noticed_at__isnull=False),
                 name="subscriptions_priceraise_recalled_when_told",
             ),
         ]
@@ -637,7 +640,7 @@ class PriceRaise(Record):
             ),
             models.Index(
                 fields=["notice_on", "id"],
-                condition=Q(state=RaiseState.UNDONE, noticed_at__isnull=False, recalled_at=None),
+                condition=Q(state__in=NOT_RAISED, noticed_at__isnull=False, recalled_at=None),
                 name="subscriptions_recalls_due",
             ),
             models.Index(fields=["subscription", "takes_on"], name="subscriptions_raises_of_one"),

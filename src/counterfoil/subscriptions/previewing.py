@@ -52,6 +52,7 @@ class IncreasePreview:
     sums: Sums
     expected: int
     looked_at: int
+    notice: str
 
     def as_json(self) -> dict[str, Any]:
         """As the API answers it: raises without what would be another by then."""
@@ -59,6 +60,7 @@ class IncreasePreview:
         return {
             "expected": self.expected,
             "looked_at": self.looked_at,
+            "notice": self.notice,
             "states": self.sums.states,
             "reasons": self.sums.reasons,
             "raises": [
@@ -74,7 +76,8 @@ def preview_increase(actor: Actor, act: Callable[[], UUID], at: datetime) -> Inc
         commands.plan_raises(actor=Actor.system(), increase_id=increase_id, at=at, chunk=PREVIEWED)
         row = queries.get_increase(actor, increase_id)
         raises, _ = queries.list_raises(actor, increase_id, limit=PREVIEWED)
-        return IncreasePreview(tuple(raises), queries.sums_of(actor, increase_id), row.expected, row.looked_at)
+        sums = queries.sums_of(actor, increase_id)
+        return IncreasePreview(tuple(raises), sums, row.expected, row.looked_at, row.notice)
 
 
 def _looked_at(actor: Actor, subscription_id: UUID, before: frozenset[UUID], on: date) -> Preview:

@@ -32,7 +32,7 @@ from counterfoil.subscriptions.models import (
     Timing,
 )
 from counterfoil.subscriptions.rules.grid import day_of, restored
-from counterfoil.subscriptions.rules.raising import LEFT_OUT
+from counterfoil.subscriptions.rules.raising import LEFT_OUT, notice_in_words
 from counterfoil.surface.states import register_state
 
 SUBSCRIPTION, POLICY, RUN = "subscriptions.subscription", "subscriptions.policy", "subscriptions.run"
@@ -307,7 +307,10 @@ register(
             Field("months_apart", "Not again within months", Kind.INTEGER, Group.PRICING, minimum=Decimal(0),
                   maximum=Decimal(120), help="A price that rose less than so many months before is left out."),
             Field("notice_days", "Days of notice", Kind.INTEGER, Group.PRICING, minimum=Decimal(0),
-                  maximum=Decimal(365), help="So many days before, the billing contacts get a mail. Empty for none."),
+                  maximum=Decimal(365),
+                  help="So many days before, the billing contacts get a mail. Empty: customers are not told."),
+            Field("notice", "Notice", Kind.TEXT, Group.PRICING, computed=True,
+                  read=lambda one: notice_in_words(one.notice_days)),
             Field("state", "State", Kind.CHOICE, choices=IncreaseState.choices, computed=True),
             Field("planned_by_name", "Planned by", computed=True),
             Field("planned_on", "Planned on", Kind.DAY, computed=True),

@@ -1,6 +1,13 @@
 """The verbs of tasks, notes and mail."""
 
-from counterfoil.activities.commands.mail import begin_attempt, queue_mail, queue_mails, record_outcome, retry_mail
+from counterfoil.activities.commands.mail import (
+    begin_attempt,
+    check_mails,
+    queue_mail,
+    queue_mails,
+    record_outcome,
+    retry_mail,
+)
 from counterfoil.activities.commands.notes import write_note
 from counterfoil.activities.commands.tasks import (
     add_task,
@@ -21,6 +28,7 @@ __all__ = [
     "assign_task",
     "begin_attempt",
     "change_task",
+    "check_mails",
     "finish_tasks",
     "open_task",
     "open_tasks",

@@ -16,7 +16,7 @@ from counterfoil.access.door import check, command
 from counterfoil.activities import events
 from counterfoil.activities.models import AttemptOutcome, Mail, MailAttempt, MailRecipient, MailState
 from counterfoil.activities.rules.message import Envelope, address_of, one_line
-from counterfoil.activities.rules.orders import MailOrder, NewRecipient
+from counterfoil.activities.rules.orders import RECIPIENTS_MAX, MailOrder, NewRecipient
 from counterfoil.activities.rules.sending import is_bad_address, is_exhausted, next_attempt_at
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal
 from counterfoil.core.ids import new_id
@@ -24,7 +24,6 @@ from counterfoil.plumbing.jobs import enqueue, enqueue_many
 from counterfoil.plumbing.mail import Delivery, Outcome
 from counterfoil.plumbing.outbox import emit
 
-RECIPIENTS_MAX = 50
 PENDING = (MailState.QUEUED, MailState.SENDING)
 INTERRUPTED = "The product was stopped before the server's answer was noted; a second copy may be sent."
 STILL_UNKNOWN = "Nobody knows whether the mail arrived. Ask the recipient before you send it again."
@@ -35,11 +34,7 @@ def queue_mails(*, actor: Actor, orders: Sequence[MailOrder], at: datetime) -> l
     """Queue mails to be sent soon, and answer their ids in the same order. One cause makes one mail, however often
     asked.
     """
-    problems: list[Problem] = []
-    for number, order in enumerate(orders):
-        problems += _problems(order, f"{number}." if len(orders) > 1 else "")
-    if problems:
-        raise Refusal.of(problems)
+    check_mails(orders)
     rows = {order.cause: _mail(order, at) for order in orders}
     # A mail of the same cause that somebody else is queueing in this moment is waited for, and then found below.
     Mail.objects.bulk_create(rows.values(), ignore_conflicts=True, batch_size=500)
@@ -71,6 +66,15 @@ def queue_mails(*, actor: Actor, orders: Sequence[MailOrder], at: datetime) -> l
     )
     enqueue_many("activities.send_mail", [{"mail_id": there[cause]} for cause in new])
     return [there[order.cause] for order in orders]
+
+
+def check_mails(orders: Sequence[MailOrder]) -> None:
+    """Refuse what ``queue_mails`` would, for one who has mails that do not depend on each other."""
+    problems: list[Problem] = []
+    for number, order in enumerate(orders):
+        problems += _problems(order, f"{number}." if len(orders) > 1 else "")
+    if problems:
+        raise Refusal.of(problems)
 
 
 @command("activities.queue_mail", needs="activities.change")

@@ -7,6 +7,9 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+RECIPIENTS_MAX = 50
+"""One mail goes to so many addresses at most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOrder:

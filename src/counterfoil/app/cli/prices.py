@@ -22,7 +22,8 @@ def register(commands: Commands) -> None:
     actions = prices.add_subparsers(title="actions", metavar="ACTION", required=True)
     rise = actions.add_parser(
         "raise", help="show what a price increase does to whom and, with --yes, plan it",
-        description="Nothing is kept without --yes. docs/price-increase.md explains the rest.",
+        description="Nothing is kept without --yes. Customers are not told without --notice-days. "
+        "docs/price-increase.md explains the rest.",
     )  # fmt: skip
     which = rise.add_argument_group("which prices; all of them when nothing is named")
     which.add_argument("--product", metavar="CODE", help="of a product")
@@ -40,7 +41,12 @@ def register(commands: Commands) -> None:
     when.add_argument("--on-the-day", action="store_true", help="within a period; otherwise with the one that begins")
     when.add_argument("--in-term", action="store_true", help="also before a committed term is over")
     when.add_argument("--months-apart", type=int, metavar="MONTHS", help="not again within so many months; 12 at first")
-    when.add_argument("--notice-days", type=int, metavar="DAYS", help="tell the customers so many days before")
+    when.add_argument(
+        "--notice-days",
+        type=int,
+        metavar="DAYS",
+        help="tell the customers so many days before; without it they are not told",
+    )
     rise.add_argument("--name", default="", help="for colleagues; customers do not see it")
     rise.add_argument("--json", action="store_true", help="print one JSON object")
     rise.add_argument("--yes", action="store_true", help="plan it")
@@ -73,6 +79,7 @@ def run_raise(given: argparse.Namespace) -> int:
         rest = "" if found.looked_at == found.expected else f"; these are the first {found.looked_at}"
         say(f"{_counted(found.expected, 'subscription')} concerned{rest}.")
         _say_sums(found.sums, "would rise")
+        say(f"{found.notice}.")
         say("Nothing was kept. Add --yes to plan it.")
     return 0
 
@@ -104,7 +111,7 @@ def _values(given: argparse.Namespace, actor: Any) -> dict[str, Any]:
 
 
 def _named(what: str, name: str | None, actor: Any) -> str | None:
-    """The id of a record by the name that people know."""
+    """The id of a record by the code or name that it alone has."""
     from counterfoil.catalog.queries import list_price_lists, list_products
     from counterfoil.invoicing.queries import local_today
     from counterfoil.ledger.queries import list_entities
@@ -112,7 +119,7 @@ def _named(what: str, name: str | None, actor: Any) -> str | None:
     if not name:
         return None
     if what == "product":
-        found = [row.id for row in list_products(actor, text=name).rows if row.code == name]
+        found = [row.id for row in list_products(actor, filters={"code": [name]}).rows]
     elif what == "price list":
         found = [row.id for row in list_price_lists(actor, local_today()) if row.name == name]
     else:
@@ -132,6 +139,7 @@ def _say_planned(actor: Any, increase_id: Any, *, as_json: bool) -> int:
         return 0
     say(f"Planned: {row.name} ({row.id})")
     _say_sums(sums, "will rise")
+    say(f"{row.notice}.")
     return 0
 
 

@@ -21,11 +21,13 @@ def serve(listener: socket.socket, *, workers: int = WORKERS) -> None:
     from django.conf import settings
     from gunicorn.app.base import BaseApplication
 
+    from counterfoil.app.logs import leave_out_secrets
     from counterfoil.app.wsgi import application
     from counterfoil.plumbing.processes import die_with_parent
 
     def in_each_worker(arbiter: Any, worker: Any) -> None:
         die_with_parent(arbiter.pid, signal.SIGTERM)
+        leave_out_secrets(worker.log.error_log, worker.log.access_log)
 
     def after_a_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
         load_the_api()

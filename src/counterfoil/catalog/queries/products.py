@@ -18,7 +18,7 @@ from counterfoil.plumbing.record_types import record_type
 KEY = "catalog.product"
 WORDS_MAX = 8
 _SORTS = {"name": "normalised_name", "code": "code", "unit_price": "unit_price", "family": "family"}
-_FILTERS = ("interval", "tax_class", "is_active", "currency", "family")
+_FILTERS = ("code", "interval", "tax_class", "is_active", "currency", "family")
 
 
 @dataclass(frozen=True)

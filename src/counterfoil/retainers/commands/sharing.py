@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
-from counterfoil.core.errors import NotFound
+from counterfoil.core.errors import Conflict, NotFound
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing.outbox import emit
 from counterfoil.retainers import events
@@ -16,12 +17,18 @@ from counterfoil.retainers.models import Retainer, RetainerLink
 
 
 @command("retainers.share_retainer", needs="retainers.change")
-def share_retainer(*, actor: Actor, retainer_id: UUID, at: datetime) -> str:
+def share_retainer(
+    *, actor: Actor, retainer_id: UUID, at: datetime, replaces: UUID | Literal["none", "any"] = "any"
+) -> str:
     """Make a link to the customer's page; answers its secret, which nobody can see again.
 
-    The link that was there before opens nothing any more.
+    The link that was there before opens nothing any more. Who says which one that is, or that there is none, is refused
+    where it is another one: a repeated wish does not end the link that it made.
     """
     retainer = _locked(retainer_id)
+    if replaces != "any":
+        alive = RetainerLink.objects.filter(retainer=retainer, revoked_at=None).values_list("id", flat=True).first()
+        _check_same(alive, None if replaces == "none" else replaces)
     _revoke(retainer, at)
     secret = new_secret()
     RetainerLink.objects.create(
@@ -41,6 +48,16 @@ def unshare_retainer(*, actor: Actor, retainer_id: UUID, at: datetime) -> None:
     retainer = _locked(retainer_id)
     if _revoke(retainer, at):
         emit(events.RetainerUnshared(retainer_id=retainer.pk, account_id=retainer.account_id, title=retainer.title))
+
+
+def _check_same(alive: UUID | None, replaces: UUID | None) -> None:
+    if alive != replaces:
+        raise Conflict(
+            "link_replaced",
+            "No link was made: the retainer’s link was made, replaced or closed since you opened its page. A link that "
+            "was just made still works.",
+            "replaces",
+        )
 
 
 def _locked(retainer_id: UUID) -> Retainer:

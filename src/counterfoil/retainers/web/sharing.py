@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from counterfoil.access.requests import Request
+from counterfoil.core.ids import parse_id
 from counterfoil.core.periods import Period
 from counterfoil.documents.wording import Wording, wording
 from counterfoil.invoicing.queries import local_today
@@ -25,8 +26,14 @@ from counterfoil.surface.htmx import go, page, say
 
 @require_POST
 def share(request: Request, retainer_id: UUID) -> HttpResponse:
-    """Make a link to the customer's page. It is shown once."""
-    secret = commands.share_retainer(actor=request.actor, retainer_id=retainer_id, at=clock.now())
+    """Make a link to the customer's page. It is shown once; a reload makes no other."""
+    replaces = request.POST.get("replaces", "")
+    secret = commands.share_retainer(
+        actor=request.actor,
+        retainer_id=retainer_id,
+        at=clock.now(),
+        replaces=parse_id(replaces) if replaces else "none",
+    )
     context = {
         "retainer": queries.get_retainer(request.actor, retainer_id, local_today()),
         "address": request.build_absolute_uri(reverse("retainers:burn_down", args=[secret])),
@@ -50,7 +57,7 @@ def burn_down(request: HttpRequest, secret: str) -> HttpResponse:
 
     No cookie, no script, nothing that leads elsewhere, and nothing that a search engine or a cache keeps.
     """
-    found = retainer_behind(secret)
+    found = retainer_behind(secret, clock.now())
     if found is None:
         response = HttpResponse(render_to_string("retainers/no_burn_down.html"), status=404)
     else:

@@ -19,6 +19,7 @@ urlpatterns = [
     path("retainers/<uuid:retainer_id>/link/", sharing.share, name="share"),
     path("retainers/<uuid:retainer_id>/link/revoke/", sharing.unshare, name="unshare"),
     path("burn-down/<str:secret>/", sharing.burn_down, name="burn_down"),
+    path("burn-down/<str:secret>", sharing.burn_down),  # a redirect would be kept, with the secret in it
     path("subscriptions/<uuid:subscription_id>/time/", entries.subscription_panel, name="subscription_panel"),
     path("accounts/<uuid:account_id>/retainers/", retainers.account_panel, name="account_panel"),
     path("time/", entries.entries, TIME, name="time"),

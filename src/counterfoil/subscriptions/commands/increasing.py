@@ -190,17 +190,37 @@ def _raise(
     if not reason and new is not None and not _fits(new, quantity, item, one.currency):
         reason, new = "too_large", None
     shown = new or item.pricing
-    return PriceRaise(
+    made = PriceRaise(
         id=new_id(), created_at=at, increase=increase, subscription=one, item=row,
-        state=RaiseState.LEFT_OUT if reason else RaiseState.PLANNED, reason=reason, quantity=quantity,
+        state=RaiseState.LEFT_OUT if reason else RaiseState.PLANNED, reason=reason,
         old_amount=item.pricing.amount, old_tiers=tiers_as_rows(item.pricing.tiers),
         new_amount=shown.amount, new_tiers=tiers_as_rows(shown.tiers), currency=one.currency,
-        old_net=rounded(price_of(item.pricing, quantity), one.currency).amount,
-        new_net=rounded(price_of(shown, quantity), one.currency).amount,
-        a_year=a_year(item.pricing, shown, quantity, item.interval, one.currency),
         takes_on=takes_on, document_on=day_of(first_document(item, takes), one.zone),
         notice_on=None if increase.notice_days is None else takes_on - timedelta(days=increase.notice_days),
     )  # fmt: skip
+    work_out(made, item, shown, quantity)
+    return made
+
+
+def work_out(row: PriceRaise, item: Item, new: Pricing, quantity: Decimal) -> None:
+    """What so many come to in a period, at the old price and the new one."""
+    row.quantity = quantity
+    row.old_net = rounded(price_of(item.pricing, quantity), row.currency).amount
+    row.new_net = rounded(price_of(new, quantity), row.currency).amount
+    row.a_year = a_year(item.pricing, new, quantity, item.interval, row.currency)
+
+
+def work_out_again(row: PriceRaise, item: Item, moment: Moment) -> bool:
+    """The figures of a raise for the quantity that is agreed of the item at a moment; false where they are too large to
+    be kept. Those of usage stay: how much will be used nobody knows.
+    """
+    version, new = item.version_at(moment), new_pricing(row)
+    if item.is_metered or version is None:
+        return True
+    if not _fits(new, version.quantity, item, row.currency):
+        return False
+    work_out(row, item, new, version.quantity)
+    return True
 
 
 def waits(loaded: Loaded, increase: PriceIncrease) -> bool:
@@ -298,7 +318,7 @@ def _try(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
             _carry_out(actor, rows, at)
     except (Refusal, ValueError, ArithmeticError) as error:
         for row in rows:
-            row.state, row.raised_at = RaiseState.PLANNED, None
+            row.state, row.reason, row.raised_at = RaiseState.PLANNED, "", None
             if len(rows) > 1:
                 _try(actor, [row], at)
             else:
@@ -342,7 +362,7 @@ def _carry_out(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
     for place, (moment, several) in enumerate(ready.items()):
         if place:
             loaded = load([Subscription.objects.get(pk=subscription.pk)])[0]
-        new = {item.price: _new_pricing(row) for row, item in several if not item.is_metered}
+        new = {item.price: new_pricing(row) for row, item in several if not item.is_metered}
         if new:
             change_subscription(
                 actor=actor, subscription_id=subscription.pk, items=_orders(loaded, new, moment),
@@ -358,19 +378,13 @@ def _carry_out(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
 def _ready(loaded: Loaded, row: PriceRaise) -> tuple[Item, Moment] | None:
     """The item whose price rises, and when; none when it is left out, or its day has moved, as its row then says."""
     subscription = loaded.subscription
-    moment = moment_at(loaded, row.takes_on)
-    item = _running(loaded, row, moment)
-    if item is None or (loaded.agreement.end is not None and loaded.agreement.end <= moment):
-        row.reason = "changed"
-    elif (version := item.version_at(moment)) is not None and changes_later(loaded.agreement, version):
-        row.reason = "arranged"
-    elif row.notice_on is not None and row.noticed_at is None:
-        row.reason = "no_notice"
-    elif subscription.price_fixed_to is not None and subscription.price_fixed_to >= row.takes_on:
-        row.reason = "protected"
-    if row.reason or item is None:
-        row.state = RaiseState.LEFT_OUT
+    item = still_rises(loaded, row)
+    if item is not None and row.notice_on is not None and row.noticed_at is None:
+        leave_out(row, "no_notice")
+        item = None
+    if item is None:
         return None
+    moment = moment_at(loaded, row.takes_on)
     if (waits(loaded, row.increase) or item.is_metered) and item.grid.cell_at(moment).start != moment:
         moment = item.grid.cell_at(moment).end  # a period need not begin at midnight
         if day_of(moment, subscription.zone) != row.takes_on:
@@ -380,7 +394,27 @@ def _ready(loaded: Loaded, row: PriceRaise) -> tuple[Item, Moment] | None:
     return item, moment
 
 
-def _new_pricing(row: PriceRaise) -> Pricing:
+def still_rises(loaded: Loaded, row: PriceRaise) -> Item | None:
+    """The item whose price rises on the row's day. None, and the row is left out, where it does not any more."""
+    moment, fixed_to = moment_at(loaded, row.takes_on), loaded.subscription.price_fixed_to
+    item = running(loaded, row, moment)
+    version = item.version_at(moment) if item is not None else None
+    if item is None or version is None:
+        leave_out(row, "changed")
+    elif changes_later(loaded.agreement, version):
+        leave_out(row, "arranged")
+    elif fixed_to is not None and fixed_to >= row.takes_on:
+        leave_out(row, "protected")
+    else:
+        return item
+    return None
+
+
+def leave_out(row: PriceRaise, reason: str) -> None:
+    row.state, row.reason = RaiseState.LEFT_OUT, reason
+
+
+def new_pricing(row: PriceRaise) -> Pricing:
     return Pricing(row.item.model, row.new_amount, row.item.per, tiers_from(row.new_tiers))
 
 
@@ -388,14 +422,16 @@ def _raise_usage(row: PriceRaise, item: Item, moment: Moment) -> None:
     """Let what is used in periods from the moment on have the new price; nothing is billed before its period ends."""
     kept = SubscriptionItem.objects.select_for_update().get(pk=item.id)
     kept.amount, kept.tiers = row.new_amount, row.new_tiers
-    kept.past_prices = past_prices_as_rows(with_past_price(item, _new_pricing(row), moment))
+    kept.past_prices = past_prices_as_rows(with_past_price(item, new_pricing(row), moment))
     kept.version += 1
     kept.save(update_fields=["amount", "tiers", "past_prices", "version"])
     Subscription.objects.filter(pk=row.subscription_id).update(version=F("version") + 1)
 
 
-def _running(loaded: Loaded, row: PriceRaise, moment: Moment) -> Item | None:
-    """The item that runs at its old price: the one that was planned, or what it went on as."""
+def running(loaded: Loaded, row: PriceRaise, moment: Moment) -> Item | None:
+    """The item that runs at its old price: the one that was planned, or what it went on as. None once it has ended."""
+    if loaded.agreement.end is not None and loaded.agreement.end <= moment:
+        return None
     old = Pricing(row.item.model, row.old_amount, row.item.per, tiers_from(row.old_tiers))
     for item in loaded.agreement.items:
         version = item.version_at(moment)

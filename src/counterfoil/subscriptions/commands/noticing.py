@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, Min, QuerySet
@@ -13,32 +12,38 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
 from counterfoil.accounts.queries import billing_facts
 from counterfoil.accounts.rules.facts import BillingFacts, Recipient
-from counterfoil.activities.commands import queue_mails
+from counterfoil.activities.commands import check_mails, queue_mails
 from counterfoil.activities.rules.orders import MailOrder, NewRecipient
 from counterfoil.catalog.rules.pricing import Pricing, tiers_from
+from counterfoil.core.errors import Refusal
 from counterfoil.documents.mail_texts import RisingPrice, increase_mail, increase_off_mail
 from counterfoil.invoicing.mailing import NOBODY, recipients_of
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import update_rows
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.commands.increasing import CHUNK, moment_at, waits
-from counterfoil.subscriptions.models import IncreaseState, PriceRaise, RaiseState
+from counterfoil.subscriptions.commands.increasing import (
+    CHUNK,
+    leave_out,
+    moment_at,
+    running,
+    still_rises,
+    waits,
+    work_out_again,
+)
+from counterfoil.subscriptions.models import NOT_RAISED, IncreaseState, PriceRaise, RaiseState
 from counterfoil.subscriptions.queries.increases import has_come, local_day
 from counterfoil.subscriptions.rules.grid import day_of
 from counterfoil.subscriptions.rules.raising import amounts_of, first_document, takes_effect
 
 _NOBODY_TO_TELL = "No billing contact has an address to which this can be sent."
 
+_WRITTEN = (
+    "quantity", "old_net", "new_net", "a_year", "takes_on", "document_on", "notice_on", "noticed_at", "recalled_at",
+    "problem", "state", "reason", "version",
+)  # fmt: skip
+
 Pair = tuple[UUID, UUID]
-
-
-class _Told(NamedTuple):
-    """The raises of a subscription by an increase, what is known of the account, and who is told."""
-
-    rows: list[PriceRaise]
-    facts: BillingFacts
-    people: list[Recipient]
 
 
 @command("subscriptions.send_notices", needs="subscriptions.run")
@@ -47,24 +52,19 @@ def send_notices(*, actor: Actor, at: datetime, chunk: int = CHUNK) -> int:
     account; answers how many. Up to a chunk of subscriptions of each kind, in a fixed number of statements.
 
     A notice that is late moves the day: the price then rises with the first period that is far enough ahead. Where
-    nobody can be told it is tried again every day.
+    nobody can be told, or the mail cannot be sent, the rows say why and it is tried again every day; the others go on.
     """
-    rising = _whole(_notices_due(at), chunk)
-    several = {one.subscription.pk: one for one in load([rows[0].subscription for rows in rising])}
-    notices = _told(rising, at)
-    for one in notices:
-        for row in one.rows:
-            if one.people:
-                _move_day(several[row.subscription_id], row, local_day(row.subscription, at))
-                row.noticed_at = at
-    recalls = _told(_whole(_recalls_due(at), chunk), at)
-    for one in recalls:
-        for row in one.rows:
-            row.recalled_at = at if one.people else None
-    changed = [row for one in (*notices, *recalls) for row in one.rows]
-    update_rows(changed, ["takes_on", "document_on", "notice_on", "noticed_at", "recalled_at", "problem", "version"])
-    companies = entities()
-    orders = [_order(one, companies) for one in (*notices, *recalls) if one.people]
+    groups = [*_whole(_notices_due(at), chunk), *_whole(_recalls_due(at), chunk)]
+    several = {one.subscription.pk: one for one in load([rows[0].subscription for rows in groups])}
+    facts, companies = _facts(groups, at), entities()
+    orders: list[MailOrder] = []
+    for rows in groups:
+        one = rows[0].subscription
+        known = facts[local_day(one, at)][one.account_id]
+        order = _tell(rows, several[one.pk], known, companies[one.entity_id], at)
+        if order is not None:
+            orders.append(order)
+    update_rows([row for rows in groups for row in rows], _WRITTEN)
     if orders:
         queue_mails(actor=actor, orders=orders, at=at)
     return len(orders)
@@ -77,8 +77,8 @@ def _notices_due(at: datetime) -> QuerySet[PriceRaise]:
 
 
 def _recalls_due(at: datetime) -> QuerySet[PriceRaise]:
-    """Undone raises of which the customer was told that the price rises, and not yet that it does not."""
-    found = PriceRaise.objects.filter(state=RaiseState.UNDONE, noticed_at__isnull=False, recalled_at=None)
+    """Raises that were undone or left out after the customer was told of them, and is not yet told of that."""
+    found = PriceRaise.objects.filter(state__in=NOT_RAISED, noticed_at__isnull=False, recalled_at=None)
     return found.filter(has_come("notice_on", at))
 
 
@@ -103,39 +103,81 @@ def _whole(due: QuerySet[PriceRaise], chunk: int) -> list[list[PriceRaise]]:
     return [found for pair, found in groups.items() if len(found) == counts[pair]]
 
 
-def _told(groups: Sequence[list[PriceRaise]], at: datetime) -> list[_Told]:
-    """Who is told of each group. Where that is nobody, its rows say so, and wait for the next day."""
+def _facts(groups: Sequence[Sequence[PriceRaise]], at: datetime) -> dict[date, Mapping[UUID, BillingFacts]]:
+    """What is known of the accounts of the groups, on the day at each company."""
     accounts: dict[date, set[UUID]] = {}
     for rows in groups:
         one = rows[0].subscription
         accounts.setdefault(local_day(one, at), set()).add(one.account_id)
-    facts: dict[date, Mapping[UUID, BillingFacts]] = {
-        day: billing_facts(sorted(wanted), day) for day, wanted in accounts.items()
-    }
-    found = []
-    for rows in groups:
-        one = rows[0].subscription
-        today = local_day(one, at)
-        of_account = facts[today][one.account_id]
-        people = recipients_of(of_account)
+    return {day: billing_facts(sorted(wanted), day) for day, wanted in accounts.items()}
+
+
+def _tell(
+    rows: Sequence[PriceRaise], loaded: Loaded, facts: BillingFacts, entity: LegalEntity, at: datetime
+) -> MailOrder | None:
+    """The mail of a group, and what its rows then say; none where nothing is to be told, or it cannot be sent."""
+    today, people = local_day(loaded.subscription, at), recipients_of(facts)
+    days = {row.pk: (row.takes_on, row.document_on) for row in rows}
+    for row in rows:
+        row.version += 1
+    try:
         for row in rows:
-            row.problem = "" if people else _NOBODY_TO_TELL
-            row.version += 1
-            if not people:
-                row.notice_on = today + timedelta(days=1)
-        found.append(_Told(rows, of_account, people))
-    return found
+            if people and row.state == RaiseState.PLANNED:
+                _move_day(loaded, row, today)
+        rows = [row for row in rows if _is_to_be_told(loaded, row)]
+        if not rows:
+            return None
+        if not people:
+            raise Refusal("nobody", _NOBODY_TO_TELL)
+        order = _order(rows, facts, entity, people)
+        check_mails([order])
+    except (Refusal, ValueError, ArithmeticError) as error:
+        for row in rows:
+            row.takes_on, row.document_on = days[row.pk]
+            row.problem = (error.problems[0].message if isinstance(error, Refusal) else str(error))[:500]
+            row.notice_on = today + timedelta(days=1)
+        return None
+    for row in rows:
+        row.problem = ""
+        if row.state == RaiseState.PLANNED:
+            row.noticed_at = at
+        else:
+            row.recalled_at = at
+    return order
 
 
-def _order(told: _Told, companies: Mapping[UUID, LegalEntity]) -> MailOrder:
+def _is_to_be_told(loaded: Loaded, row: PriceRaise) -> bool:
+    """Whether the mail names a row, whose figures are then those of what is agreed for its day by now.
+
+    What will not rise is left out at once. What ended, or has another price by then, does not stay as it is, so nobody
+    is told that it does.
+    """
+    moment = moment_at(loaded, row.takes_on)
+    if row.state == RaiseState.PLANNED:
+        item = still_rises(loaded, row)
+        if item is not None and not work_out_again(row, item, moment):
+            leave_out(row, "too_large")
+        if row.state == RaiseState.LEFT_OUT:
+            row.problem = ""
+        return row.state == RaiseState.PLANNED
+    item = running(loaded, row, moment)
+    if item is None:
+        row.notice_on, row.problem = None, ""
+        return False
+    work_out_again(row, item, moment)
+    return True
+
+
+def _order(
+    rows: Sequence[PriceRaise], facts: BillingFacts, entity: LegalEntity, people: Sequence[Recipient]
+) -> MailOrder:
     """The mail of a group."""
-    first = told.rows[0]
-    one, entity = first.subscription, companies[first.subscription.entity_id]
-    addressed = [person for person in told.people if person.line == "to"]
-    is_off = first.state == RaiseState.UNDONE
+    first, one = rows[0], rows[0].subscription
+    addressed = [person for person in people if person.line == "to"]
+    is_off = first.state != RaiseState.PLANNED
     text = (increase_off_mail if is_off else increase_mail)(
-        [_rising(row) for row in told.rows],
-        told.facts.language.value,
+        [_rising(row) for row in rows],
+        facts.language.value,
         entity.legal_name,
         entity.country,
         one.title,
@@ -148,7 +190,7 @@ def _order(told: _Told, companies: Mapping[UUID, LegalEntity]) -> MailOrder:
         reply_to=sender,
         subject=text.subject,
         body=text.body,
-        recipients=tuple(NewRecipient(each.line, each.email, each.name, each.contact_id) for each in told.people),
+        recipients=tuple(NewRecipient(each.line, each.email, each.name, each.contact_id) for each in people),
         record_key="subscriptions.subscription",
         record_id=one.pk,
         account_id=one.account_id,

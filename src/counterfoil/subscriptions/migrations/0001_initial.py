@@ -750,11 +750,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='priceraise',
-            index=models.Index(condition=models.Q(('noticed_at__isnull', False), ('recalled_at', None), ('state', 'undone')), fields=['notice_on', 'id'], name='subscriptions_recalls_due'),
+            index=models.Index(condition=models.Q(('noticed_at__isnull', False), ('recalled_at', None), ('state__in', ('undone', 'left_out'))), fields=['notice_on', 'id'], name='subscriptions_recalls_due'),
         ),
         migrations.AddConstraint(
             model_name='priceraise',
-            constraint=models.CheckConstraint(condition=models.Q(('recalled_at', None), models.Q(('noticed_at__isnull', False), ('state', 'undone')), _connector='OR'), name='subscriptions_priceraise_recalled_when_told'),
+            constraint=models.CheckConstraint(condition=models.Q(('recalled_at', None), models.Q(('noticed_at__isnull', False), ('state__in', ('undone', 'left_out'))), _connector='OR'), name='subscriptions_priceraise_recalled_when_told'),
         ),
         migrations.AddConstraint(
             model_name='subscriptionitem',

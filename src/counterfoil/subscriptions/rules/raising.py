@@ -30,6 +30,14 @@ LEFT_OUT = {
 _DAYS_A_YEAR, _MONTHS_A_YEAR = 365, 12
 
 
+def notice_in_words(days: int | None) -> str:
+    """Whether and when customers are told of an increase, with so many days of notice or none."""
+    if days is None:
+        return "Customers are not told"
+    before = "on the day" if days == 0 else "1 day before" if days == 1 else f"{days} days before"
+    return f"Customers are told {before}"
+
+
 def raised(
     pricing: Pricing,
     currency: str,
