@@ -152,6 +152,10 @@ def test_reviewed_documents_wait_with_their_time(work: Work) -> None:
     run_waiting_jobs()
     assert documents() == [["draft", "Basic 100.00"]]
     assert work.states() == ["approved 0"]
+    run(date(2026, 5, 1))
+    assert documents() == [["draft", "Basic 100.00"], ["draft", "Basic 100.00"]]
+    assert swept(date(2026, 7, 1)) == 0
+    assert work.bill().entries == 1
 
 
 def test_hours_that_cost_nothing_stand_on_the_invoice(work: Work) -> None:
@@ -235,6 +239,30 @@ def test_without_a_subscription_the_month_ends_in_a_draft(work: Work) -> None:
     assert swept(APRIL) == 0
     assert swept(date(2026, 5, 1)) == 1
     assert documents() == [["draft", "Work 600.00"], ["draft", "April 120.00"]]
+
+
+def test_a_draft_that_was_discarded_does_not_come_back(work: Work) -> None:
+    """Its hour waits for a person: neither the next pass, nor the run, nor a later month bills it. The button does."""
+    work.time("5", rate="120")
+    assert swept(APRIL) == 1
+    invoicing.discard_draft(actor=work.bea, invoice_id=Invoice.objects.get().pk, version=None)
+    run_waiting_jobs()
+    assert (documents(), work.states()) == ([], ["approved 0"])
+    assert swept(APRIL) == 0
+    subscribed(work)
+    assert run() == 1
+    assert swept(date(2026, 8, 1)) == 0
+    assert documents() == [["issued", "Basic 100.00"]]
+    assert work.bill().entries == 1
+    assert documents()[0] == ["draft", "Work 600.00"]
+
+
+def test_a_goodwill_hour_makes_no_draft_when_its_month_is_over(work: Work) -> None:
+    """It is settled, so that nothing blocked waits in the review queue and nothing comes back."""
+    work.time("1", rate="0", description="Goodwill")
+    assert swept(APRIL) == 1
+    assert (documents(), work.states()) == ([], ["settled 0"])
+    assert swept(APRIL) == 0
 
 
 @pytest.mark.parametrize(

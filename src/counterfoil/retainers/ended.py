@@ -30,10 +30,10 @@ SELECT g.account_id, g.retainer_id, g.currency, g.oldest, own.terms_id, ARRAY(
 FROM (
     SELECT account_id, retainer_id, currency, MIN(day) AS oldest FROM (
         SELECT account_id, entity_id, retainer_id, currency, day FROM retainers_timeentry
-        WHERE status = 'approved' AND is_billable
+        WHERE status = 'approved' AND is_billable AND held_at IS NULL
         UNION ALL
         SELECT account_id, entity_id, retainer_id, currency, day FROM retainers_expense
-        WHERE status = 'approved' AND is_billable
+        WHERE status = 'approved' AND is_billable AND held_at IS NULL
     ) e
     WHERE entity_id = %(entity)s AND day <= %(on)s AND (retainer_id IS NOT NULL OR day < %(month)s)
       AND (%(accounts)s::uuid[] IS NULL OR account_id = ANY(%(accounts)s))
@@ -82,7 +82,7 @@ def ended(entity_id: UUID, on: date, *, account_ids: Sequence[UUID] | None = Non
 
     Time and expenses on a retainer are due when the retainer's period has ended; without one, when the month, quarter
     or year of the account's billing cycle has. They wait for a recurring document of the account within a month, but
-    no longer than two months after their day.
+    no longer than two months after their day. What was released from a draft is never due: a person bills it.
     """
     two_months_ago = _as_day(grid_from(_MONTH, on).boundary(-2))
     given: dict[str, Any] = {

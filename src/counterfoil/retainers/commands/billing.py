@@ -39,7 +39,7 @@ from counterfoil.subscriptions.ports import Rider, adds_riders
 LINES_MAX = 1_000
 """The lines of one draft: what a person can still change in one piece."""
 ZERO = Decimal(0)
-_SETTLED = ("status", "covered", "settled_at", "invoice_id", "line_id", "version")
+_SETTLED = ("status", "covered", "settled_at", "invoice_id", "line_id", "held_at", "version")
 _Group = tuple[UUID, UUID, str]
 
 
@@ -78,7 +78,8 @@ def bill_unbilled(*, actor: Actor, account_ids: Sequence[UUID] | None = None, on
     """Settle the approved time and expenses up to a day, of these accounts or of all.
 
     Retainers bear what they can. The rest becomes lines of one draft for each account, company and currency, at the
-    retainer's price of an hour beyond or at its own; a draft of more than ``LINES_MAX`` lines is parted.
+    retainer's price of an hour beyond or at its own; a draft of more than ``LINES_MAX`` lines is parted. What comes to
+    nothing makes no draft. Takes along what was released from a draft, which nothing else bills.
     """
     wanted = Q(day__lte=on)
     if account_ids is not None:
@@ -96,6 +97,8 @@ def _drafted(actor: Actor, parts: Sequence[_Part], on: date, at: datetime) -> Se
         beyond = [part for part in groups[key] if part.beyond > 0]
         for first in range(0, len(beyond), LINES_MAX):
             piece = beyond[first : first + LINES_MAX]
+            if not any(_net(part) for part in piece):
+                continue
             for part in piece:
                 part.entry.line_id = new_id()
             orders.append(_order(key, piece))
@@ -192,6 +195,12 @@ def _line(part: _Part) -> OrderLine:
     )
 
 
+def _net(part: _Part) -> Decimal:
+    """What the line of an entry comes to."""
+    line = _line(part)
+    return line.net if line.net is not None else rounded(line.quantity * line.unit_price, part.entry.currency).amount
+
+
 def _kind(entry: TimeEntry | Expense) -> str:
     return "Time" if isinstance(entry, TimeEntry) else "Expense"
 
@@ -218,6 +227,7 @@ def _write(parts: Sequence[_Part], at: datetime) -> None:
     for part in parts:
         entry = part.entry
         entry.status, entry.settled_at, entry.covered = EntryStatus.SETTLED, at, part.covered
+        entry.held_at = None
         entry.version += 1
     for kind in (TimeEntry, Expense):
         update_rows([part.entry for part in parts if isinstance(part.entry, kind)], _SETTLED)
@@ -283,11 +293,12 @@ class Joining:
 def unbilled_of(account_ids: Sequence[UUID], on: date, at: datetime) -> Joining | None:
     """What is approved and unbilled of these accounts up to a day; nothing where there is none.
 
-    What somebody is billing or changing in this moment waits: the run never does.
+    What was released from a draft waits for a person. What somebody is billing or changing in this moment waits too:
+    the run never does.
     """
     if not _any_unbilled(account_ids, on):
         return None
-    parts = _parts(Q(account__in=list(account_ids), day__lte=on), on, is_hurried=True)
+    parts = _parts(Q(account__in=list(account_ids), day__lte=on, held_at=None), on, is_hurried=True)
     count: dict[_Group, int] = defaultdict(int)
     kept, riders = [], []
     for part in parts:
@@ -309,10 +320,10 @@ def _any_unbilled(account_ids: Sequence[UUID], on: date) -> bool:
 
 _UNBILLED = """
 SELECT 1 FROM retainers_timeentry
-WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND day <= %(on)s
+WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND held_at IS NULL AND day <= %(on)s
 UNION ALL
 SELECT 1 FROM retainers_expense
-WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND day <= %(on)s
+WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND held_at IS NULL AND day <= %(on)s
 LIMIT 1
 """
 
@@ -328,7 +339,7 @@ def _rider(part: _Part) -> Rider:
         entity_id=entity_id,
         currency=currency,
         line=line,
-        net=line.net if line.net is not None else rounded(line.quantity * line.unit_price, currency).amount,
+        net=_net(part),
         terms_id=agreed.terms_id if agreed is not None else None,
         po_number=agreed.po_number if agreed is not None else "",
         references=agreed.references if agreed is not None else "",
@@ -348,17 +359,18 @@ def bill_ended(*, actor: Actor, entity_id: UUID, account_ids: Sequence[UUID], on
     wanted = Q(pk__in=[])
     for one in due:
         wanted |= Q(account=one.account_id, retainer=one.retainer_id, currency=one.currency, day__lt=one.before)
-    return _drafted(actor, _parts(wanted & Q(entity=entity_id), on), on, at)
+    return _drafted(actor, _parts(wanted & Q(entity=entity_id, held_at=None), on), on, at)
 
 
 # Taking back ----------------------------------------------------------------------------------------------------------
 
 
 @command("retainers.release_lost", needs="retainers.bill")
-def release_lost(*, actor: Actor, invoice_ids: Sequence[UUID]) -> int:
+def release_lost(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) -> int:
     """Make entries unbilled again whose line is on no document any more; answers how many.
 
-    That is when a draft was discarded, or the line was taken off it. What a retainer bore of them is free again.
+    That is when a draft was discarded, or the line was taken off it. What a retainer bore of them is free again. A
+    person decided so: nothing but a person bills them from now on.
     """
     wanted = list(invoice_ids)
     count: dict[tuple[UUID, UUID], int] = defaultdict(int)
@@ -376,6 +388,7 @@ def release_lost(*, actor: Actor, invoice_ids: Sequence[UUID]) -> int:
             count[one.account_id, one.invoice_id] += 1
             one.status, one.covered, one.settled_at = EntryStatus.APPROVED, ZERO, None
             one.invoice_id = one.line_id = None
+            one.held_at = at
             one.version += 1
         update_rows(lost, _SETTLED)
     for (account_id, invoice_id), number in sorted(count.items()):

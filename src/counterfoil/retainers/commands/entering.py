@@ -101,7 +101,7 @@ def _locked(kind: type[E], entry_id: UUID, version: int | None) -> E:
         raise NotFound()
     if version is not None and entry.version != version:
         raise Stale()
-    if entry.status in (EntryStatus.APPROVED, EntryStatus.SETTLED):
+    if entry.status in (EntryStatus.APPROVED, EntryStatus.SETTLED, EntryStatus.WAIVED):
         raise Conflict("approved", "This was approved and does not change any more.")
     entry.version += 1
     entry.status, entry.decided_by_name, entry.decided_at, entry.reason = EntryStatus.ENTERED, "", None, ""
