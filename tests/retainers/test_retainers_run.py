@@ -241,6 +241,28 @@ def test_without_a_subscription_the_month_ends_in_a_draft(work: Work) -> None:
     assert documents() == [["draft", "Work 600.00"], ["draft", "April 120.00"]]
 
 
+def test_the_draft_bears_what_the_retainer_agreed(work: Work) -> None:
+    """PO number, references and terms are those of the subscription that bills the retainer; other time has its own
+    draft, without.
+    """
+    usual = billing_facts([work.acme], APRIL)[work.acme].terms.value
+    other = PaymentTerms.objects.exclude(pk=usual.id if usual else None).order_by("key").first()
+    assert other is not None
+    retainer = work.retainer(price="900", starts_on="2026-03-01")
+    run(date(2026, 3, 1))
+    Subscription.objects.update(
+        po_number="PO 77", references="Centre 12", terms=other, parked_at=work.at, parked_reason="Held"
+    )
+    work.time("12", retainer=retainer)
+    work.time("1", rate="100", description="Beside")
+    assert swept(APRIL) == 2
+    drafts = Invoice.objects.filter(status="draft")
+    assert {(str(one.net.normalize()), one.po_number, one.references, one.terms_id) for one in drafts} == {
+        ("2.4E+2", "PO 77", "Centre 12", other.pk),
+        ("1E+2", "", "", usual.id if usual else None),
+    }
+
+
 def test_a_draft_that_was_discarded_does_not_come_back(work: Work) -> None:
     """Its hour waits for a person: neither the next pass, nor the run, nor a later month bills it. The button does."""
     work.time("5", rate="120")

@@ -40,7 +40,28 @@ LINES_MAX = 1_000
 """The lines of one draft: what a person can still change in one piece."""
 ZERO = Decimal(0)
 _SETTLED = ("status", "covered", "settled_at", "invoice_id", "line_id", "held_at", "version")
-_Group = tuple[UUID, UUID, str]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What shares a draft: account, company and currency, with what the subscription agreed that bills the retainer.
+    Without ``terms_id`` the terms are those of the account.
+    """
+
+    account_id: UUID
+    entity_id: UUID
+    currency: str
+    terms_id: UUID | None = None
+    po_number: str = ""
+    references: str = ""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """By which groups are sorted."""
+        return (
+            str(self.account_id), str(self.entity_id), self.currency, str(self.terms_id or ""), self.po_number,
+            self.references,
+        )  # fmt: skip
 
 
 @dataclass
@@ -70,16 +91,24 @@ class _Part:
 
     @property
     def group(self) -> _Group:
-        return self.entry.account_id, self.entry.entity_id, self.entry.currency
+        entry = self.entry
+        item = self.retainer.subscription_item if self.retainer is not None else None
+        agreed = item.subscription if item is not None else None
+        if agreed is None:
+            return _Group(entry.account_id, entry.entity_id, entry.currency)
+        return _Group(
+            entry.account_id, entry.entity_id, entry.currency, agreed.terms_id, agreed.po_number, agreed.references
+        )
 
 
 @command("retainers.bill_unbilled", needs="retainers.bill")
 def bill_unbilled(*, actor: Actor, account_ids: Sequence[UUID] | None = None, on: date, at: datetime) -> Settled:
     """Settle the approved time and expenses up to a day, of these accounts or of all.
 
-    Retainers bear what they can. The rest becomes lines of one draft for each account, company and currency, at the
-    retainer's price of an hour beyond or at its own; a draft of more than ``LINES_MAX`` lines is parted. What comes to
-    nothing makes no draft. Takes along what was released from a draft, which nothing else bills.
+    Retainers bear what they can. The rest becomes lines of one draft for each account, company, currency, terms, PO
+    number and references (those of the subscription that bills its retainer), at the retainer's price of an hour beyond
+    or at its own; a draft of more than ``LINES_MAX`` lines is parted. What comes to nothing makes no draft. Takes along
+    what was released from a draft, which nothing else bills.
     """
     wanted = Q(day__lte=on)
     if account_ids is not None:
@@ -93,7 +122,7 @@ def _drafted(actor: Actor, parts: Sequence[_Part], on: date, at: datetime) -> Se
     for part in parts:
         groups[part.group].append(part)
     orders, ordered = [], []
-    for key in sorted(groups):
+    for key in sorted(groups, key=lambda group: group.order):
         beyond = [part for part in groups[key] if part.beyond > 0]
         for first in range(0, len(beyond), LINES_MAX):
             piece = beyond[first : first + LINES_MAX]
@@ -152,11 +181,13 @@ def _quantity_without_price(entry: TimeEntry | Expense) -> Decimal:
 
 
 def _order(key: _Group, parts: Sequence[_Part]) -> DraftOrder:
-    account_id, entity_id, currency = key
     return DraftOrder(
-        account_id=account_id,
-        entity_id=entity_id,
-        currency=currency,
+        account_id=key.account_id,
+        entity_id=key.entity_id,
+        currency=key.currency,
+        terms_id=key.terms_id,
+        po_number=key.po_number,
+        references=key.references,
         lines=tuple(_line(part) for part in parts),
         service_from=min(part.entry.day for part in parts),
         service_to=max(part.entry.day for part in parts) + timedelta(days=1),
@@ -253,7 +284,7 @@ def _tell(settled: Sequence[_Part]) -> None:
         groups[part.group].append(part)
     lines = [part.entry.line_id for part in settled if part.entry.line_id]
     nets = dict(InvoiceLine.objects.filter(id__in=lines).values_list("id", "net")) if lines else {}
-    for (account_id, _, currency), parts in sorted(groups.items()):
+    for group, parts in sorted(groups.items(), key=lambda pair: pair[0].order):
         pieces: dict[UUID | None, list[_Part]] = defaultdict(list)
         for part in parts:
             pieces[part.entry.invoice_id].append(part)
@@ -261,7 +292,11 @@ def _tell(settled: Sequence[_Part]) -> None:
             net = sum((nets[part.entry.line_id] for part in piece if part.entry.line_id), ZERO)
             emit(
                 events.EntriesBilled(
-                    account_id=account_id, invoice_id=invoice_id, count=len(piece), net=net, currency=currency
+                    account_id=group.account_id,
+                    invoice_id=invoice_id,
+                    count=len(piece),
+                    net=net,
+                    currency=group.currency,
                 )
             )
 
@@ -330,19 +365,16 @@ LIMIT 1
 
 def _rider(part: _Part) -> Rider:
     """The line of an entry, with the terms and the PO number of the subscription that bills its retainer."""
-    account_id, entity_id, currency = part.group
-    line = _line(part)
-    item = part.retainer.subscription_item if part.retainer is not None else None
-    agreed = item.subscription if item is not None else None
+    group = part.group
     return Rider(
-        account_id=account_id,
-        entity_id=entity_id,
-        currency=currency,
-        line=line,
+        account_id=group.account_id,
+        entity_id=group.entity_id,
+        currency=group.currency,
+        line=_line(part),
         net=_net(part),
-        terms_id=agreed.terms_id if agreed is not None else None,
-        po_number=agreed.po_number if agreed is not None else "",
-        references=agreed.references if agreed is not None else "",
+        terms_id=group.terms_id,
+        po_number=group.po_number,
+        references=group.references,
     )
 
 
