@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, transaction
-from retainers_world import SYSTEM, Work
+from retainers_world import SYSTEM, Work, account
 
 from counterfoil.core.errors import Conflict, NotAllowed, Refusal, Stale
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import Invoice
+from counterfoil.invoicing.models import Invoice, TaxRate
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.retainers import commands
 from counterfoil.retainers.models import Draw, Expense, Retainer, TimeEntry
@@ -247,6 +247,27 @@ def test_approving_is_all_or_none(work: Work) -> None:
     assert work.states() == ["approved 0", "entered 0"]
 
 
+def test_what_could_not_be_billed_is_not_approved(work: Work) -> None:
+    """A rate that ended since it was entered, as for the reduced class: of a set none is approved. A customer for whom
+    no rate counts is not asked for one, and neither is what is not billable.
+    """
+    good = work.time("1", rate="100", approved=False)
+    bad = work.expense("10", tax_class="reduced", approved=False)
+    free = work.expense("10", tax_class="reduced", is_billable=False, approved=False)
+    abroad = account("Abroad AG", tax_profile="outside_scope")
+    other = work.expense("10", tax_class="reduced", account=abroad, approved=False)
+    TaxRate.objects.filter(tax_class="reduced").update(valid_to=work.on)
+    before = (work.counts(), work.states())
+    with pytest.raises(Refusal) as refused:
+        commands.approve_entries(actor=work.bea, time_ids=[good], expense_ids=[bad], at=work.at)
+    assert (refused.value.code, refused.value.field) == ("no_tax_rate", str(bad))
+    with pytest.raises(Refusal) as again:
+        work.expense("10", tax_class="reduced")
+    assert (again.value.code, again.value.field) == ("no_tax_rate", "tax_class")
+    assert (work.counts(), work.states()) == before
+    assert commands.approve_entries(actor=work.bea, time_ids=[good], expense_ids=[free, other], at=work.at) == 3
+
+
 def test_who_may_do_what(work: Work) -> None:
     """Sales enters, billing approves and bills, the accountant reads."""
     entry = work.time("1", rate="1", approved=False)
@@ -272,6 +293,7 @@ def test_who_may_do_what(work: Work) -> None:
         ({"hours": "1.001"}, "hours", "too_many_decimals"),
         ({"rate": "-1"}, "rate", "too_small"),
         ({"rate": None}, "rate", "missing"),
+        ({"rate": "999999999999", "hours": "24"}, "rate", "too_large"),
         ({"day": "2026-04-01"}, "day", "not_yet"),
         ({"day": "2026-02-30"}, "day", "not_a_date"),
         ({"description": " "}, "description", "missing"),

@@ -16,7 +16,7 @@ from counterfoil.accounts.models import PaymentTerms
 from counterfoil.accounts.queries import billing_facts
 from counterfoil.catalog.rules.pricing import Pricing
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import Invoice, InvoiceLine
+from counterfoil.invoicing.models import Invoice, InvoiceLine, TaxRate
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.retainers import jobs
@@ -188,6 +188,38 @@ def test_a_parked_account_keeps_its_time(work: Work) -> None:
     assert work.states() == ["approved 0"]
     assert swept(APRIL) == 1
     assert documents() == [["draft", "Work 120.00"]]
+
+
+def test_what_cannot_be_taxed_does_not_hold_up_the_invoice(work: Work) -> None:
+    """The rate of a train ended after it was approved: Basic goes out alone, Brent's hour goes with his."""
+    subscribed(work)
+    subscribed(work, to=work.brent)
+    work.expense("10", tax_class="reduced")
+    work.time("1", rate="120", account=work.brent)
+    TaxRate.objects.filter(tax_class="reduced").update(valid_to=APRIL)
+    assert run() == 2
+    assert sorted(documents()) == [["issued", "Basic 100.00"], ["issued", "Basic 100.00", "Work 120.00"]]
+    assert sorted(work.states()) == ["approved 0", "settled 0"]
+
+
+def test_what_is_too_large_together_parks_nobody(work: Work) -> None:
+    """Two entries that each could stand on a document, and no document can bear both of them."""
+    subscribed(work)
+    work.time("24", rate="400000000000")
+    work.time("24", rate="400000000000")
+    assert run() == 1
+    assert documents() == [["issued", "Basic 100.00"]]
+    assert work.states() == ["approved 0", "approved 0"]
+    assert not Subscription.objects.exclude(parked_at=None).exists()
+
+
+def test_what_is_blocked_anyway_takes_its_time_along(work: Work) -> None:
+    """The customer wants a PO number and gave none: the draft waits for that, with the hour on it."""
+    customer = account("New AG", po_policy="required")
+    subscribed(work, to=customer)
+    work.time("1", rate="120", account=customer)
+    assert run() == 1
+    assert documents() == [["draft", "Basic 100.00", "Work 120.00"]]
 
 
 def test_what_waits_for_approval_or_comes_later_is_left(work: Work) -> None:

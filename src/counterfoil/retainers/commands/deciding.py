@@ -10,11 +10,13 @@ from uuid import UUID
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import check, command
-from counterfoil.core.errors import Conflict, NotFound, Problem
+from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal
 from counterfoil.plumbing.bulk import update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.retainers import events
-from counterfoil.retainers.models import EntryStatus, Expense, TimeEntry
+from counterfoil.retainers.commands.checking import unbillable
+from counterfoil.retainers.models import EntryStatus, Expense, Retainer, TimeEntry
+from counterfoil.subscriptions.queries import local_days
 
 REASON_MAX = 300
 
@@ -23,7 +25,10 @@ REASON_MAX = 300
 def approve_entries(
     *, actor: Actor, time_ids: Sequence[UUID] = (), expense_ids: Sequence[UUID] = (), at: datetime
 ) -> int:
-    """Approve time and expenses, all or none; from then on they never change. Answers how many."""
+    """Approve time and expenses, all or none; from then on they never change. Answers how many.
+
+    Raises ``Refusal`` for what could not be billed: see ``unbillable``.
+    """
     return _decide(actor, time_ids, expense_ids, EntryStatus.APPROVED, "", at)
 
 
@@ -114,6 +119,8 @@ def _decide(
     ]
     if decided:
         raise Conflict("decided", decided[0].message, decided[0].field, decided)
+    if status == EntryStatus.APPROVED:
+        _refuse_unbillable(entries, at)
     for one in entries:
         one.status, one.decided_at, one.decided_by_name, one.reason = status, at, actor.name, reason
         one.version += 1
@@ -122,6 +129,16 @@ def _decide(
     for account_id, count in _by_account(entries):
         emit(events.EntriesDecided(account_id=account_id, count=count, decision=status.value))
     return len(entries)
+
+
+def _refuse_unbillable(entries: Sequence[TimeEntry | Expense], at: datetime) -> None:
+    retainers = Retainer.objects.in_bulk({one.retainer_id for one in entries if one.retainer_id is not None})
+    wrong = [
+        Problem(str(one.pk), problem.code, f"“{one.description}”: {problem.message}")
+        for one, problem in unbillable(entries, retainers, local_days(at))
+    ]
+    if wrong:
+        raise Refusal.of(wrong)
 
 
 def _locked(kind: Any, ids: Sequence[UUID]) -> list[Any]:

@@ -17,6 +17,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
 from counterfoil.documents.commands import store_file
 from counterfoil.ledger.queries import default_entity_id
+from counterfoil.retainers.commands.checking import unbillable
 from counterfoil.retainers.models import EntryStatus, Expense, Retainer, TimeEntry, Unit
 
 _LINKS = ("account", "retainer", "entity", "person")
@@ -160,6 +161,8 @@ def _problems(entry: TimeEntry | Expense, retainer: Retainer | None, on: date) -
         is_priced = retainer is not None and retainer.unit == Unit.HOURS and retainer.overage_rate is not None
         if not is_priced:
             found.append(Problem("rate", "missing", "Say what an hour costs, or that it is not billable."))
+    retainers = {retainer.pk: retainer} if retainer is not None else {}
+    found += [problem for _, problem in unbillable([entry], retainers, {entry.entity_id: on})]
     return found
 
 

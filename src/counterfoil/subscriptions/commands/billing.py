@@ -18,10 +18,10 @@ from counterfoil.accounts.queries import billing_facts
 from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.catalog.rules.pricing import unit_price_shown
-from counterfoil.core.errors import Conflict
+from counterfoil.core.errors import Conflict, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
-from counterfoil.invoicing.queries import any_unissued, order_total
+from counterfoil.invoicing.queries import any_unissued, blocks_of, order_total
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip, update_rows
 from counterfoil.subscriptions.agreements import Loaded
@@ -95,7 +95,7 @@ def write(
     riders: Sequence[Rider] = (),
 ) -> Written:
     """Write the documents of what is due, one for each payer, currency, company, terms, PO number and references, and
-    the ledger. Riders go on those that there are.
+    the ledger. Riders go on those that there are, unless they would keep one from going out.
 
     Issues them unless they are reviewed first; what invoicing finds blocked waits in the review queue. Everything is
     part of the caller's transaction.
@@ -107,7 +107,7 @@ def write(
     groups: dict[_Key, list[_Line]] = defaultdict(list)
     for line in lines:
         groups[_key(line.charged.loaded.subscription, facts)].append(line)
-    riding = _riding(riders, facts)
+    riding = _bearable(_riding(riders, facts), groups, facts, on, at)
     drafts: list[DraftOrder] = []
     drafted: list[Sequence[_Line | Rider]] = []
     notes: list[CreditOrder] = []
@@ -265,6 +265,35 @@ def _riding(riders: Iterable[Rider], facts: Mapping[UUID, BillingFacts]) -> dict
         key = (payer_id, rider.entity_id, rider.currency, terms_id, rider.po_number, rider.references)
         found[key].append(rider)
     return found
+
+
+def _bearable(
+    riding: Mapping[_Key, list[Rider]],
+    groups: Mapping[_Key, list[_Line]],
+    facts: Mapping[UUID, BillingFacts],
+    on: date,
+    at: datetime,
+) -> dict[_Key, list[Rider]]:
+    """The riders of documents that go out with them as they would without: what is due is never held up by a rider."""
+    found: dict[_Key, list[Rider]] = {}
+    orders: list[DraftOrder] = []
+    for key in [key for key in groups if key in riding]:
+        try:
+            invoice = _with_free_riders(_parted(groups[key], riding[key], facts, on, at).invoice, riding[key])
+        except Refusal:
+            continue
+        if invoice:
+            found[key] = riding[key]
+            orders.append(_draft_order(invoice, facts))
+    blocked = {}
+    if orders:
+        blocked = {key: codes for key, codes in zip(found, blocks_of(orders, on, at, facts), strict=True) if codes}
+    alone = {key: invoice for key in blocked if (invoice := _parted(groups[key], (), facts, on, at).invoice)}
+    usual: dict[_Key, frozenset[str]] = {}
+    if alone:
+        without = [_draft_order(invoice, facts) for invoice in alone.values()]
+        usual = dict(zip(alone, blocks_of(without, on, at, facts), strict=True))
+    return {key: one for key, one in found.items() if blocked.get(key, frozenset()) <= usual.get(key, frozenset())}
 
 
 def _with_free_riders(lines: Sequence[_Line | Rider], riders: Sequence[Rider]) -> Sequence[_Line | Rider]:
