@@ -222,6 +222,38 @@ def test_what_is_blocked_anyway_takes_its_time_along(work: Work) -> None:
     assert documents() == [["draft", "Basic 100.00", "Work 120.00"]]
 
 
+def test_time_beyond_the_bounds_goes_out_reviewed(work: Work) -> None:
+    """At most 500 a day: Basic of 100 and an hour of 400 go out; with 400.01 the invoice is looked at first, and the
+    other customer's is not. What shares no document counts for nothing.
+    """
+    BillingPolicy.objects.create(entity_id=work.entity, most_amount_a_day=Decimal("500.00"))
+    cedar = account("Cedar AG")
+    subscribed(work)
+    subscribed(work, to=work.brent)
+    subscribed(work, to=cedar, po_number="PO 1")
+    work.time("1", rate="400")
+    work.time("1", rate="400.01", account=work.brent)
+    work.time("10", rate="400", account=cedar)
+    assert run() == 3
+    assert sorted(documents()) == [
+        ["draft", "Basic 100.00", "Work 400.01"],
+        ["issued", "Basic 100.00"],
+        ["issued", "Basic 100.00", "Work 400.00"],
+    ]
+    assert not Subscription.objects.exclude(parked_at=None).exists()
+
+
+def test_a_child_beyond_the_bounds_does_not_slip_out_with_its_sibling(work: Work) -> None:
+    """Both share a payer and so a document; the child with too much time has one of its own, which is reviewed."""
+    BillingPolicy.objects.create(entity_id=work.entity, most_amount_a_day=Decimal("500.00"))
+    child = account("Child AG", parent=str(work.acme), invoiced_account=str(work.acme))
+    subscribed(work)
+    subscribed(work, to=child, amount="50")
+    work.time("5", rate="100", account=child)
+    assert run() == 2
+    assert sorted(documents()) == [["draft", "Basic 50.00", "Work 500.00"], ["issued", "Basic 100.00"]]
+
+
 def test_what_waits_for_approval_or_comes_later_is_left(work: Work) -> None:
     """Only what is approved, billable, and of a day up to that of the run."""
     subscribed(work, start=date(2026, 3, 15))

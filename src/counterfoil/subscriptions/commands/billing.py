@@ -252,6 +252,13 @@ def _key(subscription: Subscription, facts: Mapping[UUID, BillingFacts]) -> _Key
     )  # fmt: skip
 
 
+def joinable(charges: Sequence[Charged], riders: Sequence[Rider], on: date) -> list[Rider]:
+    """The riders that would share a document with these charges."""
+    facts = billing_facts(sorted({one.loaded.subscription.account_id for one in charges}), on)
+    keys = {_key(one.loaded.subscription, facts) for one in charges}
+    return [rider for key, found in _riding(riders, facts).items() if key in keys for rider in found]
+
+
 def _riding(riders: Iterable[Rider], facts: Mapping[UUID, BillingFacts]) -> dict[_Key, list[Rider]]:
     """The riders by the document that they would share."""
     found: dict[_Key, list[Rider]] = defaultdict(list)
