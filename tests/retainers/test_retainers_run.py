@@ -12,9 +12,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from retainers_world import SYSTEM, Work, account
 
+from counterfoil.accounts import commands as accounts
 from counterfoil.accounts.models import PaymentTerms
 from counterfoil.accounts.queries import billing_facts
+from counterfoil.activities.models import Task
 from counterfoil.catalog.rules.pricing import Pricing
+from counterfoil.core.errors import Refusal
 from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice, InvoiceLine, TaxRate
 from counterfoil.plumbing import clock
@@ -433,18 +436,44 @@ def test_it_does_not_wait_for_ever(work: Work) -> None:
 
 
 def test_an_account_that_fails_does_not_stop_the_others(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Acme's draft breaks; Brent's is made, and the next pass tries Acme again."""
+    """Acme's draft breaks: its owner gets one task, and it is tried again on the next day alone. Brent's is made."""
+    accounts.change_account(actor=SYSTEM, account_id=work.acme, values={"owner": str(work.sam.id)}, version=None)
     work.time("1", rate="120")
     work.time("2", rate="120", account=work.brent)
-    drafted = invoicing.draft_invoices
+    drafted, tried = invoicing.draft_invoices, []
 
     def broken(*, orders: Any, **rest: Any) -> Any:
         if any(order.account_id == work.acme for order in orders):
-            raise ValueError("out of paper")
+            tried.append(APRIL)
+            raise Refusal("out_of_paper", "There is no paper.")
         return drafted(orders=orders, **rest)
 
     monkeypatch.setattr("counterfoil.retainers.commands.billing.draft_invoices", broken)
     assert swept(APRIL) == 1
     assert documents() == [["draft", "Work 240.00"]]
+    assert len(tried) == 2  # together, then alone
+    assert swept(APRIL) == 0
+    assert len(tried) == 2
+    task = Task.objects.get()
+    assert (task.title, task.assignee_id) == ("Time and expenses of Acme AG could not be billed", work.sam.id)
+    assert task.detail.startswith("There is no paper.\n")
+    assert swept(date(2026, 4, 2)) == 0
+    assert (len(tried), Task.objects.count()) == (3, 1)
     monkeypatch.undo()
-    assert swept(APRIL) == 1
+    assert swept(date(2026, 4, 2)) == 0
+    assert swept(date(2026, 4, 3)) == 1
+
+
+def test_many_that_fail_do_not_keep_the_others_waiting(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one pass takes, and all of them older: each is tried once, and the next pass takes the others."""
+    monkeypatch.setattr("counterfoil.retainers.ended.AT_ONCE", 2)
+    work.time("24", "2026-03-01", rate="400000000000")
+    work.time("24", "2026-03-01", rate="400000000000")
+    for place in range(2):
+        other = account(f"Large{place} AG")
+        work.time("24", "2026-03-02", rate="400000000000", account=other)
+        work.time("24", "2026-03-02", rate="400000000000", account=other)
+    work.time("1", "2026-03-20", rate="120", account=work.brent)
+    assert [swept(APRIL) for _ in range(3)] == [0, 1, 0]
+    assert documents() == [["draft", "Work 120.00"]]
+    assert Task.objects.count() == 3

@@ -35,7 +35,9 @@ FROM (
         SELECT account_id, entity_id, retainer_id, currency, day FROM retainers_expense
         WHERE status = 'approved' AND is_billable AND held_at IS NULL
     ) e
-    WHERE entity_id = %(entity)s AND day <= %(on)s AND (retainer_id IS NOT NULL OR day < %(month)s)
+    WHERE entity_id = %(entity)s AND day <= %(on)s AND NOT EXISTS (
+        SELECT FROM retainers_putoff p WHERE (p.account_id, p.entity_id, p.day) = (e.account_id, e.entity_id, %(on)s)
+    ) AND (retainer_id IS NOT NULL OR day < %(month)s)
       AND (%(accounts)s::uuid[] IS NULL OR account_id = ANY(%(accounts)s))
     GROUP BY account_id, retainer_id, currency
 ) g
@@ -82,7 +84,8 @@ def ended(entity_id: UUID, on: date, *, account_ids: Sequence[UUID] | None = Non
 
     Time and expenses on a retainer are due when the retainer's period has ended; without one, when the month, quarter
     or year of the account's billing cycle has. They wait for a recurring document of the account within a month, but
-    no longer than two months after their day. What was released from a draft is never due: a person bills it.
+    no longer than two months after their day. What could not be drafted on this day waits for the next, and what was
+    released from a draft is never due: a person bills it.
     """
     two_months_ago = _as_day(grid_from(_MONTH, on).boundary(-2))
     given: dict[str, Any] = {

@@ -305,6 +305,18 @@ class Expense(Entry):
         indexes = _entry_indexes("retainers_expense")
 
 
+class PutOff(Record):
+    """What an account has unbilled at one of our companies could not be drafted on ``day``: it is tried again later."""
+
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    day = models.DateField()
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+        constraints = [models.UniqueConstraint(fields=["account", "entity"], name="retainers_putoff_once")]
+
+
 _WITHIN_THE_GRANT = """
 IF EXISTS (
     SELECT 1 FROM retainers_draw d JOIN retainers_retainer r ON r.id = d.retainer_id

@@ -1,6 +1,6 @@
 """The verbs of retainers, time and expenses."""
 
-from counterfoil.retainers.commands.billing import Settled, bill_ended, bill_unbilled, release_lost
+from counterfoil.retainers.commands.billing import Settled, bill_ended, bill_unbilled, put_off, release_lost
 from counterfoil.retainers.commands.deciding import (
     approve_entries,
     reject_entries,
@@ -29,6 +29,7 @@ __all__ = [
     "change_time",
     "enter_expense",
     "enter_time",
+    "put_off",
     "reject_entries",
     "release_lost",
     "restore_entries",

@@ -20,7 +20,9 @@ from django.db.models import Q
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
+from counterfoil.accounts.queries import billing_facts
 from counterfoil.accounts.rules.inheritance import Sourced
+from counterfoil.activities.commands import open_task
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import rounded
 from counterfoil.invoicing.commands import draft_invoices
@@ -31,7 +33,7 @@ from counterfoil.plumbing.outbox import emit
 from counterfoil.retainers import events
 from counterfoil.retainers.burndown import quantity_of, terms_of, uses_of, worth_of
 from counterfoil.retainers.ended import ended
-from counterfoil.retainers.models import Draw, EntryStatus, Expense, Retainer, TimeEntry, Unit
+from counterfoil.retainers.models import Draw, EntryStatus, Expense, PutOff, Retainer, TimeEntry, Unit
 from counterfoil.retainers.rules import burning
 from counterfoil.retainers.rules.burning import BurnedPeriod, Use, burn
 from counterfoil.subscriptions.ports import Rider, adds_riders
@@ -392,6 +394,34 @@ def bill_ended(*, actor: Actor, entity_id: UUID, account_ids: Sequence[UUID], on
     for one in due:
         wanted |= Q(account=one.account_id, retainer=one.retainer_id, currency=one.currency, day__lt=one.before)
     return _drafted(actor, _parts(wanted & Q(entity=entity_id, held_at=None), on), on, at)
+
+
+@command("retainers.put_off", needs="retainers.bill")
+def put_off(*, actor: Actor, entity_id: UUID, account_id: UUID, why: str, on: date, at: datetime) -> UUID:
+    """Leave what an account has unbilled at one of our companies until the next day, since it could not be drafted; its
+    owner gets one task, whose id is answered.
+    """
+    kept, is_new = PutOff.objects.select_for_update(of=("self",)).get_or_create(
+        account_id=account_id, entity_id=entity_id, defaults={"day": on, "created_at": at}
+    )
+    if not is_new:
+        kept.day = on
+        kept.version += 1
+        kept.save()
+    facts = billing_facts([account_id], on)[account_id]
+    return open_task(
+        actor=actor,
+        kind="follow_up",
+        title=f"Time and expenses of {facts.title} could not be billed"[:300],
+        detail=f"{why}\nThey are tried again every day. Bill them by hand to see what is wrong, or do not bill them.",
+        assignee_id=facts.owner_id,
+        due_on=on,
+        record_key="accounts.account",
+        record_id=account_id,
+        record_title=facts.title,
+        account_id=account_id,
+        cause=f"unbilled:{entity_id}:{account_id}",
+    )
 
 
 # Taking back ----------------------------------------------------------------------------------------------------------

@@ -327,4 +327,31 @@ class Migration(migrations.Migration):
             model_name='retainerlink',
             trigger=pgtrigger.compiler.Trigger(name='revoked_for_good', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."revoked_at" IS NOT NULL)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='7102f11e615e5418ed41591459782da1a75fa890', operation='UPDATE', pgid='pgtrigger_revoked_for_good_890d2', table='retainers_retainerlink', when='BEFORE')),
         ),
+        migrations.CreateModel(
+            name='PutOff',
+            fields=[
+                ('id', models.UUIDField(default=counterfoil.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=counterfoil.plumbing.clock.now, editable=False)),
+                ('version', models.PositiveIntegerField(default=1, editable=False)),
+                ('day', models.DateField()),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ('entity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.legalentity')),
+            ],
+            options={
+                'abstract': False,
+                'constraints': [models.UniqueConstraint(fields=('account', 'entity'), name='retainers_putoff_once')],
+            },
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='putoff',
+            trigger=pgtrigger.compiler.Trigger(name='audit_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, n.id, 'insert', NULL, to_jsonb(n) - ARRAY['version']::text[],\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM new_rows n;\nRETURN NULL;\n", hash='559ca2b26681e6214a1b5f1126ce507271ab65c9', level='STATEMENT', operation='INSERT', pgid='pgtrigger_audit_insert_80cd4', referencing='REFERENCING NEW TABLE AS new_rows ', table='retainers_putoff', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='putoff',
+            trigger=pgtrigger.compiler.Trigger(name='audit_update', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, pair.id, 'update', changed.before, changed.after,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM (\n    SELECT n.id, to_jsonb(o) - ARRAY['version']::text[] AS before, to_jsonb(n) - ARRAY['version']::text[] AS after\n    FROM old_rows o JOIN new_rows n ON n.id = o.id\n    OFFSET 0\n) pair\nCROSS JOIN LATERAL (\n    SELECT jsonb_object_agg(b.key, b.value) AS before, jsonb_object_agg(b.key, pair.after -> b.key) AS after\n    FROM jsonb_each(pair.before) b\n    WHERE b.value IS DISTINCT FROM pair.after -> b.key\n) changed\nWHERE changed.before IS NOT NULL;\nRETURN NULL;\n", hash='1a1d1039e8bb15a5b7abe753dd0b70b7ea94fc93', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_audit_update_0899b', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='retainers_putoff', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='putoff',
+            trigger=pgtrigger.compiler.Trigger(name='audit_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - ARRAY['version']::text[], NULL,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM old_rows o;\nRETURN NULL;\n", hash='e51e8577910257919ca9274e4a91717e2c89f8ce', level='STATEMENT', operation='DELETE', pgid='pgtrigger_audit_delete_e0c32', referencing='REFERENCING OLD TABLE AS old_rows ', table='retainers_putoff', when='AFTER')),
+        ),
     ]
