@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,8 @@ from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice, InvoiceLine, TaxRate
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
-from counterfoil.retainers import jobs
+from counterfoil.retainers import jobs, queries
+from counterfoil.retainers.ended import ended
 from counterfoil.retainers.models import TimeEntry
 from counterfoil.subscriptions import commands as subscriptions
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
@@ -414,6 +415,52 @@ def test_it_waits_for_a_document_with_its_terms_alone(work: Work) -> None:
     assert documents() == [["draft", "Work 240.00"]]
     assert run(date(2026, 4, 15)) == 2
     assert sorted(documents()[1:]) == [["issued", "Basic 100.00"], ["issued", "Basic 100.00", "Work 120.00"]]
+
+
+def test_what_merely_waits_costs_one_statement(work: Work) -> None:
+    """Hours beside a subscription, on a month, on weeks and on a year that run: the sweep asks once for all of them."""
+    for place in range(2):
+        customer = account(f"Waiting{place} AG")
+        subscribed(work, to=customer, start=date(2026, 4, 15))
+        work.time("1", rate="120", account=customer)
+    for more in ({}, {"anchor_day": "31"}, {"interval": "week", "count": 2}, {"interval": "year"}):
+        retainer = work.retainer(**{"starts_on": "2026-03-30", **more})
+        work.time("1", "2026-03-31", retainer=retainer)
+    with CaptureQueriesContext(connection) as captured:
+        assert ended(work.entity, APRIL) == []
+    assert len(captured) == 1
+
+
+def test_more_than_a_page_is_looked_at_page_by_page(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter that runs fills the first pages; what is due behind it is found."""
+    monkeypatch.setattr("counterfoil.retainers.ended.PAGE", 2)
+    for place in range(4):
+        customer = account(f"Quarter{place} AG", billing_cycle="quarterly")
+        work.time("1", "2026-01-10", rate="120", account=customer)
+    work.time("1", "2026-02-10", rate="120", account=work.brent)
+    assert [one.account_id for one in ended(work.entity, date(2026, 3, 31))] == [work.brent]
+
+
+@pytest.mark.parametrize("starts_on", ["2025-11-30", "2025-12-31", "2026-01-15", "2025-12-08"])
+@pytest.mark.parametrize(
+    ("interval", "count", "anchor"),
+    [("week", "1", None), ("week", "3", None), ("month", "1", None), ("month", "2", None), ("month", "1", "31"),
+     ("month", "1", "1"), ("year", "1", None)],
+)  # fmt: skip
+def test_what_is_left_out_early_is_never_due(
+    work: Work, starts_on: str, interval: str, count: str, anchor: str | None
+) -> None:
+    """An hour on the day on which a period begins, and one on the day before: the day on which each is due is that on
+    which its period has ended, by the burn-down itself.
+    """
+    retainer = work.retainer(interval=interval, count=count, anchor_day=anchor, starts_on=starts_on)
+    start = date.fromisoformat(starts_on)
+    work.on = date(2026, 6, 30)
+    work.time("1", (start + timedelta(days=40)).isoformat(), retainer=retainer)
+    periods = queries.get_retainer(work.bea, retainer, date(2027, 3, 31)).burn
+    end = next(one["end"] for one in periods if one["start"] <= start + timedelta(days=40) < one["end"])
+    assert ended(work.entity, end - timedelta(days=1)) == []
+    assert len(ended(work.entity, end)) == 1
 
 
 def test_what_is_old_goes_alone(work: Work) -> None:
