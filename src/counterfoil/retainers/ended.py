@@ -20,10 +20,10 @@ PAGE = 500
 _MONTH = Interval("month")
 _CYCLES = {"quarterly": Interval("month", 3), "yearly": Interval("year")}
 
-# ``takers`` are the terms of the subscriptions that are due soon and would share a document but for their terms. Most of
-# what waits is left out here, and the rest is looked at one by one: what has a taker of the same terms, and what cannot
-# be older than its retainer's period. ``begun`` is, for each day of a month, the last one on which a period of months or
-# years that are counted from that day can have begun.
+# ``takers`` are the terms of the subscriptions that are due soon and would share a document but for their terms.
+# Most of what waits is left out here, and the rest is looked at one by one: what has a taker of the same terms, and
+# what cannot be older than its retainer's period. ``begun`` is, for each day of a month, the last one on which a period
+# of months or years that are counted from that day can have begun.
 _UNBILLED = """
 SELECT g.account_id, g.retainer_id, g.currency, g.oldest, own.terms_id, t.takers
 FROM (

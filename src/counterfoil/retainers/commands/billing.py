@@ -387,13 +387,14 @@ def _rider(part: _Part) -> Rider:
 def bill_ended(*, actor: Actor, entity_id: UUID, account_ids: Sequence[UUID], on: date, at: datetime) -> Settled:
     """Settle what of these accounts no recurring document takes though its period has ended, as drafts.
 
-    See ``ended``. Repeated, it finds nothing to do.
+    See ``ended``. Repeated, it finds nothing to do. It never waits for what somebody else holds, since one transaction
+    may do this for one company after the other, in another order than those who bill all of them at once.
     """
     due = ended(entity_id, on, account_ids=account_ids)
     wanted = Q(pk__in=[])
     for one in due:
         wanted |= Q(account=one.account_id, retainer=one.retainer_id, currency=one.currency, day__lt=one.before)
-    return _drafted(actor, _parts(wanted & Q(entity=entity_id, held_at=None), on), on, at)
+    return _drafted(actor, _parts(wanted & Q(entity=entity_id, held_at=None), on, is_hurried=True), on, at)
 
 
 @command("retainers.put_off", needs="retainers.bill")
