@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, transaction
-from retainers_world import SYSTEM, Work
+from retainers_world import SYSTEM, Work, account
 
 from counterfoil.core.errors import Conflict, NotAllowed, Refusal, Stale
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import Invoice, InvoiceLine
+from counterfoil.invoicing.models import Invoice, InvoiceLine, TaxRate
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.retainers import commands
 from counterfoil.retainers.models import Draw, Expense, Retainer, TimeEntry
@@ -136,8 +136,10 @@ def test_a_discarded_draft_lets_its_entries_go(work: Work) -> None:
     invoicing.discard_draft(actor=work.bea, invoice_id=first, version=None)
     line_was_lost(OutboxEvent.objects.get(name="invoicing.draft_discarded"))
     assert (work.states(), Draw.objects.count()) == (["approved 0"], 0)
+    assert TimeEntry.objects.get().held_at == OutboxEvent.objects.get(name="invoicing.draft_discarded").happened_at
     assert work.bill().invoice_ids != [first]
     assert (work.states(), work.lines()) == (["settled 10"], ["Work 2 × 120 = 240.00"])
+    assert TimeEntry.objects.get().held_at is None
     assert "entries_released" in work.events()
 
 
@@ -166,8 +168,62 @@ def test_very_much_time_is_several_drafts(work: Work) -> None:
 
 def test_zero_rates_stand_on_the_document(work: Work) -> None:
     work.time("2", rate="0")
+    work.time("1", rate="90", description="Paid")
     work.bill()
-    assert work.lines() == ["Work 2 × 0 = 0.00"]
+    assert work.lines() == ["Work 2 × 0 = 0.00", "Paid 1 × 90 = 90.00"]
+
+
+def test_what_comes_to_nothing_is_settled_without_a_draft(work: Work) -> None:
+    """A goodwill hour, and one beyond a retainer whose hours beyond are free: a draft of 0.00 could not be issued."""
+    retainer = work.retainer("10", overage_rate="0")
+    work.time("2", rate="0")
+    work.time("12", retainer=retainer)
+    done = work.bill()
+    assert (done.invoice_ids, done.entries, done.covered) == ([], 2, 0)
+    assert (work.states(), work.lines()) == (["settled 0", "settled 10"], [])
+    assert work.bill().entries == 0
+
+
+def test_approved_time_is_waived_and_restored(work: Work) -> None:
+    """Twelve hours of a retainer of ten: waived, they are not billed and draw nothing; restored, they are as before."""
+    retainer = work.retainer()
+    entry = work.time("12", retainer=retainer)
+    train = work.expense("84.20")
+    assert commands.waive_entries(actor=work.bea, time_ids=[entry], expense_ids=[train], reason=" Good  will ") == 2
+    assert work.states() == ["waived 0", "waived 0"]
+    assert TimeEntry.objects.get().reason == "Good will"
+    assert work.bill().entries == 0
+    assert work.burn(retainer) == ["0 10 0 10 0 0", "0 10 0 10 0 0", "0 10 0 0 10 0"]
+    assert commands.restore_entries(actor=work.bea, time_ids=[entry]) == 1
+    assert (TimeEntry.objects.get().status, TimeEntry.objects.get().reason) == ("approved", "")
+    assert work.bill().entries == 1
+    assert (work.states(), work.lines()) == (["settled 10", "waived 0"], ["Work 2 × 120 = 240.00"])
+    told = OutboxEvent.objects.get(name="retainers.entries_waived").payload
+    assert (told["count"], told["why"]) == (2, "Good will")
+    assert work.events()[-3:] == ["entries_waived", "entries_restored", "entries_billed"]
+
+
+def test_only_what_is_approved_and_unbilled_is_waived(work: Work) -> None:
+    """What waits, what is not billable, and what is billed: each refusal changes nothing, and none of a set."""
+    good = work.time("1", rate="100")
+    waiting = work.time("1", rate="100", approved=False)
+    free = work.time("1", is_billable=False)
+    billed = work.time("1", rate="100", account=work.brent)
+    work.bill(work.brent)
+    before = (work.counts(), work.states())
+    for wrong in (waiting, free, billed):
+        with pytest.raises(Conflict) as refused:
+            commands.waive_entries(actor=work.bea, time_ids=[good, wrong], reason="No")
+        assert (refused.value.code, refused.value.field) == ("not_approved", str(wrong))
+    with pytest.raises(Refusal) as missing:
+        commands.waive_entries(actor=work.bea, time_ids=[good], reason=" ")
+    assert (missing.value.code, missing.value.field) == ("missing", "reason")
+    with pytest.raises(Conflict) as twice:
+        commands.restore_entries(actor=work.bea, time_ids=[good])
+    assert twice.value.code == "not_waived"
+    with pytest.raises(NotAllowed):
+        commands.waive_entries(actor=work.sam, time_ids=[good], reason="No")
+    assert (work.counts(), work.states()) == before
 
 
 # Deciding and changing ------------------------------------------------------------------------------------------------
@@ -200,6 +256,27 @@ def test_approving_is_all_or_none(work: Work) -> None:
     assert work.states() == ["approved 0", "entered 0"]
 
 
+def test_what_could_not_be_billed_is_not_approved(work: Work) -> None:
+    """A rate that ended since it was entered, as for the reduced class: of a set none is approved. A customer for whom
+    no rate counts is not asked for one, and neither is what is not billable.
+    """
+    good = work.time("1", rate="100", approved=False)
+    bad = work.expense("10", tax_class="reduced", approved=False)
+    free = work.expense("10", tax_class="reduced", is_billable=False, approved=False)
+    abroad = account("Abroad AG", tax_profile="outside_scope")
+    other = work.expense("10", tax_class="reduced", account=abroad, approved=False)
+    TaxRate.objects.filter(tax_class="reduced").update(valid_to=work.on)
+    before = (work.counts(), work.states())
+    with pytest.raises(Refusal) as refused:
+        commands.approve_entries(actor=work.bea, time_ids=[good], expense_ids=[bad], at=work.at)
+    assert (refused.value.code, refused.value.field) == ("no_tax_rate", str(bad))
+    with pytest.raises(Refusal) as again:
+        work.expense("10", tax_class="reduced")
+    assert (again.value.code, again.value.field) == ("no_tax_rate", "tax_class")
+    assert (work.counts(), work.states()) == before
+    assert commands.approve_entries(actor=work.bea, time_ids=[good], expense_ids=[free, other], at=work.at) == 3
+
+
 def test_who_may_do_what(work: Work) -> None:
     """Sales enters, billing approves and bills, the accountant reads."""
     entry = work.time("1", rate="1", approved=False)
@@ -225,6 +302,7 @@ def test_who_may_do_what(work: Work) -> None:
         ({"hours": "1.001"}, "hours", "too_many_decimals"),
         ({"rate": "-1"}, "rate", "too_small"),
         ({"rate": None}, "rate", "missing"),
+        ({"rate": "999999999999", "hours": "24"}, "rate", "too_large"),
         ({"day": "2026-04-01"}, "day", "not_yet"),
         ({"day": "2026-02-30"}, "day", "not_a_date"),
         ({"description": " "}, "description", "missing"),

@@ -11,15 +11,19 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from retainers_world import SYSTEM, Work, account, broken, make_work
 
 from counterfoil.catalog.rules.pricing import Pricing
 from counterfoil.core.errors import Conflict
+from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice, InvoiceLine
-from counterfoil.retainers import commands
+from counterfoil.ledger import commands as ledger
+from counterfoil.plumbing import clock
+from counterfoil.retainers import commands, jobs
 from counterfoil.retainers.models import Retainer, TimeEntry
 from counterfoil.subscriptions import commands as subscriptions
 from counterfoil.subscriptions.rules.grid import Interval
@@ -169,6 +173,56 @@ def test_the_run_does_not_wait_for_a_retainer_that_somebody_holds() -> None:
     holding.join()
     assert sorted(line.description for line in InvoiceLine.objects.all()) == ["Basic", "Extra"]
     assert_billed_once(1)
+
+
+def test_a_sweep_over_companies_and_the_button_never_wait_for_each_other() -> None:
+    """While somebody holds the other company's retainer, the sweep drafts the first one's and goes on; then the rest.
+
+    It has the first one's in its transaction by then: were it to wait, it would wait for ever for who wants both.
+    """
+    work = make_work()
+    ours = work.retainer()
+    work.time("12", retainer=ours)
+    other = other_company()
+    theirs = work.retainer(account=work.brent, entity=other)
+    work.time("12", account=work.brent, retainer=theirs)
+    for mine, held in ((ours, theirs), (theirs, ours)):
+        is_held, is_done = threading.Event(), threading.Event()
+        holding = threading.Thread(target=held_until, args=(held, is_held, is_done))
+        holding.start()
+        assert is_held.wait(30)
+        try:
+            with clock.stopped_at(NOON), transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute("SET LOCAL lock_timeout = '5s'")
+                assert jobs.ended_periods() == 1
+        finally:
+            is_done.set()
+            holding.join()
+        assert TimeEntry.objects.get(retainer=mine).status == "settled"
+    assert broken() == []
+
+
+def held_until(retainer: UUID, is_held: threading.Event, is_done: threading.Event) -> None:
+    """Hold a retainer as somebody does who bills it."""
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN; SELECT 1 FROM retainers_retainer WHERE id = %s FOR NO KEY UPDATE", [retainer])
+        is_held.set()
+        is_done.wait(30)
+        cursor.execute("ROLLBACK")
+    connections.close_all()
+
+
+def other_company() -> UUID:
+    """A second company of ours, with its series and rates."""
+    values = {
+        "name": "Other", "legal_name": "Other Works GmbH", "street": "Ring 2", "postcode": "10115", "city": "Berlin",
+        "country": "DE", "tax_id": "DE129273398", "currency": "EUR", "timezone": "Europe/Berlin", "language": "en",
+        "iban": "DE89370400440532013000", "email": "other@works.example",
+    }  # fmt: skip
+    made = ledger.add_entity(actor=SYSTEM, values=values)
+    invoicing.install_defaults(actor=SYSTEM)
+    return made
 
 
 def test_killed_in_between() -> None:

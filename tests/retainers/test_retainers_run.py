@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,12 +14,15 @@ from retainers_world import APRIL, SYSTEM, Work, account, noon, run, subscribed
 from counterfoil.accounts import commands as accounts
 from counterfoil.accounts.models import PaymentTerms
 from counterfoil.accounts.queries import billing_facts
+from counterfoil.activities.models import Task
+from counterfoil.core.errors import Refusal
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import Invoice, InvoiceLine
+from counterfoil.invoicing.models import Invoice, InvoiceLine, TaxRate
 from counterfoil.invoicing.printing import printed_document
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
-from counterfoil.retainers import jobs
+from counterfoil.retainers import jobs, queries
+from counterfoil.retainers.ended import ended
 from counterfoil.retainers.models import TimeEntry
 from counterfoil.subscriptions import commands as subscriptions
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
@@ -150,6 +153,10 @@ def test_reviewed_documents_wait_with_their_time(work: Work) -> None:
     run_waiting_jobs()
     assert documents() == [["draft", "Basic 100.00"]]
     assert work.states() == ["approved 0"]
+    run(date(2026, 5, 1))
+    assert documents() == [["draft", "Basic 100.00"], ["draft", "Basic 100.00"]]
+    assert swept(date(2026, 7, 1)) == 0
+    assert work.bill().entries == 1
 
 
 def test_hours_that_cost_nothing_stand_on_the_invoice(work: Work) -> None:
@@ -182,6 +189,70 @@ def test_a_parked_account_keeps_its_time(work: Work) -> None:
     assert work.states() == ["approved 0"]
     assert swept(APRIL) == 1
     assert documents() == [["draft", "Work 120.00"]]
+
+
+def test_what_cannot_be_taxed_does_not_hold_up_the_invoice(work: Work) -> None:
+    """The rate of a train ended after it was approved: Basic goes out alone, Brent's hour goes with his."""
+    subscribed(work)
+    subscribed(work, to=work.brent)
+    work.expense("10", tax_class="reduced")
+    work.time("1", rate="120", account=work.brent)
+    TaxRate.objects.filter(tax_class="reduced").update(valid_to=APRIL)
+    assert run() == 2
+    assert sorted(documents()) == [["issued", "Basic 100.00"], ["issued", "Basic 100.00", "Work 120.00"]]
+    assert sorted(work.states()) == ["approved 0", "settled 0"]
+
+
+def test_what_is_too_large_together_parks_nobody(work: Work) -> None:
+    """Two entries that each could stand on a document, and no document can bear both of them."""
+    subscribed(work)
+    work.time("24", rate="400000000000")
+    work.time("24", rate="400000000000")
+    assert run() == 1
+    assert documents() == [["issued", "Basic 100.00"]]
+    assert work.states() == ["approved 0", "approved 0"]
+    assert not Subscription.objects.exclude(parked_at=None).exists()
+
+
+def test_what_is_blocked_anyway_takes_its_time_along(work: Work) -> None:
+    """The customer wants a PO number and gave none: the draft waits for that, with the hour on it."""
+    customer = account("New AG", po_policy="required")
+    subscribed(work, to=customer)
+    work.time("1", rate="120", account=customer)
+    assert run() == 1
+    assert documents() == [["draft", "Basic 100.00", "Work 120.00"]]
+
+
+def test_time_beyond_the_bounds_goes_out_reviewed(work: Work) -> None:
+    """At most 500 a day: Basic of 100 and an hour of 400 go out; with 400.01 the invoice is looked at first, and the
+    other customer's is not. What shares no document counts for nothing.
+    """
+    BillingPolicy.objects.create(entity_id=work.entity, most_amount_a_day=Decimal("500.00"))
+    cedar = account("Cedar AG")
+    subscribed(work)
+    subscribed(work, to=work.brent)
+    subscribed(work, to=cedar, po_number="PO 1")
+    work.time("1", rate="400")
+    work.time("1", rate="400.01", account=work.brent)
+    work.time("10", rate="400", account=cedar)
+    assert run() == 3
+    assert sorted(documents()) == [
+        ["draft", "Basic 100.00", "Work 400.01"],
+        ["issued", "Basic 100.00"],
+        ["issued", "Basic 100.00", "Work 400.00"],
+    ]
+    assert not Subscription.objects.exclude(parked_at=None).exists()
+
+
+def test_a_child_beyond_the_bounds_does_not_slip_out_with_its_sibling(work: Work) -> None:
+    """Both share a payer and so a document; the child with too much time has one of its own, which is reviewed."""
+    BillingPolicy.objects.create(entity_id=work.entity, most_amount_a_day=Decimal("500.00"))
+    child = account("Child AG", parent=str(work.acme), invoiced_account=str(work.acme))
+    subscribed(work)
+    subscribed(work, to=child, amount="50")
+    work.time("5", rate="100", account=child)
+    assert run() == 2
+    assert sorted(documents()) == [["draft", "Basic 50.00", "Work 500.00"], ["issued", "Basic 100.00"]]
 
 
 def test_what_waits_for_approval_or_comes_later_is_left(work: Work) -> None:
@@ -233,6 +304,52 @@ def test_without_a_subscription_the_month_ends_in_a_draft(work: Work) -> None:
     assert swept(APRIL) == 0
     assert swept(date(2026, 5, 1)) == 1
     assert documents() == [["draft", "Work 600.00"], ["draft", "April 120.00"]]
+
+
+def test_the_draft_bears_what_the_retainer_agreed(work: Work) -> None:
+    """PO number, references and terms are those of the subscription that bills the retainer; other time has its own
+    draft, without.
+    """
+    usual = billing_facts([work.acme], APRIL)[work.acme].terms.value
+    other = PaymentTerms.objects.exclude(pk=usual.id if usual else None).order_by("key").first()
+    assert other is not None
+    retainer = work.retainer(price="900", starts_on="2026-03-01")
+    run(date(2026, 3, 1))
+    Subscription.objects.update(
+        po_number="PO 77", references="Centre 12", terms=other, parked_at=work.at, parked_reason="Held"
+    )
+    work.time("12", retainer=retainer)
+    work.time("1", rate="100", description="Beside")
+    assert swept(APRIL) == 2
+    drafts = Invoice.objects.filter(status="draft")
+    assert {(str(one.net.normalize()), one.po_number, one.references, one.terms_id) for one in drafts} == {
+        ("2.4E+2", "PO 77", "Centre 12", other.pk),
+        ("1E+2", "", "", usual.id if usual else None),
+    }
+
+
+def test_a_draft_that_was_discarded_does_not_come_back(work: Work) -> None:
+    """Its hour waits for a person: neither the next pass, nor the run, nor a later month bills it. The button does."""
+    work.time("5", rate="120")
+    assert swept(APRIL) == 1
+    invoicing.discard_draft(actor=work.bea, invoice_id=Invoice.objects.get().pk, version=None)
+    run_waiting_jobs()
+    assert (documents(), work.states()) == ([], ["approved 0"])
+    assert swept(APRIL) == 0
+    subscribed(work)
+    assert run() == 1
+    assert swept(date(2026, 8, 1)) == 0
+    assert documents() == [["issued", "Basic 100.00"]]
+    assert work.bill().entries == 1
+    assert documents()[0] == ["draft", "Work 600.00"]
+
+
+def test_a_goodwill_hour_makes_no_draft_when_its_month_is_over(work: Work) -> None:
+    """It is settled, so that nothing blocked waits in the review queue and nothing comes back."""
+    work.time("1", rate="0", description="Goodwill")
+    assert swept(APRIL) == 1
+    assert (documents(), work.states()) == ([], ["settled 0"])
+    assert swept(APRIL) == 0
 
 
 @pytest.mark.parametrize(
@@ -297,6 +414,52 @@ def test_it_waits_for_a_document_with_its_terms_alone(work: Work) -> None:
     assert sorted(documents()[1:]) == [["issued", "Basic 100.00"], ["issued", "Basic 100.00", "Work 120.00"]]
 
 
+def test_what_merely_waits_costs_one_statement(work: Work) -> None:
+    """Hours beside a subscription, on a month, on weeks and on a year that run: the sweep asks once for all of them."""
+    for place in range(2):
+        customer = account(f"Waiting{place} AG")
+        subscribed(work, to=customer, start=date(2026, 4, 15))
+        work.time("1", rate="120", account=customer)
+    for more in ({}, {"anchor_day": "31"}, {"interval": "week", "count": 2}, {"interval": "year"}):
+        retainer = work.retainer(**{"starts_on": "2026-03-30", **more})
+        work.time("1", "2026-03-31", retainer=retainer)
+    with CaptureQueriesContext(connection) as captured:
+        assert ended(work.entity, APRIL) == []
+    assert len(captured) == 1
+
+
+def test_more_than_a_page_is_looked_at_page_by_page(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter that runs fills the first pages; what is due behind it is found."""
+    monkeypatch.setattr("counterfoil.retainers.ended.PAGE", 2)
+    for place in range(4):
+        customer = account(f"Quarter{place} AG", billing_cycle="quarterly")
+        work.time("1", "2026-01-10", rate="120", account=customer)
+    work.time("1", "2026-02-10", rate="120", account=work.brent)
+    assert [one.account_id for one in ended(work.entity, date(2026, 3, 31))] == [work.brent]
+
+
+@pytest.mark.parametrize("starts_on", ["2025-11-30", "2025-12-31", "2026-01-15", "2025-12-08"])
+@pytest.mark.parametrize(
+    ("interval", "count", "anchor"),
+    [("week", "1", None), ("week", "3", None), ("month", "1", None), ("month", "2", None), ("month", "1", "31"),
+     ("month", "1", "1"), ("year", "1", None)],
+)  # fmt: skip
+def test_what_is_left_out_early_is_never_due(
+    work: Work, starts_on: str, interval: str, count: str, anchor: str | None
+) -> None:
+    """An hour on the day on which a period begins, and one on the day before: the day on which each is due is that on
+    which its period has ended, by the burn-down itself.
+    """
+    retainer = work.retainer(interval=interval, count=count, anchor_day=anchor, starts_on=starts_on)
+    start = date.fromisoformat(starts_on)
+    work.on = date(2026, 6, 30)
+    work.time("1", (start + timedelta(days=40)).isoformat(), retainer=retainer)
+    periods = queries.get_retainer(work.bea, retainer, date(2027, 3, 31)).burn
+    end = next(one["end"] for one in periods if one["start"] <= start + timedelta(days=40) < one["end"])
+    assert ended(work.entity, end - timedelta(days=1)) == []
+    assert len(ended(work.entity, end)) == 1
+
+
 def test_what_is_old_goes_alone(work: Work) -> None:
     """An hour of January that was approved late gets its draft; that of March still waits for the invoice in April."""
     subscribed(work, start=date(2026, 4, 15))
@@ -317,18 +480,44 @@ def test_it_does_not_wait_for_ever(work: Work) -> None:
 
 
 def test_an_account_that_fails_does_not_stop_the_others(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Acme's draft breaks; Brent's is made, and the next pass tries Acme again."""
+    """Acme's draft breaks: its owner gets one task, and it is tried again on the next day alone. Brent's is made."""
+    accounts.change_account(actor=SYSTEM, account_id=work.acme, values={"owner": str(work.sam.id)}, version=None)
     work.time("1", rate="120")
     work.time("2", rate="120", account=work.brent)
-    drafted = invoicing.draft_invoices
+    drafted, tried = invoicing.draft_invoices, []
 
     def broken(*, orders: Any, **rest: Any) -> Any:
         if any(order.account_id == work.acme for order in orders):
-            raise ValueError("out of paper")
+            tried.append(APRIL)
+            raise Refusal("out_of_paper", "There is no paper.")
         return drafted(orders=orders, **rest)
 
     monkeypatch.setattr("counterfoil.retainers.commands.billing.draft_invoices", broken)
     assert swept(APRIL) == 1
     assert documents() == [["draft", "Work 240.00"]]
+    assert len(tried) == 2  # together, then alone
+    assert swept(APRIL) == 0
+    assert len(tried) == 2
+    task = Task.objects.get()
+    assert (task.title, task.assignee_id) == ("Time and expenses of Acme AG could not be billed", work.sam.id)
+    assert task.detail.startswith("There is no paper.\n")
+    assert swept(date(2026, 4, 2)) == 0
+    assert (len(tried), Task.objects.count()) == (3, 1)
     monkeypatch.undo()
-    assert swept(APRIL) == 1
+    assert swept(date(2026, 4, 2)) == 0
+    assert swept(date(2026, 4, 3)) == 1
+
+
+def test_many_that_fail_do_not_keep_the_others_waiting(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one pass takes, and all of them older: each is tried once, and the next pass takes the others."""
+    monkeypatch.setattr("counterfoil.retainers.ended.AT_ONCE", 2)
+    work.time("24", "2026-03-01", rate="400000000000")
+    work.time("24", "2026-03-01", rate="400000000000")
+    for place in range(2):
+        other = account(f"Large{place} AG")
+        work.time("24", "2026-03-02", rate="400000000000", account=other)
+        work.time("24", "2026-03-02", rate="400000000000", account=other)
+    work.time("1", "2026-03-20", rate="120", account=work.brent)
+    assert [swept(APRIL) for _ in range(3)] == [0, 1, 0]
+    assert documents() == [["draft", "Work 120.00"]]
+    assert Task.objects.count() == 3

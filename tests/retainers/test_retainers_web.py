@@ -13,6 +13,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from retainers_world import Work, reviewed_draft, run
 
+from counterfoil.invoicing import commands as invoicing
 from counterfoil.invoicing.models import Invoice
 from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.retainers.models import Expense, Retainer, TimeEntry
@@ -125,6 +126,36 @@ def test_an_expense_with_its_receipt_is_rejected_and_corrected(web: Browser, wor
     assert (expense.status, f"{expense.amount:.2f}") == ("entered", "35.71")
 
 
+def test_an_approved_entry_is_not_billed_and_then_billed_after_all(web: Browser, staff: Staff, work: Work) -> None:
+    """Without a reason nothing happens; with one it stands on the page; sales may look and not decide."""
+    entry = work.time("1", rate="100")
+    train = work.expense("42.50")
+    given = {"ids": str(entry), "one": str(entry)}
+    assert "Do not bill…" in text(web.get(f"/time/{entry}/"))
+    assert "Do not bill…" not in text(staff.browser("sales").get(f"/time/{entry}/"))
+    assert staff.browser("sales").post("/time/waive/", {**given, "reason": "Good will"}).status_code == 403
+    refused = web.post("/time/waive/", {**given, "reason": " "})
+    assert (refused.status_code, "Say why it is not billed." in text(refused)) == (422, True)
+    assert work.states() == ["approved 0", "approved 0"]
+    assert web.post("/time/waive/", {**given, "reason": "Good will"})["Location"] == f"/time/{entry}/"
+    assert "Will not be billed: Good will" in text(web.get(f"/time/{entry}/"))
+    web.post("/expenses/waive/", {"ids": str(train), "one": str(train), "reason": "Ours"})
+    assert work.states() == ["waived 0", "waived 0"]
+    assert "Everything is billed" in text(web.get("/time/?show=unbilled"))
+    assert web.post("/time/restore/", given)["Location"] == f"/time/{entry}/"
+    web.post("/expenses/restore/", {"ids": str(train), "one": str(train)})
+    assert work.states() == ["approved 0", "approved 0"]
+
+
+def test_what_is_off_its_draft_says_so(web: Browser, work: Work) -> None:
+    entry = work.time("1", rate="100")
+    draft = work.bill().invoice_ids[0]
+    invoicing.discard_draft(actor=work.bea, invoice_id=draft, version=None)
+    run_waiting_jobs()
+    assert "Nothing bills it by itself: Bill unbilled takes it along." in text(web.get(f"/time/{entry}/"))
+    assert "off its draft" in text(web.get("/time/?show=unbilled"))
+
+
 def test_the_panel_of_an_account(web: Browser, work: Work) -> None:
     retainer = work.retainer()
     work.time("4", "2026-03-02", retainer=retainer)
@@ -178,6 +209,18 @@ def test_the_whole_way_on_the_api(api: Program, work: Work) -> None:
     assert march == {"granted": 10, "used": 10, "expired": 0, "left": 0, "overage": 2}
     assert [one["id"] for one in answer(api("GET", "time?status=settled"))["items"]] == [entry["id"]]
     assert answer(api("GET", f"expenses?account={UUID(int=1)}"))["items"] == []
+
+
+def test_not_billed_and_billed_after_all_on_the_api(api: Program, work: Work) -> None:
+    entry = str(work.time("1", rate="100"))
+    assert answer(api("POST", "entries/waive", {"time": [entry], "reason": "Good will"})) == {"count": 1}
+    read = answer(api("GET", f"time/{entry}"))
+    assert (read["status"], read["reason"], read["held_at"]) == ("waived", "Good will", None)
+    refused = answer(api("POST", "entries/waive", {"time": [entry], "reason": "Twice"}), 409)
+    assert (refused["code"], refused["problems"][0]["field"]) == ("not_approved", entry)
+    assert answer(api("POST", "entries/restore", {"time": [entry]})) == {"count": 1}
+    assert answer(api("POST", "entries/waive", {"time": [entry], "reason": ""}), 422)["code"]
+    assert answer(api("GET", f"time/{entry}"))["status"] == "approved"
 
 
 def test_the_api_names_what_it_refuses(api: Program, work: Work) -> None:

@@ -71,6 +71,10 @@ class Reject(Entries):
     reason: Words
 
 
+class Waive(Entries):
+    reason: Words
+
+
 class Bill(Schema):
     accounts: list[UUID] | None = SchemaField(
         default=None, max_length=ENTRIES_MAX, description="The accounts to bill; all when left out."
@@ -226,6 +230,22 @@ def reject_entries(request: Request, order: Reject) -> Any:
     count = commands.reject_entries(
         actor=request.actor, time_ids=order.time, expense_ids=order.expenses, reason=order.reason, at=clock.now()
     )
+    return {"count": count}
+
+
+@router.post("/entries/waive", response=Decided, summary="Do not bill approved time and expenses")
+def waive_entries(request: Request, order: Waive) -> Any:
+    """All or none. They take nothing from a retainer. Undone by `restore`."""
+    count = commands.waive_entries(
+        actor=request.actor, time_ids=order.time, expense_ids=order.expenses, reason=order.reason
+    )
+    return {"count": count}
+
+
+@router.post("/entries/restore", response=Decided, summary="Bill time and expenses after all")
+def restore_entries(request: Request, order: Entries) -> Any:
+    """All or none. What was not to be billed is unbilled again."""
+    count = commands.restore_entries(actor=request.actor, time_ids=order.time, expense_ids=order.expenses)
     return {"count": count}
 
 

@@ -94,9 +94,32 @@ class EntriesBilled(_RetainerEvent):
     currency: str
 
 
+@event("retainers.entries_waived")
+class EntriesWaived(_RetainerEvent):
+    """Approved time and expenses of an account will not be billed."""
+
+    words: ClassVar[str] = "Time and expenses not billed: {count}. {why}"
+    icon: ClassVar[str] = "circle-stop"
+
+    account_id: UUID
+    count: int
+    why: str
+
+
+@event("retainers.entries_restored")
+class EntriesRestored(_RetainerEvent):
+    """Time and expenses that were not to be billed are unbilled again."""
+
+    words: ClassVar[str] = "Time and expenses to be billed after all: {count}"
+    icon: ClassVar[str] = "undo-2"
+
+    account_id: UUID
+    count: int
+
+
 @event("retainers.entries_released")
 class EntriesReleased(_RetainerEvent):
-    """The draft that billed them, or their line on it, is gone: they wait for the next one."""
+    """The draft that billed them, or their line on it, is gone: they wait for a person to bill or waive them."""
 
     words: ClassVar[str] = "Time and expenses unbilled again: {count}"
     icon: ClassVar[str] = "undo-2"

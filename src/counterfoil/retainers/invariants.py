@@ -49,12 +49,14 @@ def billed_stands_on_a_line() -> str:
     """
 
 
-@invariant("T4", "what is settled without a line was borne by its retainer whole")
+@invariant("T4", "what is settled without a line was borne by its retainer whole, or comes to nothing")
 def settled_is_borne_or_billed() -> str:
     return """
         SELECT e.id, e.covered FROM retainers_timeentry e LEFT JOIN retainers_retainer r ON r.id = e.retainer_id
         WHERE e.status = 'settled' AND e.line_id IS NULL
-          AND (r.id IS NULL OR (r.unit = 'hours' AND e.covered <> e.hours))
+          AND (r.id IS NULL OR r.unit = 'hours')
+          AND ROUND((e.hours - e.covered) * COALESCE(r.overage_rate, e.rate, 0),
+                    counterfoil_currency_decimals(e.currency)) <> 0
         UNION ALL
         SELECT e.id, e.covered FROM retainers_expense e
         WHERE e.status = 'settled' AND e.line_id IS NULL AND e.covered <> e.amount

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import OperationalError
 
 from counterfoil.access.actors import Actor
+from counterfoil.core.errors import Refusal
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import sweep
 from counterfoil.retainers import commands
@@ -31,16 +32,20 @@ def ended_periods() -> int:
 
 
 def _billed(entity_id: UUID, accounts: Sequence[UUID], on: date, at: datetime) -> int:
-    """All in one go; where that fails one by one, so that no account stops the others."""
+    """All in one go; where that fails one by one, so that no account stops the others. Its owner is told."""
     if not accounts:
         return 0
     try:
         done = commands.bill_ended(actor=ACTOR, entity_id=entity_id, account_ids=accounts, on=on, at=at)
     except OperationalError:
         raise
-    except Exception:
+    except Exception as error:
         if len(accounts) == 1:
             _log.exception("time and expenses of account %s could not be billed", accounts[0])
+            why = (
+                str(error) if isinstance(error, Refusal) else "It failed for a reason that the log of the server says."
+            )
+            commands.put_off(actor=ACTOR, entity_id=entity_id, account_id=accounts[0], why=why, on=on, at=at)
             return 0
         return sum(_billed(entity_id, [one], on, at) for one in accounts)
     return done.entries

@@ -31,12 +31,15 @@ class RollOver(models.TextChoices):
 
 
 class EntryStatus(models.TextChoices):
-    """``settled`` is what was approved and billed, or taken from a retainer."""
+    """``settled`` is what was approved and billed, or taken from a retainer; ``waived`` what was approved and will not
+    be billed after all.
+    """
 
     ENTERED = "entered", "Waits for approval"
     APPROVED = "approved", "Approved"
     REJECTED = "rejected", "Rejected"
     SETTLED = "settled", "Settled"
+    WAIVED = "waived", "Will not be billed"
 
 
 _TERMS_STAND = """
@@ -149,7 +152,7 @@ class RetainerLink(Record):
 
 
 _FROZEN = """
-IF OLD.status NOT IN ('approved', 'settled') THEN
+IF OLD.status NOT IN ('approved', 'settled', 'waived') THEN
     IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
     RETURN NEW;
 END IF;
@@ -164,6 +167,9 @@ IF (OLD.status, NEW.status) IN (('approved', 'settled'), ('settled', 'approved')
     allowed.settled_at := NEW.settled_at;
     allowed.invoice_id := NEW.invoice_id;
     allowed.line_id := NEW.line_id;
+    allowed.held_at := NEW.held_at;
+ELSIF (OLD.status, NEW.status) IN (('approved', 'waived'), ('waived', 'approved')) THEN
+    allowed.reason := NEW.reason;
 ELSIF OLD.status <> NEW.status THEN
     RAISE EXCEPTION 'entry % is approved and cannot be changed', OLD.id USING ERRCODE = 'CF003';
 END IF;
@@ -194,7 +200,8 @@ class Entry(Record):
     """What time entries and expenses share. Approved, an entry never changes; settled, it is frozen.
 
     ``covered`` is how much of it a retainer bore: hours, or money. ``line_id`` is the line of the document that bills
-    the rest; while that line exists, the entry stays settled.
+    the rest; while that line exists, the entry stays settled. ``held_at`` is when its line was taken off a draft, or
+    the draft discarded: from then on only a person bills it. ``reason`` is why it was rejected, or waived.
     """
 
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
@@ -211,6 +218,7 @@ class Entry(Record):
     decided_by_name = models.CharField(max_length=200, blank=True, default="")
     decided_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=300, blank=True, default="")
+    held_at = models.DateTimeField(null=True)
     covered = QuantityField(default=0)
     settled_at = models.DateTimeField(null=True)
     invoice_id = models.UUIDField(null=True)
@@ -229,6 +237,12 @@ def _entry_constraints(table: str) -> list[models.BaseConstraint]:
         ),
         models.CheckConstraint(
             condition=Q(status="entered") | Q(decided_at__isnull=False), name=f"{table}_decided_says_when"
+        ),
+        models.CheckConstraint(
+            condition=Q(held_at=None) | Q(status__in=("approved", "waived")), name=f"{table}_held_while_unbilled"
+        ),
+        models.CheckConstraint(
+            condition=~Q(status="waived") | ~Q(reason="") & Q(is_billable=True), name=f"{table}_waived_says_why"
         ),
         models.CheckConstraint(
             condition=Q(invoice_id=None, line_id=None) | Q(invoice_id__isnull=False, line_id__isnull=False),
@@ -289,6 +303,18 @@ class Expense(Entry):
             exact_amounts("amount", name="retainers_expense_exact"),
         ]
         indexes = _entry_indexes("retainers_expense")
+
+
+class PutOff(Record):
+    """What an account has unbilled at one of our companies could not be drafted on ``day``: it is tried again later."""
+
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+")
+    day = models.DateField()
+
+    class Meta(Record.Meta):
+        triggers = audit_all()
+        constraints = [models.UniqueConstraint(fields=["account", "entity"], name="retainers_putoff_once")]
 
 
 _WITHIN_THE_GRANT = """

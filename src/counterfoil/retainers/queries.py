@@ -256,9 +256,9 @@ def entries_joining(actor: Actor, subscription_id: UUID, on: date, *, limit: int
         for row in _entry_rows(
             actor,
             key,
-            kind.objects.filter(shared & agreed, status=EntryStatus.APPROVED, is_billable=True).order_by("-day", "-id")[
-                :limit
-            ],
+            kind.objects.filter(shared & agreed, status=EntryStatus.APPROVED, is_billable=True, held_at=None).order_by(
+                "-day", "-id"
+            )[:limit],
         )
     ]
     return sorted(rows, key=lambda row: (row.day, row.id), reverse=True)[:limit]

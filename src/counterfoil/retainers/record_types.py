@@ -15,6 +15,7 @@ register_state("entered", "To approve", "half", "amber")
 register_state("approved", "Approved", "check", "green")
 register_state("rejected", "Rejected", "back", "muted")
 register_state("settled", "Settled", "check", "blue")
+register_state("waived", "Not billed", "dash", "muted")
 register_state("ended", "Ended", "dash", "muted")
 
 _BURN = (
@@ -164,6 +165,13 @@ _DECIDED = (
     Field("decided_by_name", "Decided by", computed=True),
     Field("decided_at", "Decided", Kind.INSTANT, computed=True),
     Field("reason", "Reason", computed=True),
+    Field(
+        "held_at",
+        "Off its draft since",
+        Kind.INSTANT,
+        computed=True,
+        help="Its line was taken off a draft, or the draft discarded: nothing bills it by itself.",
+    ),
     Field("covered", "Borne by the retainer", Kind.DECIMAL, computed=True),
     Field("settled_at", "Settled", Kind.INSTANT, computed=True),
     Field("invoice_id", "Invoice", computed=True, read=lambda one: str(one.invoice_id) if one.invoice_id else ""),

@@ -14,4 +14,5 @@ from counterfoil.retainers import commands
 @subscriber("retainers.line_was_lost", DraftChanged, DraftDiscarded)
 def line_was_lost(happened: OutboxEvent) -> None:
     """Time and expenses whose line is on no draft any more are unbilled again."""
-    commands.release_lost(actor=Actor.system(), invoice_ids=[UUID(happened.payload["invoice_id"])])
+    invoice_id = UUID(happened.payload["invoice_id"])
+    commands.release_lost(actor=Actor.system(), invoice_ids=[invoice_id], at=happened.happened_at)

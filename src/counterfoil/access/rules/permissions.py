@@ -20,7 +20,7 @@ PERMISSIONS: dict[str, str] = {
     "retainers.change": "Agree, change and retire retainers",
     "retainers.enter": "Enter time and expenses",
     "retainers.approve": "Approve and reject time and expenses",
-    "retainers.bill": "Bill approved time and expenses",
+    "retainers.bill": "Bill approved time and expenses, or decide that they are not billed",
     "payments.see": "See payments",
     "payments.record": "Record, allocate, undo and fail payments",
     "activities.see": "See tasks and the timeline",

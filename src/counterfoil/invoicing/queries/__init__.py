@@ -34,6 +34,7 @@ from counterfoil.invoicing.queries.due import FIRST_OPEN_DAY
 from counterfoil.invoicing.queries.previews import (
     MailPreview,
     Preview,
+    blocks_of,
     mail_preview,
     order_total,
     preview,
@@ -64,6 +65,7 @@ __all__ = [
     "Preview",
     "account_balances",
     "any_unissued",
+    "blocks_of",
     "clean_drafts",
     "count_drafts_to_review",
     "creditable_lines",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from counterfoil.access.actors import Actor
 from counterfoil.accounts.rules.facts import BillingFacts
-from counterfoil.core.errors import Conflict, NotAllowed, NotFound
+from counterfoil.core.errors import Conflict, NotAllowed, NotFound, Refusal
 from counterfoil.core.money import Money
 from counterfoil.documents.pdf import render_preview
 from counterfoil.documents.printed import PrintedInvoice
@@ -21,6 +21,7 @@ from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.invoicing.printing import printed_document, printed_draft
 from counterfoil.invoicing.queries.review import current_drafts
 from counterfoil.invoicing.queries.rows import INVOICE, recipients_for, with_parts
+from counterfoil.invoicing.rules.checks import BLOCKING
 from counterfoil.invoicing.rules.orders import DraftOrder
 from counterfoil.ledger.days import today_of
 from counterfoil.plumbing.record_types import clean
@@ -57,6 +58,26 @@ def order_total(order: DraftOrder, on: date, at: datetime, facts: Mapping[UUID, 
     credited = {line.credits_line_id for line in order.lines if line.credits_line_id}
     around = surroundings([order.account_id], on, facts, credited)
     return compute(new_draft(order, around, at, ""), around).total
+
+
+def blocks_of(
+    orders: Sequence[DraftOrder], on: date, at: datetime, facts: Mapping[UUID, BillingFacts]
+) -> list[frozenset[str]]:
+    """The codes of what would keep a document of each order from being issued, or from being worked out at all; none
+    for one that would go out. Saves nothing.
+    """
+    credited = {line.credits_line_id for order in orders for line in order.lines if line.credits_line_id}
+    around = surroundings((order.account_id for order in orders), on, facts, credited)
+    found = []
+    for order in orders:
+        draft = new_draft(order, around, at, "")
+        try:
+            compute(draft, around)
+        except Refusal as refusal:
+            found.append(frozenset({refusal.code}))
+            continue
+        found.append(frozenset(check["code"] for check in draft.invoice.checks if check["level"] == BLOCKING))
+    return found
 
 
 def preview(actor: Actor, invoice_id: UUID, form: str = "png", on: date | None = None) -> list[bytes]:

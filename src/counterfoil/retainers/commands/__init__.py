@@ -1,7 +1,12 @@
 """The verbs of retainers, time and expenses."""
 
-from counterfoil.retainers.commands.billing import Settled, bill_ended, bill_unbilled, release_lost
-from counterfoil.retainers.commands.deciding import approve_entries, reject_entries
+from counterfoil.retainers.commands.billing import Settled, bill_ended, bill_unbilled, put_off, release_lost
+from counterfoil.retainers.commands.deciding import (
+    approve_entries,
+    reject_entries,
+    restore_entries,
+    waive_entries,
+)
 from counterfoil.retainers.commands.entering import (
     Receipt,
     change_expense,
@@ -24,9 +29,12 @@ __all__ = [
     "change_time",
     "enter_expense",
     "enter_time",
+    "put_off",
     "reject_entries",
     "release_lost",
+    "restore_entries",
     "retire_retainer",
     "share_retainer",
     "unshare_retainer",
+    "waive_entries",
 ]

@@ -20,7 +20,9 @@ from django.db.models import Q
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
+from counterfoil.accounts.queries import billing_facts
 from counterfoil.accounts.rules.inheritance import Sourced
+from counterfoil.activities.commands import open_task
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import rounded
 from counterfoil.core.periods import Period
@@ -33,14 +35,35 @@ from counterfoil.plumbing.outbox import emit
 from counterfoil.retainers import events
 from counterfoil.retainers.burndown import quantity_of, terms_of, uses_of, worth_of
 from counterfoil.retainers.ended import ended
-from counterfoil.retainers.models import Draw, EntryStatus, Expense, Retainer, TimeEntry, Unit
+from counterfoil.retainers.models import Draw, EntryStatus, Expense, PutOff, Retainer, TimeEntry, Unit
 from counterfoil.retainers.rules import burning
 from counterfoil.retainers.rules.burning import BurnedPeriod, Use, burn
 from counterfoil.subscriptions.ports import Rider, adds_riders
 
 ZERO = Decimal(0)
-_SETTLED = ("status", "covered", "settled_at", "invoice_id", "line_id", "version")
-_Group = tuple[UUID, UUID, str]
+_SETTLED = ("status", "covered", "settled_at", "invoice_id", "line_id", "held_at", "version")
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What shares a draft: account, company and currency, with what the subscription agreed that bills the retainer.
+    Without ``terms_id`` the terms are those of the account.
+    """
+
+    account_id: UUID
+    entity_id: UUID
+    currency: str
+    terms_id: UUID | None = None
+    po_number: str = ""
+    references: str = ""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """By which groups are sorted."""
+        return (
+            str(self.account_id), str(self.entity_id), self.currency, str(self.terms_id or ""), self.po_number,
+            self.references,
+        )  # fmt: skip
 
 
 @dataclass
@@ -70,15 +93,24 @@ class _Part:
 
     @property
     def group(self) -> _Group:
-        return self.entry.account_id, self.entry.entity_id, self.entry.currency
+        entry = self.entry
+        item = self.retainer.subscription_item if self.retainer is not None else None
+        agreed = item.subscription if item is not None else None
+        if agreed is None:
+            return _Group(entry.account_id, entry.entity_id, entry.currency)
+        return _Group(
+            entry.account_id, entry.entity_id, entry.currency, agreed.terms_id, agreed.po_number, agreed.references
+        )
 
 
 @command("retainers.bill_unbilled", needs="retainers.bill")
 def bill_unbilled(*, actor: Actor, account_ids: Sequence[UUID] | None = None, on: date, at: datetime) -> Settled:
     """Settle the approved time and expenses up to a day, of these accounts or of all.
 
-    Retainers bear what they can. The rest becomes lines of one draft for each account, company and currency, at the
-    retainer's price of an hour beyond or at its own; a draft of more than ``LINES_MAX`` lines is parted.
+    Retainers bear what they can. The rest becomes lines of one draft for each account, company, currency, terms, PO
+    number and references (those of the subscription that bills its retainer), at the retainer's price of an hour beyond
+    or at its own; a draft of more than ``LINES_MAX`` lines is parted. What comes to nothing makes no draft. Takes along
+    what was released from a draft, which nothing else bills.
     """
     wanted = Q(day__lte=on)
     if account_ids is not None:
@@ -92,10 +124,12 @@ def _drafted(actor: Actor, parts: Sequence[_Part], on: date, at: datetime) -> Se
     for part in parts:
         groups[part.group].append(part)
     orders, ordered = [], []
-    for key in sorted(groups):
+    for key in sorted(groups, key=lambda group: group.order):
         beyond = [part for part in groups[key] if part.beyond > 0]
         for first in range(0, len(beyond), LINES_MAX):
             piece = beyond[first : first + LINES_MAX]
+            if not any(_net(part) for part in piece):
+                continue
             for part in piece:
                 part.entry.line_id = new_id()
             orders.append(_order(key, piece))
@@ -149,11 +183,13 @@ def _quantity_without_price(entry: TimeEntry | Expense) -> Decimal:
 
 
 def _order(key: _Group, parts: Sequence[_Part]) -> DraftOrder:
-    account_id, entity_id, currency = key
     return DraftOrder(
-        account_id=account_id,
-        entity_id=entity_id,
-        currency=currency,
+        account_id=key.account_id,
+        entity_id=key.entity_id,
+        currency=key.currency,
+        terms_id=key.terms_id,
+        po_number=key.po_number,
+        references=key.references,
         lines=tuple(_line(part) for part in parts),
         service_from=min(part.entry.day for part in parts),
         service_to=max(part.entry.day for part in parts) + timedelta(days=1),
@@ -192,6 +228,12 @@ def _line(part: _Part) -> OrderLine:
     )
 
 
+def _net(part: _Part) -> Decimal:
+    """What the line of an entry comes to."""
+    line = _line(part)
+    return line.net if line.net is not None else rounded(line.quantity * line.unit_price, part.entry.currency).amount
+
+
 def _kind(entry: TimeEntry | Expense) -> str:
     return "Time" if isinstance(entry, TimeEntry) else "Expense"
 
@@ -214,6 +256,7 @@ def _write(parts: Sequence[_Part], at: datetime) -> None:
     for part in parts:
         entry = part.entry
         entry.status, entry.settled_at, entry.covered = EntryStatus.SETTLED, at, part.covered
+        entry.held_at = None
         entry.version += 1
     for kind in (TimeEntry, Expense):
         update_rows([part.entry for part in parts if isinstance(part.entry, kind)], _SETTLED)
@@ -239,7 +282,7 @@ def _tell(settled: Sequence[_Part]) -> None:
         groups[part.group].append(part)
     lines = [part.entry.line_id for part in settled if part.entry.line_id]
     nets = dict(InvoiceLine.objects.filter(id__in=lines).values_list("id", "net")) if lines else {}
-    for (account_id, _, currency), parts in sorted(groups.items()):
+    for group, parts in sorted(groups.items(), key=lambda pair: pair[0].order):
         pieces: dict[UUID | None, list[_Part]] = defaultdict(list)
         for part in parts:
             pieces[part.entry.invoice_id].append(part)
@@ -247,7 +290,11 @@ def _tell(settled: Sequence[_Part]) -> None:
             net = sum((nets[part.entry.line_id] for part in piece if part.entry.line_id), ZERO)
             emit(
                 events.EntriesBilled(
-                    account_id=account_id, invoice_id=invoice_id, count=len(piece), net=net, currency=currency
+                    account_id=group.account_id,
+                    invoice_id=invoice_id,
+                    count=len(piece),
+                    net=net,
+                    currency=group.currency,
                 )
             )
 
@@ -279,11 +326,12 @@ class Joining:
 def unbilled_of(account_ids: Sequence[UUID], on: date, at: datetime) -> Joining | None:
     """What is approved and unbilled of these accounts up to a day; nothing where there is none.
 
-    What somebody is billing or changing in this moment waits: the run never does.
+    What was released from a draft waits for a person. What somebody is billing or changing in this moment waits too:
+    the run never does.
     """
     if not _any_unbilled(account_ids, on):
         return None
-    parts = _parts(Q(account__in=list(account_ids), day__lte=on), on, is_hurried=True)
+    parts = _parts(Q(account__in=list(account_ids), day__lte=on, held_at=None), on, is_hurried=True)
     count: dict[_Group, int] = defaultdict(int)
     kept, riders = [], []
     for part in parts:
@@ -305,29 +353,26 @@ def _any_unbilled(account_ids: Sequence[UUID], on: date) -> bool:
 
 _UNBILLED = """
 SELECT 1 FROM retainers_timeentry
-WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND day <= %(on)s
+WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND held_at IS NULL AND day <= %(on)s
 UNION ALL
 SELECT 1 FROM retainers_expense
-WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND day <= %(on)s
+WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND held_at IS NULL AND day <= %(on)s
 LIMIT 1
 """
 
 
 def _rider(part: _Part) -> Rider:
     """The line of an entry, with the terms and the PO number of the subscription that bills its retainer."""
-    account_id, entity_id, currency = part.group
-    line = _line(part)
-    item = part.retainer.subscription_item if part.retainer is not None else None
-    agreed = item.subscription if item is not None else None
+    group = part.group
     return Rider(
-        account_id=account_id,
-        entity_id=entity_id,
-        currency=currency,
-        line=line,
-        net=line.net if line.net is not None else rounded(line.quantity * line.unit_price, currency).amount,
-        terms_id=agreed.terms_id if agreed is not None else None,
-        po_number=agreed.po_number if agreed is not None else "",
-        references=agreed.references if agreed is not None else "",
+        account_id=group.account_id,
+        entity_id=group.entity_id,
+        currency=group.currency,
+        line=_line(part),
+        net=_net(part),
+        terms_id=group.terms_id,
+        po_number=group.po_number,
+        references=group.references,
     )
 
 
@@ -338,23 +383,53 @@ def _rider(part: _Part) -> Rider:
 def bill_ended(*, actor: Actor, entity_id: UUID, account_ids: Sequence[UUID], on: date, at: datetime) -> Settled:
     """Settle what of these accounts no recurring document takes though its period has ended, as drafts.
 
-    See ``ended``. Repeated, it finds nothing to do.
+    See ``ended``. Repeated, it finds nothing to do. It never waits for what somebody else holds, since one transaction
+    may do this for one company after the other, in another order than those who bill all of them at once.
     """
     due = ended(entity_id, on, account_ids=account_ids)
     wanted = Q(pk__in=[])
     for one in due:
         wanted |= Q(account=one.account_id, retainer=one.retainer_id, currency=one.currency, day__lt=one.before)
-    return _drafted(actor, _parts(wanted & Q(entity=entity_id), on), on, at)
+    return _drafted(actor, _parts(wanted & Q(entity=entity_id, held_at=None), on, is_hurried=True), on, at)
+
+
+@command("retainers.put_off", needs="retainers.bill")
+def put_off(*, actor: Actor, entity_id: UUID, account_id: UUID, why: str, on: date, at: datetime) -> UUID:
+    """Leave what an account has unbilled at one of our companies until the next day, since it could not be drafted; its
+    owner gets one task, whose id is answered.
+    """
+    kept, is_new = PutOff.objects.select_for_update(of=("self",)).get_or_create(
+        account_id=account_id, entity_id=entity_id, defaults={"day": on, "created_at": at}
+    )
+    if not is_new:
+        kept.day = on
+        kept.version += 1
+        kept.save()
+    facts = billing_facts([account_id], on)[account_id]
+    return open_task(
+        actor=actor,
+        kind="follow_up",
+        title=f"Time and expenses of {facts.title} could not be billed"[:300],
+        detail=f"{why}\nThey are tried again every day. Bill them by hand to see what is wrong, or do not bill them.",
+        assignee_id=facts.owner_id,
+        due_on=on,
+        record_key="accounts.account",
+        record_id=account_id,
+        record_title=facts.title,
+        account_id=account_id,
+        cause=f"unbilled:{entity_id}:{account_id}",
+    )
 
 
 # Taking back ----------------------------------------------------------------------------------------------------------
 
 
 @command("retainers.release_lost", needs="retainers.bill")
-def release_lost(*, actor: Actor, invoice_ids: Sequence[UUID]) -> int:
+def release_lost(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) -> int:
     """Make entries unbilled again whose line is on no document any more; answers how many.
 
-    That is when a draft was discarded, or the line was taken off it. What a retainer bore of them is free again.
+    That is when a draft was discarded, or the line was taken off it. What a retainer bore of them is free again. A
+    person decided so: nothing but a person bills them from now on.
     """
     wanted = list(invoice_ids)
     count: dict[tuple[UUID, UUID], int] = defaultdict(int)
@@ -372,6 +447,7 @@ def release_lost(*, actor: Actor, invoice_ids: Sequence[UUID]) -> int:
             count[one.account_id, one.invoice_id] += 1
             one.status, one.covered, one.settled_at = EntryStatus.APPROVED, ZERO, None
             one.invoice_id = one.line_id = None
+            one.held_at = at
             one.version += 1
         update_rows(lost, _SETTLED)
     for (account_id, invoice_id), number in sorted(count.items()):

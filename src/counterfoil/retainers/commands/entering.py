@@ -17,6 +17,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
 from counterfoil.documents.commands import store_file
 from counterfoil.ledger.queries import default_entity_id
+from counterfoil.retainers.commands.checking import unbillable
 from counterfoil.retainers.models import EntryStatus, Expense, Retainer, TimeEntry, Unit
 
 _LINKS = ("account", "retainer", "entity", "person")
@@ -101,7 +102,7 @@ def _locked(kind: type[E], entry_id: UUID, version: int | None) -> E:
         raise NotFound()
     if version is not None and entry.version != version:
         raise Stale()
-    if entry.status in (EntryStatus.APPROVED, EntryStatus.SETTLED):
+    if entry.status in (EntryStatus.APPROVED, EntryStatus.SETTLED, EntryStatus.WAIVED):
         raise Conflict("approved", "This was approved and does not change any more.")
     entry.version += 1
     entry.status, entry.decided_by_name, entry.decided_at, entry.reason = EntryStatus.ENTERED, "", None, ""
@@ -160,6 +161,8 @@ def _problems(entry: TimeEntry | Expense, retainer: Retainer | None, on: date) -
         is_priced = retainer is not None and retainer.unit == Unit.HOURS and retainer.overage_rate is not None
         if not is_priced:
             found.append(Problem("rate", "missing", "Say what an hour costs, or that it is not billable."))
+    retainers = {retainer.pk: retainer} if retainer is not None else {}
+    found += [problem for _, problem in unbillable([entry], retainers, {entry.entity_id: on})]
     return found
 
 

@@ -145,6 +145,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='expense',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'waived'), _negated=True), models.Q(models.Q(('reason', ''), _negated=True), ('is_billable', True)), _connector='OR'), name='retainers_expense_waived_says_why'),
+        ),
+        migrations.AddConstraint(
+            model_name='expense',
+            constraint=models.CheckConstraint(condition=models.Q(('held_at', None), ('status__in', ('approved', 'waived')), _connector='OR'), name='retainers_expense_held_while_unbilled'),
+        ),
+        migrations.AddConstraint(
+            model_name='expense',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('invoice_id', None), ('line_id', None)), models.Q(('invoice_id__isnull', False), ('line_id__isnull', False)), _connector='OR'), name='retainers_expense_line_of_an_invoice'),
         ),
         migrations.AddConstraint(
@@ -173,7 +181,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='expense',
-            trigger=pgtrigger.compiler.Trigger(name='frozen_when_approved', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE allowed retainers_expense%ROWTYPE;', func="\nIF OLD.status NOT IN ('approved', 'settled') THEN\n    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n    RETURN NEW;\nEND IF;\nIF TG_OP = 'DELETE' THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be deleted', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nallowed := OLD;\nallowed.version := NEW.version;\nallowed.status := NEW.status;\nIF (OLD.status, NEW.status) IN (('approved', 'settled'), ('settled', 'approved')) THEN\n    allowed.covered := NEW.covered;\n    allowed.settled_at := NEW.settled_at;\n    allowed.invoice_id := NEW.invoice_id;\n    allowed.line_id := NEW.line_id;\nELSIF OLD.status <> NEW.status THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be changed', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nIF NEW IS DISTINCT FROM allowed OR (OLD.status = 'settled' AND NEW.status = 'approved' AND EXISTS (\n    SELECT 1 FROM invoicing_invoiceline l WHERE l.id = OLD.line_id\n)) THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be changed', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nRETURN NEW;\n", hash='509ccbbb9fa0acd9c68a1f2fbe70673de9d99765', operation='UPDATE OR DELETE', pgid='pgtrigger_frozen_when_approved_0c5d1', table='retainers_expense', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='frozen_when_approved', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE allowed retainers_expense%ROWTYPE;', func="\nIF OLD.status NOT IN ('approved', 'settled', 'waived') THEN\n    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n    RETURN NEW;\nEND IF;\nIF TG_OP = 'DELETE' THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be deleted', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nallowed := OLD;\nallowed.version := NEW.version;\nallowed.status := NEW.status;\nIF (OLD.status, NEW.status) IN (('approved', 'settled'), ('settled', 'approved')) THEN\n    allowed.covered := NEW.covered;\n    allowed.settled_at := NEW.settled_at;\n    allowed.invoice_id := NEW.invoice_id;\n    allowed.line_id := NEW.line_id;\n    allowed.held_at := NEW.held_at;\nELSIF (OLD.status, NEW.status) IN (('approved', 'waived'), ('waived', 'approved')) THEN\n    allowed.reason := NEW.reason;\nELSIF OLD.status <> NEW.status THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be changed', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nIF NEW IS DISTINCT FROM allowed OR (OLD.status = 'settled' AND NEW.status = 'approved' AND EXISTS (\n    SELECT 1 FROM invoicing_invoiceline l WHERE l.id = OLD.line_id\n)) THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be changed', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nRETURN NEW;\n", hash='693d31e45aa35aec503fa362bdf6fd5302ef47b1', operation='UPDATE OR DELETE', pgid='pgtrigger_frozen_when_approved_0c5d1', table='retainers_expense', when='BEFORE')),
         ),
         migrations.AddIndex(
             model_name='timeentry',
@@ -202,6 +210,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='timeentry',
             constraint=models.CheckConstraint(condition=models.Q(('status', 'entered'), ('decided_at__isnull', False), _connector='OR'), name='retainers_timeentry_decided_says_when'),
+        ),
+        migrations.AddConstraint(
+            model_name='timeentry',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'waived'), _negated=True), models.Q(models.Q(('reason', ''), _negated=True), ('is_billable', True)), _connector='OR'), name='retainers_timeentry_waived_says_why'),
+        ),
+        migrations.AddConstraint(
+            model_name='timeentry',
+            constraint=models.CheckConstraint(condition=models.Q(('held_at', None), ('status__in', ('approved', 'waived')), _connector='OR'), name='retainers_timeentry_held_while_unbilled'),
         ),
         migrations.AddConstraint(
             model_name='timeentry',
@@ -237,7 +253,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='timeentry',
-            trigger=pgtrigger.compiler.Trigger(name='frozen_when_approved', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE allowed retainers_timeentry%ROWTYPE;', func="\nIF OLD.status NOT IN ('approved', 'settled') THEN\n    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n    RETURN NEW;\nEND IF;\nIF TG_OP = 'DELETE' THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be deleted', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nallowed := OLD;\nallowed.version := NEW.version;\nallowed.status := NEW.status;\nIF (OLD.status, NEW.status) IN (('approved', 'settled'), ('settled', 'approved')) THEN\n    allowed.covered := NEW.covered;\n    allowed.settled_at := NEW.settled_at;\n    allowed.invoice_id := NEW.invoice_id;\n    allowed.line_id := NEW.line_id;\nELSIF OLD.status <> NEW.status THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be changed', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nIF NEW IS DISTINCT FROM allowed OR (OLD.status = 'settled' AND NEW.status = 'approved' AND EXISTS (\n    SELECT 1 FROM invoicing_invoiceline l WHERE l.id = OLD.line_id\n)) THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be changed', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nRETURN NEW;\n", hash='457fd79f50b2b30f514126cbe28b6a9bbc7817a9', operation='UPDATE OR DELETE', pgid='pgtrigger_frozen_when_approved_738f1', table='retainers_timeentry', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='frozen_when_approved', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE allowed retainers_timeentry%ROWTYPE;', func="\nIF OLD.status NOT IN ('approved', 'settled', 'waived') THEN\n    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n    RETURN NEW;\nEND IF;\nIF TG_OP = 'DELETE' THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be deleted', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nallowed := OLD;\nallowed.version := NEW.version;\nallowed.status := NEW.status;\nIF (OLD.status, NEW.status) IN (('approved', 'settled'), ('settled', 'approved')) THEN\n    allowed.covered := NEW.covered;\n    allowed.settled_at := NEW.settled_at;\n    allowed.invoice_id := NEW.invoice_id;\n    allowed.line_id := NEW.line_id;\n    allowed.held_at := NEW.held_at;\nELSIF (OLD.status, NEW.status) IN (('approved', 'waived'), ('waived', 'approved')) THEN\n    allowed.reason := NEW.reason;\nELSIF OLD.status <> NEW.status THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be changed', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nIF NEW IS DISTINCT FROM allowed OR (OLD.status = 'settled' AND NEW.status = 'approved' AND EXISTS (\n    SELECT 1 FROM invoicing_invoiceline l WHERE l.id = OLD.line_id\n)) THEN\n    RAISE EXCEPTION 'entry % is approved and cannot be changed', OLD.id USING ERRCODE = 'CF003';\nEND IF;\nRETURN NEW;\n", hash='bbf3596781600b7055943fa6c8fef6590ce629e7', operation='UPDATE OR DELETE', pgid='pgtrigger_frozen_when_approved_738f1', table='retainers_timeentry', when='BEFORE')),
         ),
         migrations.AddIndex(
             model_name='draw',
@@ -310,5 +326,32 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='retainerlink',
             trigger=pgtrigger.compiler.Trigger(name='revoked_for_good', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."revoked_at" IS NOT NULL)', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='7102f11e615e5418ed41591459782da1a75fa890', operation='UPDATE', pgid='pgtrigger_revoked_for_good_890d2', table='retainers_retainerlink', when='BEFORE')),
+        ),
+        migrations.CreateModel(
+            name='PutOff',
+            fields=[
+                ('id', models.UUIDField(default=counterfoil.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=counterfoil.plumbing.clock.now, editable=False)),
+                ('version', models.PositiveIntegerField(default=1, editable=False)),
+                ('day', models.DateField()),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ('entity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='ledger.legalentity')),
+            ],
+            options={
+                'abstract': False,
+                'constraints': [models.UniqueConstraint(fields=('account', 'entity'), name='retainers_putoff_once')],
+            },
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='putoff',
+            trigger=pgtrigger.compiler.Trigger(name='audit_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, n.id, 'insert', NULL, to_jsonb(n) - ARRAY['version']::text[],\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM new_rows n;\nRETURN NULL;\n", hash='559ca2b26681e6214a1b5f1126ce507271ab65c9', level='STATEMENT', operation='INSERT', pgid='pgtrigger_audit_insert_80cd4', referencing='REFERENCING NEW TABLE AS new_rows ', table='retainers_putoff', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='putoff',
+            trigger=pgtrigger.compiler.Trigger(name='audit_update', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, pair.id, 'update', changed.before, changed.after,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM (\n    SELECT n.id, to_jsonb(o) - ARRAY['version']::text[] AS before, to_jsonb(n) - ARRAY['version']::text[] AS after\n    FROM old_rows o JOIN new_rows n ON n.id = o.id\n    OFFSET 0\n) pair\nCROSS JOIN LATERAL (\n    SELECT jsonb_object_agg(b.key, b.value) AS before, jsonb_object_agg(b.key, pair.after -> b.key) AS after\n    FROM jsonb_each(pair.before) b\n    WHERE b.value IS DISTINCT FROM pair.after -> b.key\n) changed\nWHERE changed.before IS NOT NULL;\nRETURN NULL;\n", hash='1a1d1039e8bb15a5b7abe753dd0b70b7ea94fc93', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_audit_update_0899b', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='retainers_putoff', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='putoff',
+            trigger=pgtrigger.compiler.Trigger(name='audit_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - ARRAY['version']::text[], NULL,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM old_rows o;\nRETURN NULL;\n", hash='e51e8577910257919ca9274e4a91717e2c89f8ce', level='STATEMENT', operation='DELETE', pgid='pgtrigger_audit_delete_e0c32', referencing='REFERENCING OLD TABLE AS old_rows ', table='retainers_putoff', when='AFTER')),
         ),
     ]

@@ -37,10 +37,13 @@ CHANGE = {
 PLACES = {
     TIME: {"list": "retainers:time", "new": "retainers:new_time", "one": "retainers:time_entry",
            "edit": "retainers:edit_time", "approve": "retainers:approve_time", "reject": "retainers:reject_time",
+           "waive": "retainers:waive_time", "restore": "retainers:restore_time",
            "word": "time", "one_word": "time", "title": "Time"},
     EXPENSE: {"list": "retainers:expenses", "new": "retainers:new_expense", "one": "retainers:expense",
               "edit": "retainers:edit_expense", "approve": "retainers:approve_expense",
-              "reject": "retainers:reject_expense", "word": "expenses", "one_word": "an expense", "title": "Expenses"},
+              "reject": "retainers:reject_expense", "waive": "retainers:waive_expense",
+              "restore": "retainers:restore_expense", "word": "expenses", "one_word": "an expense",
+              "title": "Expenses"},
 }  # fmt: skip
 SHOWS = ("all", "to_approve", "unbilled")
 DECIDED_MAX = 1_000
@@ -104,7 +107,9 @@ def _found(request: Request, key: str, listing: Listing, show: str, offset: int,
 
 
 def _document(row: Row) -> str:
-    return row.invoice_title or ("the retainer" if row.status == "settled" else "")
+    if row.status == "settled" and not row.invoice_title:
+        return "the retainer" if row.covered else "nothing to pay"
+    return row.invoice_title or ("off its draft" if row.status == "approved" and row.held_at else "")
 
 
 def _named(request: Request) -> list[UUID]:
@@ -155,6 +160,28 @@ def reject(request: Request, key: str) -> HttpResponse:
     return go(request, _back(request, key))
 
 
+@require_POST
+def waive(request: Request, key: str) -> HttpResponse:
+    """Decide that an approved entry will not be billed."""
+    ids = _selected(request, key)
+    try:
+        commands.waive_entries(actor=request.actor, **{_argument(key): ids}, reason=request.POST.get("reason", ""))
+    except Refusal as refusal:
+        if len(ids) != 1:
+            raise
+        return _entry_page(request, key, ids[0], refusal)
+    say(request, "It will not be billed.")
+    return go(request, _back(request, key))
+
+
+@require_POST
+def restore(request: Request, key: str) -> HttpResponse:
+    """Take that back."""
+    commands.restore_entries(actor=request.actor, **{_argument(key): _selected(request, key)})
+    say(request, "It will be billed after all.")
+    return go(request, _back(request, key))
+
+
 def _argument(key: str) -> str:
     return "time_ids" if key == TIME else "expense_ids"
 
@@ -184,7 +211,8 @@ def bill(request: Request) -> HttpResponse:
     else:
         drafts = len(done.invoice_ids)
         made = f"{drafts} draft{'' if drafts == 1 else 's'} wait{'s' if drafts == 1 else ''} in the review queue"
-        say(request, f"{done.entries} settled: {made if drafts else 'retainers bore all of it'}.")
+        free = "retainers bore all of it" if done.covered == done.entries else "nothing is left to pay"
+        say(request, f"{done.entries} settled: {made if drafts else free}.")
     if len(done.invoice_ids) == 1:
         return go(request, reverse("invoicing:invoice", args=[done.invoice_ids[0]]))
     return go(request, reverse("accounts:account", args=[given]) if given else reverse("retainers:time"))

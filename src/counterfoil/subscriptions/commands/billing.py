@@ -18,10 +18,10 @@ from counterfoil.accounts.queries import billing_facts
 from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.catalog.rules.pricing import unit_price_shown
-from counterfoil.core.errors import Conflict
+from counterfoil.core.errors import Conflict, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
-from counterfoil.invoicing.queries import any_unissued, order_total
+from counterfoil.invoicing.queries import any_unissued, blocks_of, order_total
 from counterfoil.invoicing.rules.orders import LINES_MAX, CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip, update_rows
 from counterfoil.subscriptions.agreements import Loaded
@@ -95,7 +95,8 @@ def write(
     riders: Sequence[Rider] = (),
 ) -> Written:
     """Write the documents of what is due, one for each payer, currency, company, terms, PO number and references, and
-    the ledger. Riders go on those that there are, as far as a document has room for them in ``LINES_MAX`` lines.
+    the ledger. Riders go on those that there are, as far as a document has room for them in ``LINES_MAX`` lines, and
+    unless they would keep one from going out.
 
     Issues them unless they are reviewed first; what invoicing finds blocked waits in the review queue. Everything is
     part of the caller's transaction.
@@ -107,13 +108,13 @@ def write(
     groups: dict[_Key, list[_Line]] = defaultdict(list)
     for line in lines:
         groups[_key(line.charged.loaded.subscription, facts)].append(line)
-    riding = _riding(riders, facts)
+    riding = _bearable(_with_room(_riding(riders, facts), groups), groups, facts, on, at)
     drafts: list[DraftOrder] = []
     drafted: list[Sequence[_Line | Rider]] = []
     notes: list[CreditOrder] = []
     noted: list[list[_Line]] = []
     for key, own in groups.items():
-        joining = _with_room(riding.get(key, ()), own)
+        joining = riding.get(key, ())
         parts = _parted(own, joining, facts, on, at)
         if any(line.own for line in _own(parts.credit_note)):
             groups[key] = _joined(own)
@@ -252,6 +253,13 @@ def _key(subscription: Subscription, facts: Mapping[UUID, BillingFacts]) -> _Key
     )  # fmt: skip
 
 
+def joinable(charges: Sequence[Charged], riders: Sequence[Rider], on: date) -> list[Rider]:
+    """The riders that would share a document with these charges."""
+    facts = billing_facts(sorted({one.loaded.subscription.account_id for one in charges}), on)
+    keys = {_key(one.loaded.subscription, facts) for one in charges}
+    return [rider for key, found in _riding(riders, facts).items() if key in keys for rider in found]
+
+
 def _riding(riders: Iterable[Rider], facts: Mapping[UUID, BillingFacts]) -> dict[_Key, list[Rider]]:
     """The riders by the document that they would share."""
     found: dict[_Key, list[Rider]] = defaultdict(list)
@@ -267,12 +275,43 @@ def _riding(riders: Iterable[Rider], facts: Mapping[UUID, BillingFacts]) -> dict
     return found
 
 
-def _with_room(riders: Sequence[Rider], own: Iterable[_Line]) -> Sequence[Rider]:
-    """The first riders, so many that the document can be changed in one piece; the others wait for the next one."""
-    if not riders:
-        return riders
-    taken = sum(max(len(line.difference.credits), 1) for line in own if line.net)
-    return riders[: max(LINES_MAX - taken, 0)]
+def _with_room(riding: Mapping[_Key, list[Rider]], groups: Mapping[_Key, list[_Line]]) -> dict[_Key, list[Rider]]:
+    """The first riders, so many that a document can be changed in one piece; the others wait for the next one."""
+    found = {}
+    for key in [key for key in riding if key in groups]:
+        taken = sum(max(len(line.difference.credits), 1) for line in groups[key] if line.net)
+        if room := max(LINES_MAX - taken, 0):
+            found[key] = riding[key][:room]
+    return found
+
+
+def _bearable(
+    riding: Mapping[_Key, list[Rider]],
+    groups: Mapping[_Key, list[_Line]],
+    facts: Mapping[UUID, BillingFacts],
+    on: date,
+    at: datetime,
+) -> dict[_Key, list[Rider]]:
+    """The riders of documents that go out with them as they would without: what is due is never held up by a rider."""
+    found: dict[_Key, list[Rider]] = {}
+    orders: list[DraftOrder] = []
+    for key in riding:
+        try:
+            invoice = _with_free_riders(_parted(groups[key], riding[key], facts, on, at).invoice, riding[key])
+        except Refusal:
+            continue
+        if invoice:
+            found[key] = riding[key]
+            orders.append(_draft_order(invoice, facts))
+    blocked = {}
+    if orders:
+        blocked = {key: codes for key, codes in zip(found, blocks_of(orders, on, at, facts), strict=True) if codes}
+    alone = {key: invoice for key in blocked if (invoice := _parted(groups[key], (), facts, on, at).invoice)}
+    usual: dict[_Key, frozenset[str]] = {}
+    if alone:
+        without = [_draft_order(invoice, facts) for invoice in alone.values()]
+        usual = dict(zip(alone, blocks_of(without, on, at, facts), strict=True))
+    return {key: one for key, one in found.items() if blocked.get(key, frozenset()) <= usual.get(key, frozenset())}
 
 
 def _with_free_riders(lines: Sequence[_Line | Rider], riders: Sequence[Rider]) -> Sequence[_Line | Rider]:

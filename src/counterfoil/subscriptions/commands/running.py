@@ -9,7 +9,7 @@ to do.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,11 +26,11 @@ from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.commands.billing import Charged, charged, write
+from counterfoil.subscriptions.commands.billing import Charged, charged, joinable, write
 from counterfoil.subscriptions.commands.increasing import any_planned, raise_prices, unraised
 from counterfoil.subscriptions.commands.starting import billing_policies
-from counterfoil.subscriptions.models import Subscription
-from counterfoil.subscriptions.ports import riders_of
+from counterfoil.subscriptions.models import BillingPolicy, Subscription
+from counterfoil.subscriptions.ports import Rider, riders_of
 from counterfoil.subscriptions.queries.runs import due_on
 from counterfoil.subscriptions.rules.billing import Due
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
@@ -69,7 +69,8 @@ def bill_due(
     A subscription that cannot be billed, or whose account is beyond its bounds for the day, is parked with its reason,
     and the others go on. What a won deal started is reviewed before it goes out for the first time. Where a price
     should have risen by now and has not, since the customer is about to be told or another worker is at it, nothing is
-    billed until it has. What rooms above have to bill of the same accounts goes on the same documents.
+    billed until it has. What rooms above have to bill of the same accounts goes on the same documents; where that takes
+    an account beyond its amount for the day, they are reviewed before they go out.
     """
     done = ChunkDone()
     due = due_on(dict.fromkeys([entity_id] if entity_id is not None else entities(), on))
@@ -93,15 +94,20 @@ def bill_due(
             park(loaded, f"It could not be worked out: {error}", on, at)
             done.parked += 1
     allowed = _within_bounds(charges, on, at, done)
-    reviewed = {entity_id for entity_id, policy in billing_policies().items() if policy.is_reviewed}
-    # What people approved is not held to the bounds, which are there for mistakes of the machine.
+    policies = billing_policies()
+    reviewed = {entity_id for entity_id, policy in policies.items() if policy.is_reviewed}
     joining = riders_of(sorted({one.loaded.subscription.account_id for one in allowed}), on, at) if allowed else []
     riders = [rider for each in joining for rider in each.riders]
+    beyond = _beyond_bounds(allowed, riders, policies, on, at)
     placed: dict[UUID, UUID] = {}
     for is_reviewed in (False, True):
-        part = [one for one in allowed if _is_reviewed(one.loaded, reviewed) is is_reviewed]
+        part = [one for one in allowed if _is_reviewed(one.loaded, reviewed, beyond) is is_reviewed]
         if part:
-            waiting = [rider for rider in riders if rider.line.line_id not in placed]
+            waiting = [
+                rider
+                for rider in riders
+                if rider.line.line_id not in placed and (is_reviewed or rider.account_id not in beyond)
+            ]
             written = write(actor, part, on=on, at=at, is_reviewed=is_reviewed, run_id=run_id, riders=waiting)
             done.documents += len(written.invoice_ids) + len(written.credit_note_ids)
             placed |= written.placed
@@ -139,11 +145,13 @@ def _read(ids: Sequence[UUID]) -> list[Subscription]:
     return [rows[subscription_id] for subscription_id in ids]
 
 
-def _is_reviewed(loaded: Loaded, reviewed: Collection[UUID]) -> bool:
-    """By its company's policy, or because it comes from a deal and nothing of it was billed yet."""
+def _is_reviewed(loaded: Loaded, reviewed: Collection[UUID], beyond: Collection[UUID]) -> bool:
+    """By its company's policy, because its account is beyond its bounds with what joins, or because it comes from a
+    deal and nothing of it was billed yet.
+    """
     subscription = loaded.subscription
     is_first = subscription.deal_id is not None and all(row.billed_to is None for row in loaded.items.values())
-    return is_first or subscription.entity_id in reviewed
+    return is_first or subscription.entity_id in reviewed or subscription.account_id in beyond
 
 
 def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: ChunkDone) -> list[Charged]:
@@ -171,6 +179,43 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
             park(one.loaded, reason, on, at)
             done.parked += 1
     return allowed
+
+
+def _beyond_bounds(
+    charges: Sequence[Charged],
+    riders: Sequence[Rider],
+    policies: Mapping[UUID, BillingPolicy],
+    on: date,
+    at: datetime,
+) -> set[UUID]:
+    """The accounts that what joins takes beyond their amount of the day. They are not parked: the bounds of a run are
+    there for mistakes of the machine, and people approved this; but people make mistakes too.
+    """
+    most = {
+        entity_id: policy.most_amount_a_day
+        for entity_id, policy in policies.items()
+        if policy.most_amount_a_day is not None
+    }
+    bounded = [one for one in charges if one.loaded.subscription.entity_id in most]
+    if not (riders and bounded):
+        return set()
+    joining: dict[UUID, Decimal] = defaultdict(Decimal)
+    for rider in joinable(bounded, riders, on):
+        joining[rider.account_id] += rider.net
+    allowed: dict[UUID, Decimal] = {}
+    due: dict[UUID, Decimal] = defaultdict(Decimal)
+    for one in bounded:
+        subscription = one.loaded.subscription
+        bound = most[subscription.entity_id]
+        allowed[subscription.account_id] = min(bound, allowed.get(subscription.account_id, bound))
+        due[subscription.account_id] += sum((abs(each.net) for each in one.differences), Decimal(0))
+    written = _written_today(list(joining), at) if joining else {}
+    return {
+        account_id
+        for account_id, net in joining.items()
+        if account_id in allowed
+        and written.get(account_id, (0, Decimal(0)))[1] + due[account_id] + net > allowed[account_id]
+    }
 
 
 def _written_today(account_ids: Sequence[UUID], at: datetime) -> dict[UUID, tuple[int, Decimal]]:
