@@ -32,7 +32,14 @@ from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.jobs import all_sweeps, run_waiting_jobs
 from counterfoil.subscriptions import commands, jobs
 from counterfoil.subscriptions.jobs import due_subscriptions
-from counterfoil.subscriptions.models import BilledPeriod, BillingRun, PriceIncrease, PriceRaise, Subscription
+from counterfoil.subscriptions.models import (
+    BilledPeriod,
+    BillingRun,
+    PriceIncrease,
+    PriceRaise,
+    Subscription,
+    SubscriptionItem,
+)
 from counterfoil.subscriptions.rules.agreement import Policy
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 from staff import SYSTEM
@@ -430,6 +437,31 @@ def test_who_cannot_be_told_of_what_is_undone_is_told_when_there_is_an_address(s
     increases()
     one.refresh_from_db()
     assert (one.recalled_at, one.problem, len(mails("price-increase-off"))) == (clock.now, "", 1)
+
+
+def test_a_late_notice_moves_the_day_of_what_the_item_went_on_as(screens: Screens, clock: Any) -> None:
+    """Time stood still for ten days, so another row of the same price runs: told late, the period after the next one
+    rises.
+    """
+    one = screens.start(("seat", "1"), name="Desks")
+    plan(screens)
+    clock.set("2026-05-01")
+    screens.billing.run("2026-05-01")
+    clock.set("2026-05-11")
+    pause = {"when": "2026-05-11", "mode": "extend", "until": "2026-05-21"}
+    assert screens.call("POST", f"subscriptions/{one}/pause", pause)[0] == 200
+    clock.set("2026-05-21")
+    commands.end_pauses(actor=SYSTEM, at=clock.now)
+    assert SubscriptionItem.objects.count() == 2
+    clock.set("2026-05-30")
+    increases()
+    assert mails() == [
+        "Change of price: Desks, Counterfoil Works GmbH: Seat: €11.00 instead of €10.00, from July 11, 2026"
+    ]
+    for on in ("2026-06-11", "2026-07-11"):
+        day(screens, clock, on)
+    assert ledger(one)[-2:] == ["2026-06-11 recurring 1 10.00", "2026-07-11 recurring 1 11.00"]
+    sound()
 
 
 def test_a_mail_names_the_quantity_that_is_agreed_by_then(screens: Screens, clock: Any) -> None:

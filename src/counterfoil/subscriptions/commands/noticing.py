@@ -211,7 +211,7 @@ def _rising(row: PriceRaise) -> RisingPrice:
 def _move_day(loaded: Loaded, row: PriceRaise, today: date) -> None:
     """Let the price rise no sooner than the days of notice from today on, if it would."""
     earliest = today + timedelta(days=row.increase.notice_days or 0)
-    item = next((one for one in loaded.agreement.items if one.id == row.item_id), None)
+    item = running(loaded, row, moment_at(loaded, row.takes_on))
     if row.takes_on >= earliest or item is None:
         return
     takes = takes_effect(item, moment_at(loaded, earliest), is_at_renewal=waits(loaded, row.increase))
