@@ -162,23 +162,24 @@ def reject(request: Request, key: str) -> HttpResponse:
 
 @require_POST
 def waive(request: Request, key: str) -> HttpResponse:
-    """Decide that an approved entry will not be billed."""
+    """Decide that approved entries will not be billed."""
     ids = _selected(request, key)
+    reason = request.POST.get("reason", "")
     try:
-        commands.waive_entries(actor=request.actor, **{_argument(key): ids}, reason=request.POST.get("reason", ""))
+        count = commands.waive_entries(actor=request.actor, **{_argument(key): ids}, reason=reason)
     except Refusal as refusal:
         if len(ids) != 1:
             raise
         return _entry_page(request, key, ids[0], refusal)
-    say(request, "It will not be billed.")
+    say(request, f"Not billed: {count}." if count else "Nothing was selected.", kind="success" if count else "info")
     return go(request, _back(request, key))
 
 
 @require_POST
 def restore(request: Request, key: str) -> HttpResponse:
     """Take that back."""
-    commands.restore_entries(actor=request.actor, **{_argument(key): _selected(request, key)})
-    say(request, "It will be billed after all.")
+    count = commands.restore_entries(actor=request.actor, **{_argument(key): _selected(request, key)})
+    say(request, f"Unbilled again: {count}." if count else "Nothing was selected.", kind="success" if count else "info")
     return go(request, _back(request, key))
 
 
