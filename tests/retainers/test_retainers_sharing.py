@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from io import StringIO
+from logging.config import DictConfigurator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, ProgrammingError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from gunicorn.config import Config
@@ -22,7 +24,7 @@ from retainers_world import SYSTEM, Work, make_work
 
 from counterfoil.access.models import Change
 from counterfoil.accounts import commands as accounts
-from counterfoil.app.logs import WithoutSecrets, leave_out_secrets
+from counterfoil.app.logs import leave_out_secrets
 from counterfoil.core.errors import NotAllowed, NotFound
 from counterfoil.documents.wording import LANGUAGES
 from counterfoil.plumbing import clock
@@ -117,13 +119,15 @@ def test_nobody_keeps_or_passes_on_the_address(anybody: Browser, work: Work) -> 
 
 @pytest.fixture
 def log() -> Iterator[StringIO]:
-    """What is written to the log of the server."""
-    (handler,) = (one for one in logging.getLogger().handlers if isinstance(one.formatter, WithoutSecrets))
-    assert isinstance(handler, logging.StreamHandler)
+    """What is written to the log of the server, by a handler as the settings describe it."""
+    (described,) = settings.LOGGING["handlers"].values()
     written = StringIO()
-    before = handler.setStream(written)
+    handler = logging.StreamHandler(written)
+    line = dict(settings.LOGGING["formatters"][described["formatter"]])
+    handler.setFormatter(DictConfigurator(settings.LOGGING).configure_formatter(line))
+    logging.getLogger().addHandler(handler)
     yield written
-    handler.setStream(before)
+    logging.getLogger().removeHandler(handler)
 
 
 def test_no_secret_reaches_the_log(
