@@ -56,7 +56,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="one row, such as P3")
     parser.add_argument("--scale", type=float, default=1.0, help="shrinks or grows the sizes")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="counterfoil-bench-") as folder:
+    # The server ends after the folder is gone, and may still write into it meanwhile.
+    with tempfile.TemporaryDirectory(prefix="counterfoil-bench-", ignore_cleanup_errors=True) as folder:
         _use_own_database(Path(folder))
         table = rows()
         wanted = [given.only.upper()] if given.only else list(table)
@@ -64,8 +65,8 @@ def main() -> int:
         if unknown:
             parser.error(f"there is no row {unknown[0]}; there are {', '.join(table)}")
         measured = [one for key in wanted for one in table[key](given.scale)]
-    _print(measured)
-    _write(measured)
+        _print(measured)
+        _write(measured)
     return 0
 
 
