@@ -275,14 +275,18 @@ def _other(value: Any) -> str:
     return _escaped(bytes(dumped or b"").decode())
 
 
-class _Writers(dict[type, Callable[[Any], str]]):
-    """How a value of each kind is written."""
+class _ByKind(dict[type, Callable[[Any], str]]):
+    """How a value of each kind is written; ``other`` writes those of rarer kinds."""
+
+    def __init__(self, known: dict[type, Callable[[Any], str]], other: Callable[[Any], str]) -> None:
+        super().__init__(known)
+        self.other = other
 
     def __missing__(self, kind: type) -> Callable[[Any], str]:
-        return _other
+        return self.other
 
 
-_WRITERS = _Writers(
+_WRITERS = _ByKind(
     {
         type(None): lambda value: "\\N",
         str: _text,
@@ -292,7 +296,8 @@ _WRITERS = _Writers(
         bool: lambda value: "t" if value else "f",
         datetime: datetime.isoformat,
         date: date.isoformat,
-    }
+    },
+    _other,
 )
 
 
@@ -314,14 +319,8 @@ def _literal_other(value: Any) -> str:
         return Transformer(connection.connection).as_literal(_array(value)).decode()
 
 
-class _Literals(dict[type, Callable[[Any], str]]):
-    """How a value of each kind is written in a statement, for a place whose type the statement knows."""
-
-    def __missing__(self, kind: type) -> Callable[[Any], str]:
-        return _literal_other
-
-
-_LITERALS = _Literals(
+# As a statement reads them, at a place whose type it knows.
+_LITERALS = _ByKind(
     {
         type(None): lambda value: "NULL",
         str: _literal_text,
@@ -331,7 +330,8 @@ _LITERALS = _Literals(
         bool: lambda value: "'t'" if value else "'f'",
         datetime: lambda value: f"'{value.isoformat()}'",
         date: lambda value: f"'{value.isoformat()}'",
-    }
+    },
+    _literal_other,
 )
 
 _ELEMENTS: dict[type, Callable[[Any], str]] = {

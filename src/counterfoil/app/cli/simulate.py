@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,8 +89,8 @@ def _scratch_copy() -> Iterator[None]:
 def _load() -> None:
     """Load what plays scenarios before any process is forked, so that it is loaded once."""
     set_up()
-    import counterfoil.simulating.playing
-    import counterfoil.simulating.reporting  # noqa: F401
+    for module in ("playing", "reporting"):
+        import_module(f"counterfoil.simulating.{module}")
 
 
 @contextmanager
