@@ -99,13 +99,11 @@ def test_free_spans(wanted: Span, taken: list[Span], free: list[Span]) -> None:
 
 def test_nearest_value_wins() -> None:
     """A value comes from the account, else the nearest parent that says one, else the company's default."""
-    chain = [Said(ONE, "Acme East", ""), Said(TWO, "Acme", "de"), Said(THREE, "Acme Holding", "fr")]
-    assert resolve(chain, "en", "language") == Sourced("de", "parent", "Acme · language", TWO)
-    assert resolve([Said(ONE, "Acme East", "it"), *chain[1:]], "en", "language") == Sourced(
-        "it", "own", "Acme East · language", ONE
-    )
-    assert resolve(chain[:1], "en", "language") == Sourced("en", "default", "Company default · language", None)
-    assert resolve(chain[:1], "", "language") == Sourced("", "none", "No language anywhere", None)
+    own, parent = Said(ONE, "Acme East", "it", is_own=True), Said(TWO, "Acme", "de", is_own=False)
+    assert resolve(own, "en", "language") == Sourced("it", "own", "Acme East · language", ONE)
+    assert resolve(parent, "en", "language") == Sourced("de", "parent", "Acme · language", TWO)
+    assert resolve(None, "en", "language") == Sourced("en", "default", "Company default · language", None)
+    assert resolve(None, "", "language") == Sourced("", "none", "No language anywhere", None)
 
 
 def test_circles_and_towers() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -39,7 +38,7 @@ PART = OrderLine(
     subscription_item_id=ITEM,
     **JANUARY,  # type: ignore[arg-type]
 )
-OWN = replace(PART, subscription_id=None, subscription_item_id=None)
+OWN = PART._replace(subscription_id=None, subscription_item_id=None)
 """The same of no subscription: what it comes to may be changed on the draft."""
 WORK = OrderLine(description="Work", quantity=D(2), unit_price=D(10))
 

@@ -334,7 +334,7 @@ class Life:
         ids = {one.id: uuid4() for one in found if one.id is not None}
         for one in found:
             credits = tuple((ids.get(line_id, line_id), part) for line_id, part in one.credits)
-            self._write(replace(one, credits=credits), ids.get(one.id) if one.id is not None else None)
+            self._write(one._replace(credits=credits), ids.get(one.id) if one.id is not None else None)
         assert differences(self.agreement, self.rows, due, items=items) == []
         assert min(self.lines.values(), default=Decimal(0)) >= 0
         return found

@@ -275,18 +275,18 @@ def _checked(draft: Draft, around: Surroundings, taxes: Sequence[Sequence[LineTa
         line_count=len(draft.lines),
         tax_profile=invoice.tax_profile,
         tax_exemption_reason=invoice.tax_exemption_reason,
-        classes_without_rate=tuple(
-            sorted({line.tax_class for line, borne in zip(draft.lines, taxes, strict=True) if not borne[0].found})
+        classes_without_rate=_sorted(
+            [line.tax_class for line, borne in zip(draft.lines, taxes, strict=True) if not borne[0].found]
         ),
-        rates_without_reason=tuple(
-            sorted({tax.label for borne in taxes for tax in borne if tax.category in NEEDS_A_REASON and not tax.reason})
+        rates_without_reason=_sorted(
+            [tax.label for borne in taxes for tax in borne if tax.category in NEEDS_A_REASON and not tax.reason]
         ),
         on=around.on,
         party_name=facts.party.legal_name,
         party_tax_ids=len(facts.party.tax_ids),
         has_address=facts.party.has_address,
         discount_percent=effective_discount(
-            (line.quantity, line.unit_price, line.discount_percent) for line in draft.lines if not line.is_net_given
+            [(line.quantity, line.unit_price, line.discount_percent) for line in draft.lines if not line.is_net_given]
         ),
         deal_discount_percent=invoice.deal_discount_percent,
         off_the_whole=_off_the_whole(draft),
@@ -304,9 +304,14 @@ def _checked(draft: Draft, around: Surroundings, taxes: Sequence[Sequence[LineTa
     )
 
 
+def _sorted(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(words))) if words else ()
+
+
 def _off_the_whole(draft: Draft) -> Money:
-    off = (line.before_discount - line.net for line in draft.lines if line.before_discount is not None)
-    return Money.exact(sum(off, Decimal(0)), draft.invoice.currency)
+    off = [line.before_discount - line.net for line in draft.lines if line.before_discount is not None]
+    currency = draft.invoice.currency
+    return Money.exact(sum(off, Decimal(0)), currency) if off else Money.zero(currency)
 
 
 def _needs(entity: LegalEntity, channel: str) -> tuple[tuple[str, str], ...]:

@@ -41,6 +41,7 @@ _GIVEN = ("is_net_given", "net", "before_discount", "share", "why")
 _CREDITED = ("credits_line_id", *TAX_COLUMNS)
 WHY_MAX, SHARE_MAX = 300, 60
 _KINDS = frozenset(LineKind.values)
+_NOTHING_GIVEN: Sourced[str] = Sourced("", "none", "Nothing given")
 
 
 # Making ---------------------------------------------------------------------------------------------------------------
@@ -55,7 +56,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
     if entity_id not in around.entities:
         raise NotFound("This company does not exist.", "entity")
     from_deal = order.deal_id is not None
-    given = _given(order, by)
+    given = as_source(_given(order, by))
     terms = facts.terms.value
     invoice = new_row(
         Invoice,
@@ -88,13 +89,13 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
         waiting_since=at,
     )
     invoice.sources = {
-        "account": as_source(given),
-        "entity": as_source(given if order.entity_id else _default_entity(around, entity_id)),
-        "currency": as_source(given if order.currency else facts.currency),
+        "account": given,
+        "entity": given if order.entity_id else as_source(_default_entity(around, entity_id)),
+        "currency": given if order.currency else as_source(facts.currency),
         **_of_account(facts),
-        **({"terms": as_source(given)} if order.terms_id else {}),
+        **({"terms": given} if order.terms_id else {}),
         **{
-            name: as_source(given if value else Sourced("", "none", "Nothing given"))
+            name: given if value else as_source(_NOTHING_GIVEN)
             for name, value in (
                 ("po_number", order.po_number),
                 ("references", order.references),
@@ -104,7 +105,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
             )
         },
     }
-    lines = [_new_line(invoice, place, line, as_source(given)) for place, line in enumerate(order.lines, 1)]
+    lines = [_new_line(invoice, place, line, given) for place, line in enumerate(order.lines, 1)]
     _check_given(invoice, order.lines, order.discounts)
     _bear_credited_tax(invoice, lines, around)
     return Draft(invoice, lines, [])
@@ -148,8 +149,10 @@ def _check_given(invoice: Invoice, lines: Sequence[OrderLine], discounts: Sequen
 
 def _is_amount(value: Decimal | None, currency: str) -> bool:
     """Whether it can be an amount of the currency; nothing can."""
+    if value is None:
+        return True
     try:
-        Money.exact(value or Decimal(0), currency)
+        Money.exact(value, currency)
     except ValueError:
         return False
     return True

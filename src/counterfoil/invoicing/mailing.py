@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from counterfoil.accounts.rules.facts import BillingFacts, Recipient
 from counterfoil.activities.rules.orders import RECIPIENTS_MAX
@@ -25,7 +24,7 @@ def recipients_of(facts: BillingFacts) -> list[Recipient]:
         found.setdefault(person.email.lower(), person)
     people = list(found.values())[:RECIPIENTS_MAX]
     if people and all(person.line == "cc" for person in people):
-        people[0] = replace(people[0], line="to")
+        people[0] = people[0]._replace(line="to")
     return people
 
 

@@ -361,7 +361,7 @@ class Invoice(Record):
     origin = models.CharField(max_length=20, choices=Origin.choices)
     entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+", db_index=False)
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
-    invoiced_account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+    invoiced_account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+", db_index=False)
     payer = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     send_to = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
     sales_owner = models.ForeignKey(
@@ -482,11 +482,7 @@ class Invoice(Record):
                 name="invoicing_invoice_open",
             ),
             models.Index(fields=["status", "issued_on"], name="invoicing_invoice_by_day"),
-            models.Index(
-                fields=["invoiced_account", "id"],
-                condition=~Q(number="") & Q(kind="invoice"),
-                name="invoicing_invoice_history",
-            ),
+            models.Index(fields=["invoiced_account", "id"], name="invoicing_invoice_history"),
             models.Index(
                 fields=["sales_owner"], condition=Q(sales_owner__isnull=False), name="invoicing_invoice_sales_owner"
             ),

@@ -160,6 +160,9 @@ class Posting(models.Model):
             exact_amounts("amount", name="ledger_posting_exact"),
         ]
         indexes = [
-            models.Index(fields=["ledger_account", "account"], name="ledger_posting_by_account"),
-            models.Index(fields=["account"], condition=Q(account__isnull=False), name="ledger_posting_of_account"),
+            models.Index(
+                fields=["account", "ledger_account"],
+                condition=Q(account__isnull=False),
+                name="ledger_posting_of_account",
+            ),
         ]

@@ -478,7 +478,6 @@ class BilledPeriod(models.Model):
                 condition=Q(kind="recurring"),
             ),
         ]
-        indexes = [models.Index(fields=["item", "ends_at"], name="subscriptions_billed_by_item")]
 
 
 class RunState(models.TextChoices):

@@ -17,7 +17,7 @@ from counterfoil.accounts.models import (
 from counterfoil.accounts.queries.hierarchy import MEMBERS
 from counterfoil.accounts.queries.terms import terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, Party, Recipient
-from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, resolve
+from counterfoil.accounts.rules.inheritance import DEFAULT, NONE, OWN, PARENT, Said, Sourced, is_said, resolve
 from counterfoil.plumbing.bulk import Asked, Wanted, read_together, read_where
 from counterfoil.plumbing.scratch import read_once
 
@@ -107,12 +107,17 @@ def _arrangement(chain: Sequence[Account]) -> Arrangement:
 
 
 def _explicit(chain: Sequence[Account], attribute: str, subject: str) -> Sourced[UUID] | None:
-    found = resolve([_said(account, attribute) for account in chain], None, subject)
-    return found if found.value is not None else None
+    nearest = _nearest(chain, attribute)
+    return None if nearest is None else resolve(nearest, nearest.value, subject)
 
 
-def _said(account: Account, attribute: str) -> Said[Any]:
-    return Said(account.id, account.title, getattr(account, attribute))
+def _nearest(chain: Sequence[Account], attribute: str) -> Said[Any] | None:
+    """The first of the chain that says anything."""
+    for account in chain:
+        value = getattr(account, attribute)
+        if is_said(value):
+            return Said(account.id, account.title, value, account is chain[0])
+    return None
 
 
 def _facts(
@@ -127,12 +132,10 @@ def _facts(
     own = chain[0]
     invoiced, payer, send_to = arranged
     texts: dict[str, Sourced[str]] = {
-        name: resolve([_said(account, name) for account in chain], getattr(defaults, name, ""), subject)
+        name: resolve(_nearest(chain, name), getattr(defaults, name, ""), subject)
         for name, subject in _SUBJECTS.items()
     }
-    terms_source = resolve(
-        [_said(account, "terms_id") for account in chain], defaults.terms_id if defaults else None, "payment terms"
-    )
+    terms_source = resolve(_nearest(chain, "terms_id"), defaults.terms_id if defaults else None, "payment terms")
     known = terms.get(terms_source.value) if terms_source.value else None
     legal = accounts[invoiced.value]
     return BillingFacts(

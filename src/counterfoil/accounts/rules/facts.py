@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.accounts.rules.terms import Terms
 
 
-@dataclass(frozen=True)
-class Party:
+class Party(NamedTuple):
     """A legal identity as it is printed: always the facts of one account together."""
 
     account_id: UUID
@@ -32,8 +32,7 @@ class Party:
         return bool(self.street and self.city and self.country)
 
 
-@dataclass(frozen=True)
-class Recipient:
+class Recipient(NamedTuple):
     """A person to whom invoices are sent: ``line`` is to or cc."""
 
     contact_id: UUID
@@ -57,8 +56,7 @@ class TermsFact:
     rule: Terms
 
 
-@dataclass(frozen=True)
-class BillingFacts:
+class BillingFacts(NamedTuple):
     """All that a draft takes from an account. The party and the tax profile are those of the invoiced account."""
 
     account_id: UUID

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 T = TypeVar("T")
@@ -12,8 +11,7 @@ T = TypeVar("T")
 OWN, PARENT, DEFAULT, NONE = "own", "parent", "default", "none"
 
 
-@dataclass(frozen=True)
-class Sourced(Generic[T]):
+class Sourced(NamedTuple, Generic[T]):
     """A value and where it comes from.
 
     ``kind`` is own, parent, default, deal, subscription, catalog, rule, edited or none; ``label`` says it for people,
@@ -26,24 +24,30 @@ class Sourced(Generic[T]):
     record_id: UUID | None = None
 
 
-@dataclass(frozen=True)
-class Said(Generic[T]):
-    """What one account of the chain says: empty (``None`` or ``""``) when it says nothing."""
+class Said(NamedTuple, Generic[T]):
+    """What one account of the chain says; ``is_own`` of the account itself, which is not above itself."""
 
     account_id: UUID
     title: str
     value: T
+    is_own: bool
 
 
-def resolve(chain: Sequence[Said[T]], default: T, subject: str) -> Sourced[T]:
-    """The nearest value along the chain (the account itself, its parent, and so on up), else the default."""
-    for place, said in enumerate(chain):
-        if said.value not in (None, ""):
-            kind = OWN if place == 0 else PARENT
-            return Sourced(said.value, kind, f"{said.title} · {subject}", said.account_id)
-    if default in (None, ""):
-        return Sourced(default, NONE, f"No {subject} anywhere")
-    return Sourced(default, DEFAULT, f"Company default · {subject}")
+def is_said(value: object) -> bool:
+    """Whether a value says anything: ``None`` and ``""`` do not."""
+    return value is not None and value != ""
+
+
+def resolve(nearest: Said[T] | None, default: T, subject: str) -> Sourced[T]:
+    """What the nearest account says that says anything (the account itself, its parent, and so on up), else the
+    default.
+    """
+    if nearest is not None:
+        kind = OWN if nearest.is_own else PARENT
+        return Sourced(nearest.value, kind, f"{nearest.title} · {subject}", nearest.account_id)
+    if is_said(default):
+        return Sourced(default, DEFAULT, f"Company default · {subject}")
+    return Sourced(default, NONE, f"No {subject} anywhere")
 
 
 LEVELS_MAX = 20

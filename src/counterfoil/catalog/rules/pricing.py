@@ -15,10 +15,9 @@ quantity of zero costs nothing. The worked tables stand in ``docs/concepts/price
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from counterfoil.core.errors import Problem
 
@@ -38,16 +37,14 @@ _CUT = Context(prec=120, traps=[InvalidOperation, Overflow])
 _SMALLEST = Decimal(1).scaleb(-DECIMALS)
 
 
-@dataclass(frozen=True, slots=True)
-class Tier:
+class Tier(NamedTuple):
     """Units up to and with ``up_to`` cost ``amount`` each; ``None`` has no limit."""
 
     up_to: Decimal | None
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Pricing:
+class Pricing(NamedTuple):
     """How a quantity becomes a price. ``amount`` is none for tiers, ``per`` is the size of a package."""
 
     model: str
@@ -56,8 +53,7 @@ class Pricing:
     tiers: tuple[Tier, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A piece of a price: its quantity times its unit price. Packages are counted in packages."""
 
     quantity: Decimal

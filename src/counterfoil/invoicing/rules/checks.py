@@ -7,9 +7,9 @@ is fine. A draft is clean when nothing warns or blocks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from counterfoil.core.money import Money, formatted
 from counterfoil.invoicing.rules.tax import EXEMPT, REVERSE_CHARGE
@@ -19,8 +19,7 @@ UNUSUAL = 2
 CHANNELS = {"post": "by post", "portal": "through the customer portal"}
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One finding. ``fix`` says where it is mended: account, contact, draft, tax, entity, or empty where nothing is
     wrong.
 
@@ -34,8 +33,7 @@ class Check:
     group: str = "general"
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """A draft as the checks see it. Discounts are effective ones over the whole document, in percent.
 
     A total of zero is fine where charges and credits may weigh each other up: ``may_be_zero``.

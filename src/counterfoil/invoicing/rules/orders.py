@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from counterfoil.accounts.rules.inheritance import Sourced
@@ -14,8 +15,7 @@ LINES_MAX = 400
 """So many lines at most of a document that may take fewer: the editor of drafts still posts them in one piece."""
 
 
-@dataclass(frozen=True)
-class OrderLine:
+class OrderLine(NamedTuple):
     """A line of a draft to be made. ``source`` says where it comes from; ``list_price`` is the catalog's, if any.
 
     With ``net``, the line comes to that amount of the document's currency, which may be below zero, whatever quantity
@@ -46,8 +46,7 @@ class OrderLine:
     line_id: UUID | None = None
 
 
-@dataclass(frozen=True)
-class DraftOrder:
+class DraftOrder(NamedTuple):
     """A draft to be made for an account. What is left out comes from the account's facts.
 
     ``discounts`` are spread over its lines, except those that take back an issued line.

@@ -10,9 +10,10 @@ The worked tables stand in ``docs/concepts/totals-and-tax.md``; the tests read t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation, Overflow
 from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
 
 from counterfoil.core.money import Money, rounded
 from counterfoil.invoicing.rules.discounts import Discount, discounted
@@ -26,8 +27,7 @@ LARGEST = Decimal(10) ** 13
 _EXACT = Context(prec=80, traps=[InvalidOperation, Overflow])
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TaxKey:
+class TaxKey(NamedTuple):
     """What makes two lines share a tax subtotal: the UNTDID 5305 category, the rate in percent, and whether prices
     include it. ``again`` tells apart what one line bears twice, such as CGST 9 % and SGST 9 %: it is 1 of the second.
     """
@@ -47,8 +47,7 @@ def borne(kinds: Sequence[tuple[str, Decimal, bool]]) -> Borne:
     return tuple([TaxKey(*kind, kinds[:place].count(kind)) for place, kind in enumerate(kinds)])
 
 
-@dataclass(frozen=True, slots=True)
-class TotalsLine:
+class TotalsLine(NamedTuple):
     """A line as arithmetic sees it. Where ``net`` is given, it is the line's amount, and the factors only explain.
 
     ``is_discountable`` is false for a line that takes back an issued one.
@@ -62,8 +61,7 @@ class TotalsLine:
     is_discountable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class TaxSubtotal:
+class TaxSubtotal(NamedTuple):
     """The tax of one category and rate. Where lines bear several taxes, the bases of these overlap."""
 
     tax: TaxKey
@@ -71,8 +69,7 @@ class TaxSubtotal:
     amount: Money
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """``line_nets`` are what the lines say, after discounts, in their order; ``full_nets`` what they said before.
 
     ``line_taxes``, those of each line in their order, only when tax is rounded per line. ``taxes`` stand by falling
@@ -140,8 +137,8 @@ def too_large(lines: Sequence[TotalsLine]) -> int | None:
     """The place of the first line at which the document outgrows ``LARGEST``; none for every sane document."""
     sum_so_far = Decimal(0)
     for place, line in enumerate(lines):
-        factors = exact_net(line.quantity, line.unit_price, line.discount_percent)
-        sum_so_far += abs(factors if line.net is None else line.net)
+        net = exact_net(line.quantity, line.unit_price, line.discount_percent) if line.net is None else line.net
+        sum_so_far += abs(net)
         if sum_so_far >= LARGEST:
             return place
     return None
@@ -153,6 +150,12 @@ def invoice_totals(
     """All sums of a document. ``rounding`` is ``per_rate`` or ``per_line``. No lines give zeros."""
     if rounding not in (PER_RATE, PER_LINE):
         raise ValueError(rounding)
+    return _totals(tuple(lines), currency, rounding, tuple(discounts))
+
+
+@lru_cache(maxsize=4096)
+def _totals(lines: tuple[TotalsLine, ...], currency: str, rounding: str, discounts: tuple[Discount, ...]) -> Totals:
+    """Many documents of a billing run say the same, and are worked out once."""
     zero = Money.zero(currency)
     full_nets = tuple(line_net(line, currency) for line in lines)
     nets = _after_discounts(lines, full_nets, discounts, currency)

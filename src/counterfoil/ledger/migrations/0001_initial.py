@@ -148,11 +148,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='posting',
-            index=models.Index(fields=['ledger_account', 'account'], name='ledger_posting_by_account'),
-        ),
-        migrations.AddIndex(
-            model_name='posting',
-            index=models.Index(condition=models.Q(('account__isnull', False)), fields=['account'], name='ledger_posting_of_account'),
+            index=models.Index(condition=models.Q(('account__isnull', False)), fields=['account', 'ledger_account'], name='ledger_posting_of_account'),
         ),
         migrations.AddConstraint(
             model_name='posting',

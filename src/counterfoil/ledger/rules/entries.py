@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 
-@dataclass(frozen=True)
-class PostingOrder:
+class PostingOrder(NamedTuple):
     """An amount on the ledger account of a role: debit positive, credit negative. ``account_id`` is the customer."""
 
     role: str
@@ -18,8 +17,7 @@ class PostingOrder:
     account_id: UUID | None = None
 
 
-@dataclass(frozen=True)
-class EntryOrder:
+class EntryOrder(NamedTuple):
     """One entry. ``source`` is unique, such as ``invoice:<id>``: the same event is never posted twice."""
 
     entity_id: UUID

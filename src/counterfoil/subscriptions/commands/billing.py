@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -102,12 +102,14 @@ def write(
     part of the caller's transaction.
     """
     written = Written()
-    lines = [line for one in charges for line in _lines(one, one.differences)]
+    by_charge = [(one, _lines(one, one.differences)) for one in charges]
+    lines = [line for _, own in by_charge for line in own]
     _refuse_unissued(lines)
     facts = billing_facts(sorted({line.charged.loaded.subscription.account_id for line in lines}), on)
     groups: dict[_Key, list[_Line]] = defaultdict(list)
-    for line in lines:
-        groups[_key(line.charged.loaded.subscription, facts)].append(line)
+    for charge, own in by_charge:
+        if own:
+            groups[_key(charge.loaded.subscription, facts)] += own
     riding = _bearable(_with_room(_riding(riders, facts), groups), groups, facts, on, at)
     drafts: list[DraftOrder] = []
     drafted: list[Sequence[_Line | Rider]] = []
@@ -162,7 +164,7 @@ def _lines(one: Charged, found: Sequence[Difference]) -> list[_Line]:
             continue
         credits = tuple((own.get(credited, credited), part) for credited, part in each.credits)
         taken = frozenset(credited for credited, _ in credits) & frozenset(own.values())
-        lines.append(_Line(one, replace(each, credits=credits), line_id, own=taken))
+        lines.append(_Line(one, each._replace(credits=credits), line_id, own=taken))
     return lines
 
 
@@ -198,36 +200,33 @@ def settle(charges: Iterable[Charged]) -> None:
     items: list[SubscriptionItem] = []
     subscriptions: list[Subscription] = []
     for one in charges:
-        items += _written_items(one)
-        _note_due(one)
+        _note_due(one, _note_written(one, items))
         subscriptions.append(one.loaded.subscription)
     update_rows(items, ["billed_to"])
     update_rows(subscriptions, ["due_at", "settled_to"])
 
 
-def _written_items(one: Charged) -> list[SubscriptionItem]:
-    changed = []
-    for item in one.loaded.agreement.items:
-        row = one.loaded.items[item.id]
-        end = written_to(one.loaded.agreement, item, one.due, _billed_to(one.loaded, row))
-        kept = None if end is None else stored(end)
-        if kept is not None and (row.billed_to is None or kept > row.billed_to):
-            row.billed_to = kept
+def _note_written(one: Charged, changed: list[SubscriptionItem]) -> dict[UUID, Moment]:
+    """Up to where each item is written, by its id; the rows that this changes are added to those that changed."""
+    loaded = one.loaded
+    written: dict[UUID, Moment] = {}
+    for item in loaded.agreement.items:
+        row = loaded.items[item.id]
+        before = None if row.billed_to is None else loaded.moment(row.billed_to)
+        end = written_to(loaded.agreement, item, one.due, before)
+        if end is not None and (before is None or end > before):
+            written[item.id] = end
+            row.billed_to = stored(end)
             changed.append(row)
-    return changed
+        elif before is not None:
+            written[item.id] = before
+    return written
 
 
-def _billed_to(loaded: Loaded, row: SubscriptionItem) -> Moment | None:
-    return None if row.billed_to is None else loaded.moment(row.billed_to)
-
-
-def _note_due(one: Charged) -> None:
+def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
     """``settled_to`` is the moment of writing, or the start of the earliest period that is not written yet."""
     loaded = one.loaded
     agreement, subscription = loaded.agreement, loaded.subscription
-    billed = {
-        item.id: moment for item in agreement.items if (moment := _billed_to(loaded, loaded.items[item.id])) is not None
-    }
     upcoming = next_due(agreement, billed)
     if not one.is_whole and upcoming is None:
         upcoming = agreement.end  # what waits for a next document has its own when none comes

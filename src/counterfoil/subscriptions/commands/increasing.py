@@ -177,7 +177,7 @@ def _raise(
         quantity = used_lately(item, moment_at(loaded, today))
     since = add_months(takes_on, -increase.months_apart)
     reason = reason_left_out(
-        item if not ends else replace(item, versions=(replace(item.versions[0], end=takes),)),
+        item if not ends else replace(item, versions=(item.versions[0]._replace(end=takes),)),
         item.pricing,
         new,
         takes_on=takes,

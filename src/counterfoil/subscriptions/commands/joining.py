@@ -6,7 +6,7 @@ nothing more is billed; if it is returned to sales, the subscription is taken ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -50,7 +50,7 @@ def start_with_draft(*, actor: Actor, order: SubscriptionOrder, draft: DraftOrde
     due = tuple(part for line in lines if line.net for part in _order_lines(line))
     invoice_id: UUID | None = None
     if draft.lines or due:
-        whole = replace(draft, lines=(*draft.lines, *due))
+        whole = draft._replace(lines=(*draft.lines, *due))
         (invoice_id,) = draft_invoices(actor=actor, orders=[whole], on=on, at=at)
     for line in lines:
         line.document_id = invoice_id if line.net else None

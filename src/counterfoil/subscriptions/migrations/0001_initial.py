@@ -699,10 +699,6 @@ class Migration(migrations.Migration):
             model_name='itemversion',
             trigger=pgtrigger.compiler.Trigger(name='audit_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - ARRAY['version']::text[], NULL,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM old_rows o;\nRETURN NULL;\n", hash='f683f987298bbf6a5723af161095bd8cdaeddbd3', level='STATEMENT', operation='DELETE', pgid='pgtrigger_audit_delete_5275d', referencing='REFERENCING OLD TABLE AS old_rows ', table='subscriptions_itemversion', when='AFTER')),
         ),
-        migrations.AddIndex(
-            model_name='billedperiod',
-            index=models.Index(fields=['item', 'ends_at'], name='subscriptions_billed_by_item'),
-        ),
         migrations.AddConstraint(
             model_name='billedperiod',
             constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='subscriptions_billedperiod_runs_forward'),

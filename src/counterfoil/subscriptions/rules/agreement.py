@@ -49,8 +49,7 @@ class Span(NamedTuple):
     end: Moment | None
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """The quantity of an item from one moment until before another."""
 
     start: Moment
@@ -220,8 +219,7 @@ class Billed:
     is_void: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """What should be billed and is not yet, for part of a period of one item: a line of a document to be.
 
     ``quantity``, ``gross`` and ``net`` are signed; ``before_discount`` is the amount before the discounts. ``credits``

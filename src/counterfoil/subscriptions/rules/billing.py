@@ -8,15 +8,16 @@ worked tables stand in ``docs/concepts/periods.md`` and ``docs/concepts/proratio
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
-from counterfoil.catalog.rules.pricing import price_of
-from counterfoil.core.money import rounded
+from counterfoil.catalog.rules.pricing import Pricing, price_of
+from counterfoil.core.money import Rounding, rounded
 from counterfoil.subscriptions.rules.agreement import (
     FREE,
     FULL,
@@ -257,6 +258,10 @@ def _of_cell(
             bill = _void if is_void else _charge
             yield bill(agreement, item, whole, piece, covering)
         return
+    if len(agreed) == 1 and not (rows or taken_over or is_void) and _fills(agreed[0], whole):
+        if agreed[0].quantity:  # as below, for what most periods are: nothing of them is billed, and nothing changes
+            yield _charge(agreement, item, whole, _Piece(*whole, agreed[0].quantity, (), is_first=True), covering)
+        return
     kept, void = [row for row in rows if not row.is_void], [row for row in rows if row.is_void]
     stages: list[Sequence[Version]] = [() if is_void else agreed]
     if not is_joined and not is_void and not void:
@@ -269,7 +274,8 @@ def _of_cell(
         for piece in _pieces(known, [*kept, *coming], [*rows, *coming, *taken_over], whole):
             one = _of_piece(agreement, item, whole, piece, left, covering)
             if one is not None:
-                found.append(replace(one, id=uuid5(item.id, f"{whole.start} {len(found)}")) if one.net > 0 else one)
+                is_named = one.net > 0 and len(stages) > 1
+                found.append(one._replace(id=uuid5(item.id, f"{whole.start} {len(found)}")) if is_named else one)
         coming = [_as_billed(one) for one in found]
     is_over = is_void or not any(version.quantity for version in agreed)
     if is_over and found and left.total > 0 and (agreement.end is None or agreement.is_credited_at_end):
@@ -312,7 +318,7 @@ def _as_known_at(agreed: Sequence[Version], at: Moment, until: Moment) -> Sequen
     """What ran at the moment was to go on."""
     known = [one for one in agreed if one.start <= at]
     if known and known[-1].end is not None and at < known[-1].end < until:
-        known[-1] = replace(known[-1], end=until)
+        known[-1] = known[-1]._replace(end=until)
     return known
 
 
@@ -329,7 +335,7 @@ def _with_rest(last: Difference, left: _Left) -> Difference:
     net = last.net - left.total
     for line_id, part in left.take(left.total, ()):
         parts[line_id] = parts.get(line_id, ZERO) + part
-    return replace(last, kind=PRORATION_CREDIT, net=net, before_discount=net, credits=tuple(parts.items()))
+    return last._replace(kind=PRORATION_CREDIT, net=net, before_discount=net, credits=tuple(parts.items()))
 
 
 def _covering(agreement: Agreement, item: Item, cell: Cell) -> Discounts:
@@ -403,6 +409,10 @@ def _overlaps(version: Version, cell: Cell) -> bool:
     return version.start < cell.end and (version.end is None or version.end > cell.start)
 
 
+def _fills(version: Version, cell: Cell) -> bool:
+    return version.start <= cell.start and (version.end is None or version.end >= cell.end)
+
+
 def _pieces(agreed: Sequence[Version], rows: Sequence[Billed], every: Sequence[Billed], whole: Cell) -> list[_Piece]:
     """The period cut wherever the agreed quantity or the billed rows change, and joined again where neither does.
 
@@ -442,10 +452,9 @@ def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, coveri
     """A stretch of which nothing is billed: its share of the price."""
     is_recurring = _is_recurring(agreement, item, whole, piece)
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
-    price = price_of(item.pricing, piece.quantity)
-    gross = _times(price, factor(covering))
-    counted = price if is_recurring else gross  # a recurring line's discounts are spread over its document
-    amount = _amount(agreement, counted, share)
+    gross, full, after = _charged(
+        item.pricing, piece.quantity, covering, share, agreement.currency, agreement.policy.rounding
+    )
     return Difference(
         item.id,
         RECURRING if is_recurring else PRORATION_CHARGE,
@@ -455,10 +464,22 @@ def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, coveri
         piece.quantity,
         gross,
         share,
-        amount,
-        amount if is_recurring else _amount(agreement, price, share),
+        full if is_recurring else after,  # a recurring line's discounts are spread over its document
+        full,
         covering,
     )
+
+
+@lru_cache(maxsize=4096)
+def _charged(
+    pricing: Pricing, quantity: Decimal, covering: Discounts, share: Share, currency: str, rounding: Rounding
+) -> tuple[Decimal, Decimal, Decimal]:
+    """What a quantity costs for the whole period after percentages, and what its share comes to before and after them.
+    Most charges of a billing run are those of others, and are worked out once.
+    """
+    price = price_of(pricing, quantity)
+    gross = _times(price, factor(covering))
+    return gross, _amount(price, share, currency, rounding), _amount(gross, share, currency, rounding)
 
 
 def _is_recurring(agreement: Agreement, item: Item, whole: Cell, piece: _Piece) -> bool:
@@ -538,10 +559,9 @@ def _usage(
 # Amounts --------------------------------------------------------------------------------------------------------------
 
 
-def _amount(agreement: Agreement, price: Decimal, share: Share) -> Decimal:
-    if share.part == share.whole:
-        return rounded(price, agreement.currency, agreement.policy.rounding).amount
-    return _rounded(agreement, Fraction(price) * share.fraction)
+def _amount(price: Decimal, share: Share, currency: str, rounding: Rounding) -> Decimal:
+    whole = share.part == share.whole
+    return rounded(price if whole else Fraction(price) * share.fraction, currency, rounding).amount
 
 
 def _rounded(agreement: Agreement, exact: Fraction) -> Decimal:

@@ -7,7 +7,6 @@ last line takes the remainder. Lines that adjust a period carry its percentages 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from decimal import Context, Decimal
 
 from counterfoil.core.money import Money
@@ -64,4 +63,4 @@ def _take_off(lines: list[Difference], places: Sequence[int], discounts: Sequenc
     amounts = [Money(lines[place].net, currency) for place in places]
     taken_off = [document.Discount(one.percent, one.amount) for one in discounts]
     for place, net in zip(places, document.discounted(amounts, taken_off, currency), strict=True):
-        lines[place] = replace(lines[place], net=net.amount)
+        lines[place] = lines[place]._replace(net=net.amount)

@@ -90,8 +90,7 @@ def moved(
         if taken.quantity >= 0 or taken.start < start or taken.is_void:
             continue
         lead = one.grid.lead if one.grid.lead is not None else taken.cell.start + by
-        given = replace(
-            taken,
+        given = taken._replace(
             start=taken.start + by,
             end=taken.end + by,
             cell=Cell(lead, taken.cell.end + by),
@@ -101,7 +100,7 @@ def moved(
             before_discount=-taken.before_discount,
             kind=MOVED,
         )
-        yield Moved(replace(taken, kind=MOVED), given)
+        yield Moved(taken._replace(kind=MOVED), given)
 
 
 def _is_free(agreement: Agreement, item: Item, cell: Cell) -> bool:

@@ -25,6 +25,7 @@ UNITS = ("day", "week", "month", "year")
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
 _SECOND = timedelta(seconds=1)
+_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,14 @@ class Grid:
     def _known(self) -> dict[int, Moment]:
         return {}
 
+    @cached_property
+    def _numbers(self) -> dict[Moment, int]:
+        return {}
+
+    @cached_property
+    def _cells(self) -> dict[int, Cell]:
+        return {}
+
     def boundary(self, number: int) -> Moment:
         """The start of the period with this number; 0 is the one that starts at the base."""
         known = self._known.get(number)
@@ -112,6 +121,14 @@ class Grid:
 
     def number_at(self, moment: Moment) -> int:
         """The number of the period that contains the moment."""
+        known = self._numbers.get(moment)
+        if known is None:
+            if len(self._numbers) >= _KEPT:
+                self._numbers.clear()
+            known = self._numbers[moment] = self._number_at(moment)
+        return known
+
+    def _number_at(self, moment: Moment) -> int:
         if self.lead is not None and moment < self.base:
             return -1 if moment >= self.lead else self._before.number_at(moment) - 1
         day, _ = self._local
@@ -129,7 +146,10 @@ class Grid:
         return number
 
     def cell(self, number: int) -> Cell:
-        return Cell(self.boundary(number), self.boundary(number + 1))
+        known = self._cells.get(number)
+        if known is None:
+            known = self._cells[number] = Cell(self.boundary(number), self.boundary(number + 1))
+        return known
 
     def cell_at(self, moment: Moment) -> Cell:
         """The whole period that contains the moment."""
@@ -235,6 +255,7 @@ def _left_of_30(moment: Moment, cell: Cell, whole: int) -> int:
     return whole if moment == cell.start else min(max(units(moment, cell.end, FIXED_30), 0), whole)
 
 
+@lru_cache(10_000)
 def stored(moment: Moment) -> datetime:
     """The moment as a column keeps it: an instant as it is, a local day as the midnight UTC that names it."""
     return moment if isinstance(moment, datetime) else datetime(moment.year, moment.month, moment.day, tzinfo=UTC)

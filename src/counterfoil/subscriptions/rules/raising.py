@@ -50,14 +50,13 @@ def raised(
     least those of the currency; those of usage, which are often below a cent, have as many as a price can have.
     """
     if amount is not None:
-        return replace(pricing, amount=amount)
+        return pricing._replace(amount=amount)
     assert percent is not None
     by = Decimal(1) + percent.scaleb(-2)
     least = DECIMALS if is_metered else currency_decimals(currency)
-    return replace(
-        pricing,
+    return pricing._replace(
         amount=None if pricing.amount is None else _times(pricing.amount, by, least),
-        tiers=tuple(replace(tier, amount=_times(tier.amount, by, least)) for tier in pricing.tiers),
+        tiers=tuple(tier._replace(amount=_times(tier.amount, by, least)) for tier in pricing.tiers),
     )
 
 
