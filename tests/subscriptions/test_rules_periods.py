@@ -287,11 +287,9 @@ def test_an_amount_is_its_fraction_rounded_once(
 ) -> None:
     """A line's amount is price × share, rounded once: also where the share is whole and no fraction is made."""
     share = Share(min(part, whole), whole)
-    agreement = Agreement(uuid4(), currency, FIRST, (), Policy(rounding=mode))
-    assert _amount(agreement, price, share) == exactly(
-        Fraction(price) * share.fraction, currency_decimals(currency), mode
-    )
-    assert _amount(agreement, price, Share(whole, whole)) == exactly(Fraction(price), currency_decimals(currency), mode)
+    decimals = currency_decimals(currency)
+    assert _amount(price, share, currency, mode) == exactly(Fraction(price) * share.fraction, decimals, mode)
+    assert _amount(price, Share(whole, whole), currency, mode) == exactly(Fraction(price), decimals, mode)
 
 
 def test_every_currency_is_tried() -> None:
