@@ -165,6 +165,8 @@ LINES = st.lists(
         st.builds(
             lambda *key: (TaxKey("S", *key),), st.sampled_from([D(0), D(7), D("8.1"), D(19), D("25.5")]), st.booleans()
         ),
+        net=st.none(),
+        is_discountable=st.just(True),
     ),
     max_size=12,
 )
@@ -188,7 +190,13 @@ BORNE = st.lists(
 ).map(borne)
 SEVERAL = st.lists(
     st.builds(
-        TotalsLine, st.integers(1, 9).map(D), st.decimals("-99", "999", places=2), st.sampled_from([D(0), D(10)]), BORNE
+        TotalsLine,
+        st.integers(1, 9).map(D),
+        st.decimals("-99", "999", places=2),
+        st.sampled_from([D(0), D(10)]),
+        BORNE,
+        net=st.none(),
+        is_discountable=st.just(True),
     ),
     max_size=8,
 )
@@ -343,3 +351,13 @@ def test_terms_say_when_an_invoice_is_due(days: int, from_end: bool, due: str) -
 def test_one_word_says_where_an_invoice_stands(status: str, settled: int, today: int, word: str) -> None:
     """Due on 30 May: that day it is open, the next day overdue, whatever was paid in part."""
     assert status_of(status, D(100), D(settled), date(2026, 5, 30), date(2026, 5, today)) == word
+
+
+def test_equal_documents_keep_their_own_writing() -> None:
+    """What is worked out once for equal lines bears each document's own rates: 19 is not written 19.0000 since another
+    document did.
+    """
+    for written in ("19.0000", "19"):
+        line = TotalsLine(D(1), D(100), D(0), (TaxKey("S", D(written)),))
+        (tax,) = invoice_totals([line], "EUR", "per_rate").taxes
+        assert str(tax.tax.percent) == written

@@ -207,10 +207,13 @@ IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
 RETURN NEW;
 """
 
+# Each document is looked up by itself: joined, all documents would be walked over, in a plan that was made while there
+# were few of them.
 _PARENT_FROZEN_ON_INSERT = """
 IF EXISTS (
-    SELECT 1 FROM invoicing_invoice i
-    WHERE i.id IN (SELECT n.invoice_id FROM new_rows n) AND i.status IN ('issued', 'void')
+    SELECT 1 FROM new_rows n CROSS JOIN LATERAL (
+        SELECT 1 FROM invoicing_invoice i WHERE i.id = n.invoice_id AND i.status IN ('issued', 'void') LIMIT 1
+    ) frozen
 ) THEN
     RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';
 END IF;
@@ -239,7 +242,9 @@ def taxes_sql(line: str) -> str:
 # locked first, so that two documents at once are looked at one after the other.
 _CREDITS_FIT = f"""
 IF NOT EXISTS (
-    SELECT 1 FROM <became> n JOIN invoicing_invoiceline l ON l.invoice_id = n.id AND l.credits_line_id IS NOT NULL
+    SELECT 1 FROM <became> n CROSS JOIN LATERAL (
+        SELECT 1 FROM invoicing_invoiceline l WHERE l.invoice_id = n.id AND l.credits_line_id IS NOT NULL LIMIT 1
+    ) credit
 ) THEN
     RETURN NULL;
 END IF;
@@ -497,8 +502,10 @@ class Invoice(Record):
 
 _SUM_IS_CREDITED = """
 IF EXISTS (
-    SELECT 1 FROM invoicing_invoice i WHERE i.id IN (SELECT n.invoice_id FROM new_rows n)
-    AND i.credited <> (SELECT SUM(c.applied) FROM invoicing_credit c WHERE c.invoice_id = i.id)
+    SELECT 1 FROM (SELECT DISTINCT n.invoice_id AS id FROM new_rows n) taken CROSS JOIN LATERAL (
+        SELECT 1 FROM invoicing_invoice i WHERE i.id = taken.id
+        AND i.credited <> (SELECT SUM(c.applied) FROM invoicing_credit c WHERE c.invoice_id = i.id) LIMIT 1
+    ) off
 ) THEN
     RAISE EXCEPTION 'what credit notes took off an invoice does not sum to what it says' USING ERRCODE = 'CF006';
 END IF;

@@ -84,10 +84,14 @@ class Payment(Record):
         ]
 
 
+# Each payment is looked up by itself: joined, all payments would be walked over, in a plan of when there were few.
 _SUM_IS_ALLOCATED = """
 IF EXISTS (
-    SELECT 1 FROM payments_payment p WHERE p.id IN (SELECT n.payment_id FROM new_rows n)
-    AND p.allocated <> (SELECT COALESCE(SUM(a.amount), 0) FROM payments_allocation a WHERE a.payment_id = p.id)
+    SELECT 1 FROM (SELECT DISTINCT n.payment_id AS id FROM new_rows n) paid CROSS JOIN LATERAL (
+        SELECT 1 FROM payments_payment p WHERE p.id = paid.id
+        AND p.allocated <> (SELECT COALESCE(SUM(a.amount), 0) FROM payments_allocation a WHERE a.payment_id = p.id)
+        LIMIT 1
+    ) off
 ) THEN
     RAISE EXCEPTION 'the allocations of a payment do not sum to what it has allocated' USING ERRCODE = 'CF004';
 END IF;

@@ -99,7 +99,7 @@ class Subscription(Record, PolicyFields):
     until a person un-parks it.
     """
 
-    number = models.CharField(max_length=20, unique=True)
+    number = models.CharField(max_length=20)
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+", db_index=False)
     entity = models.ForeignKey("ledger.LegalEntity", on_delete=models.PROTECT, related_name="+", db_index=False)
     owner = models.ForeignKey("access.User", null=True, on_delete=models.PROTECT, related_name="+")
@@ -132,6 +132,7 @@ class Subscription(Record, PolicyFields):
     class Meta(Record.Meta):
         triggers = audit_all(often=("due_at", "settled_to"))
         constraints = [
+            models.UniqueConstraint(fields=["number"], name="subscriptions_subscription_number_once"),
             models.UniqueConstraint(
                 fields=["deal_id", "quote_version"],
                 condition=Q(deal_id__isnull=False),

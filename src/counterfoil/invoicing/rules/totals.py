@@ -150,7 +150,10 @@ def invoice_totals(
     """All sums of a document. ``rounding`` is ``per_rate`` or ``per_line``. No lines give zeros."""
     if rounding not in (PER_RATE, PER_LINE):
         raise ValueError(rounding)
-    return _totals(tuple(lines), currency, rounding, tuple(discounts))
+    totals = _totals(tuple(lines), currency, rounding, tuple(discounts))
+    # Equal rates may be written with other zeros: the document's own stand on it.
+    own = {key: key for line in reversed(lines) for key in reversed(line.taxes)}
+    return totals._replace(taxes=tuple([one._replace(tax=own[one.tax]) for one in totals.taxes]))
 
 
 @lru_cache(maxsize=4096)

@@ -147,6 +147,8 @@ def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[U
     charge of a price that takes over a billed period from its first day is no second renewal. Where nothing is
     prorated, also what was billed from an earlier day on: the period is paid.
     """
+    if not by_item:
+        return []
     begins = max(cell.start, item.start)
     return [
         row
