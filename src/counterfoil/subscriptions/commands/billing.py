@@ -369,9 +369,13 @@ class _Trials:
             total = next(totals) if is_asked else None
             # What cannot be worked out is tried as one invoice, and then says so.
             together = Decimal(0) if total is None else total.amount
-            parts = parted(lines, (lambda _, together=together: together) if is_asked else None)
+            parts = parted(lines, _always(together) if is_asked else None)
             found.append(_with_free_riders(parts.invoice, riders))
         return found
+
+
+def _always(total: Decimal) -> Callable[[Sequence[_Line | Rider]], Decimal]:
+    return lambda _: total
 
 
 def _has_both_signs(lines: Sequence[_Line | Rider]) -> bool:
