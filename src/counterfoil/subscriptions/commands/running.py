@@ -69,8 +69,8 @@ def bill_due(
     A subscription that cannot be billed, or whose account is beyond its bounds for the day, is parked with its reason,
     and the others go on. What a won deal started is reviewed before it goes out for the first time. Where a price
     should have risen by now and has not, since the customer is about to be told or another worker is at it, nothing is
-    billed until it has. What rooms above have to bill of the same accounts goes on the same documents; where that takes
-    an account beyond its amount for the day, they are reviewed before they go out.
+    billed until it has. What rooms above have to bill of the same accounts goes on the same documents; where that, with
+    what joined earlier on the day, takes an account beyond its amount, they are reviewed before they go out.
     """
     done = ChunkDone()
     due = due_on(dict.fromkeys([entity_id] if entity_id is not None else entities(), on))
