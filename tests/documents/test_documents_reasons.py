@@ -56,10 +56,66 @@ def test_it_is_said_in_every_language(language: str, hours: str, money: str) -> 
         assert reason_in(words, replace(MONEY, burned=None).kept) == money
 
 
+PARTS = "not used: 17 of 31 days × (1,000 × 0.01 + 1,234.5 × 0.0055) = -9.20, less discount"
+PACKAGES = "5 packages of 1,000 × 20.00"
+
+
+@pytest.mark.parametrize(
+    ("language", "parts", "packages"),
+    [
+        ("en", "not used: 17 of 31 days × (1,000 × 0.01 + 1,234.5 × 0.0055) = −9.20, less discount",
+         "5 packages of 1,000 × 20.00"),
+        ("de", "nicht genutzt: 17 von 31 Tagen × (1.000 × 0,01 + 1.234,5 × 0,0055) = −9,20, abzüglich Rabatt",
+         "5 Pakete zu je 1.000 × 20,00"),
+        ("es", "no utilizado: 17 de 31 días × (1.000 × 0,01 + 1.234,5 × 0,0055) = −9,20, menos descuento",
+         "5 paquetes de 1.000 × 20,00"),
+        ("fr", "non utilisé : 17 sur 31 jours × (1 000 × 0,01 + 1 234,5 × 0,0055) = −9,20, remise à déduire",
+         "5 lots de 1 000 × 20,00"),
+        ("it", "non utilizzato: 17 di 31 giorni × (1.000 × 0,01 + 1.234,5 × 0,0055) = −9,20, meno lo sconto",
+         "5 pacchetti da 1.000 × 20,00"),
+        ("nl", "niet gebruikt: 17 van 31 dagen × (1.000 × 0,01 + 1.234,5 × 0,0055) = −9,20, minus korting",
+         "5 pakketten van 1.000 × 20,00"),
+        ("pl", "niewykorzystane: 17 z 31 dni × (1 000 × 0,01 + 1 234,5 × 0,0055) = −9,20, minus rabat",
+         "pakiety po 1 000: 5 × 20,00"),
+        ("pt", "não utilizado: 17 de 31 dias × (1.000 × 0,01 + 1.234,5 × 0,0055) = −9,20, menos desconto",
+         "5 pacotes de 1.000 × 20,00"),
+        ("de-CH", "nicht genutzt: 17 von 31 Tagen × (1’000 × 0.01 + 1’234.5 × 0.0055) = −9.20, abzüglich Rabatt",
+         "5 Pakete zu je 1’000 × 20.00"),
+    ],
+)  # fmt: skip
+def test_how_a_price_came_about_is_said_in_every_language(language: str, parts: str, packages: str) -> None:
+    """Each figure with its own decimals, as the language writes them."""
+    words = wording(language)
+    said = [reason_in(words, kept).replace("\u202f", " ").replace("\u00a0", " ") for kept in (PARTS, PACKAGES)]
+    assert said == [parts, packages]
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("1 × 100.00", "1 × 100,00"),
+        ("17 of 30 days (30/360) × 2.5 × 10.00", "17 von 30 Tagen (30/360) × 2,5 × 10,00"),
+        ("2,629,800 of 2,678,400 seconds × 1 × 0.011", "2.629.800 von 2.678.400 Sekunden × 1 × 0,011"),
+        ("1 package of 0.5 × 20.00", "1 Paket zu 0,5 × 20,00"),
+        (
+            "(1,000 × 0.01 + 500 × 0.005) = 12.50, less discount",
+            "(1.000 × 0,01 + 500 × 0,005) = 12,50, abzüglich Rabatt",
+        ),
+        ("not used: 1 × 1,500", "nicht genutzt: 1 × 1.500"),
+    ],
+)
+def test_all_that_such_a_reason_can_be(kept: str, said: str) -> None:
+    assert reason_in(wording("de"), kept) == said
+    assert reason_in(wording("en"), kept) == kept
+
+
 @pytest.mark.parametrize(
     "other",
     [
-        "17 of 31 days × 1 × 100.00",
+        "17 of 31 days × 1",
+        "17 of 31 weeks × 1 × 100.00",
+        "(1,000 × 0.01 + 500 × 0.005",
+        "2 × 3.00 agreed on the phone",
         "",
         "1 of 2 h beyond the retainer x: 1 of 2 h used from 2026-99-01 to 2026-03-31",
         "1 of 2 h beyond the retainer x: 1 of 2 h used from 2026-04-01 to 2026-03-01",

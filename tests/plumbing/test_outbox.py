@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from counterfoil.plumbing import events, jobs, outbox, registry
 from counterfoil.plumbing.events import Event, event
 from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.plumbing.models import OutboxEvent, Receipt
-from counterfoil.plumbing.outbox import deliver, emit, subscriber, undelivered_events, write
+from counterfoil.plumbing.outbox import deliver, emit, part_of_a_wish, subscriber, undelivered_events, write
 
 HEARD: list[tuple[str, str]] = []
 
@@ -62,7 +63,15 @@ def house(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         except RuntimeError:
             emit(DoorOpened(door=new_id()))
 
-    return {"ring": ring, "ring_inside": ring_inside, "BellRung": BellRung}
+    @command("tests.ring_on", needs="activities.change")
+    def ring_on(*, actor: Actor) -> None:
+        ring(actor=actor, times=1)
+        with suppress(RuntimeError), part_of_a_wish():
+            ring(actor=actor, times=2, fail=True)
+        with part_of_a_wish():
+            ring(actor=actor, times=3)
+
+    return {"ring": ring, "ring_inside": ring_inside, "ring_on": ring_on, "BellRung": BellRung}
 
 
 def waiting() -> list[tuple[str, str]]:
@@ -106,6 +115,15 @@ def test_rollback_leaves_nothing(house: dict[str, Any], system_actor: Actor) -> 
         house["ring"](actor=system_actor, times=3, fail=True)
     assert OutboxEvent.objects.count() == 0
     assert waiting() == []
+
+
+@pytest.mark.django_db
+def test_of_a_part_that_fails_nothing_is_told(house: dict[str, Any], system_actor: Actor) -> None:
+    """The command goes on without it; what came before and after is told."""
+    house["ring_on"](actor=system_actor)
+    rung = OutboxEvent.objects.filter(name="tests.bell_rung").order_by("id")
+    assert [row.payload["times"] for row in rung] == [1, 3]
+    assert OutboxEvent.objects.count() == 4
 
 
 @pytest.mark.django_db

@@ -203,15 +203,49 @@ def test_what_cannot_be_taxed_does_not_hold_up_the_invoice(work: Work) -> None:
     assert sorted(work.states()) == ["approved 0", "settled 0"]
 
 
-def test_what_is_too_large_together_parks_nobody(work: Work) -> None:
-    """Two entries that each could stand on a document, and no document can bear both of them."""
+def test_one_that_blocks_keeps_no_other_off(work: Work) -> None:
+    """Two train rides without a rate among five hours: the hours go out with the subscription, the rides wait."""
     subscribed(work)
-    work.time("24", rate="400000000000")
-    work.time("24", rate="400000000000")
+    for place in range(5):
+        work.time("1", f"2026-03-{10 + place}", rate="120", description=f"Work {place}")
+    for day in ("2026-03-11", "2026-03-13"):
+        work.expense("10", day, tax_class="reduced")
+    TaxRate.objects.filter(tax_class="reduced").update(valid_to=APRIL)
     assert run() == 1
-    assert documents() == [["issued", "Basic 100.00"]]
-    assert work.states() == ["approved 0", "approved 0"]
+    assert documents() == [["issued", "Basic 100.00", *(f"Work {place} 120.00" for place in range(5))]]
+    assert sorted(work.states()) == ["approved 0"] * 2 + ["settled 0"] * 5
+    assert run(date(2026, 5, 1)) == 1
+    assert documents()[-1] == ["issued", "Basic 100.00"]
+
+
+def test_finding_what_blocks_takes_as_many_rounds_however_much_joins(work: Work) -> None:
+    """In April one of three entries cannot be taxed, in May that one and one of thirty others."""
+    months = (APRIL, date(2026, 5, 1))
+    for customer, start, hours in ((work.acme, months[0], 2), (work.brent, months[1], 29)):
+        subscribed(work, to=customer, start=start)
+        work.expense("10", account=customer, tax_class="reduced")
+        for _ in range(hours):
+            work.time("1", rate="120", account=customer)
+    TaxRate.objects.filter(tax_class="reduced").update(valid_to=APRIL)
+    counted = [statements(on) for on in months]
+    assert counted[0] == counted[1]
+    assert [len(one) for one in documents()] == [2 + 2, 2, 2 + 29]
+    assert sorted(work.states()) == ["approved 0"] * 2 + ["settled 0"] * 31
+
+
+def test_what_is_too_large_together_parks_nobody(work: Work) -> None:
+    """Four entries that each could stand on a document, and no document can bear more than two of them: two go out,
+    and two with the next.
+    """
+    subscribed(work)
+    for place in range(4):
+        work.time("24", rate="160000000000", description=f"Work {place}")
+    assert run() == 1
+    assert documents() == [["issued", "Basic 100.00", "Work 0 3840000000000.00", "Work 1 3840000000000.00"]]
+    assert work.states() == ["settled 0"] * 2 + ["approved 0"] * 2
     assert not Subscription.objects.exclude(parked_at=None).exists()
+    assert run(date(2026, 5, 1)) == 1
+    assert documents()[-1] == ["issued", "Basic 100.00", "Work 2 3840000000000.00", "Work 3 3840000000000.00"]
 
 
 def test_what_is_blocked_anyway_takes_its_time_along(work: Work) -> None:
@@ -241,6 +275,34 @@ def test_time_beyond_the_bounds_goes_out_reviewed(work: Work) -> None:
         ["issued", "Basic 100.00"],
         ["issued", "Basic 100.00", "Work 400.00"],
     ]
+    assert not Subscription.objects.exclude(parked_at=None).exists()
+
+
+def test_what_joined_earlier_on_a_day_counts_towards_its_bounds(work: Work) -> None:
+    """At most 500 a day. Basic and an hour of 300 go out, and then a subscription of 50 by itself. An hour of 41 on one
+    of 10 is looked at first, and then even 1 by itself. On the next day all begins anew; nobody is parked.
+    """
+    BillingPolicy.objects.create(entity_id=work.entity, most_amount_a_day=Decimal("500.00"))
+    subscribed(work)
+    work.time("1", rate="300")
+    assert run() == 1
+    subscribed(work, amount="50")
+    assert run() == 1
+    work.time("1", rate="41")
+    subscribed(work, amount="10")
+    assert run() == 1
+    subscribed(work, amount="1")
+    assert run() == 1
+    assert documents() == [
+        ["issued", "Basic 100.00", "Work 300.00"],
+        ["issued", "Basic 50.00"],
+        ["draft", "Basic 10.00", "Work 41.00"],
+        ["draft", "Basic 1.00"],
+    ]
+    subscribed(work, start=date(2026, 4, 2))
+    work.time("1", rate="400", description="Next day")
+    assert run(date(2026, 4, 2)) == 1
+    assert documents()[-1] == ["issued", "Basic 100.00", "Next day 400.00"]
     assert not Subscription.objects.exclude(parked_at=None).exists()
 
 

@@ -24,13 +24,16 @@ from screens_world import Screens
 from subscriptions_world import Billing, add_account, item, make_billing
 
 from counterfoil.accounts import commands as accounts
-from counterfoil.accounts.models import Contact
+from counterfoil.accounts.models import Account, Contact
 from counterfoil.activities.models import Mail
 from counterfoil.core.errors import Refusal
 from counterfoil.invoicing.models import InvoiceLine
 from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.jobs import all_sweeps, run_waiting_jobs
+from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.subscriptions import commands, jobs
+from counterfoil.subscriptions.commands import increasing
+from counterfoil.subscriptions.commands.changing import carry_out
 from counterfoil.subscriptions.jobs import due_subscriptions
 from counterfoil.subscriptions.models import (
     BilledPeriod,
@@ -727,6 +730,93 @@ def test_more_than_five_hundred_prices_rise_in_one_chunk(screens: Screens, clock
     done = commands.bill_due(actor=SYSTEM, on=clock.today, at=clock.now)
     assert (done.subscriptions, done.waiting, done.amounts) == (65, frozenset(), {"EUR": Decimal("5720.00")})
     assert PriceRaise.objects.filter(state="raised").count() == 520
+    sound()
+
+
+def test_as_many_statements_however_many_rise(screens: Screens, clock: Any) -> None:
+    """One subscription or forty, each with a document of its own for what rises within its period, and then a price by
+    usage.
+    """
+    counts = []
+    for number, month in ((1, 4), (40, 6)):
+        clock.set(f"2026-0{month}-01")
+        seat, calls = (replace(item(key), price_key=f"{key}-{number}") for key in ("seat", "calls"))
+        orders = [
+            SubscriptionOrder(account_id=add_account(f"A{number}x{place} Ltd"), items=(seat, calls), start=clock.today)
+            for place in range(number)
+        ]
+        commands.start_subscriptions(actor=SYSTEM, orders=orders, on=clock.today, at=clock.now)
+        within = {"price_key": f"seat-{number}", "from_on": f"2026-0{month}-16", "is_at_renewal": False}
+        plan(screens, notice_days=None, **within)
+        plan(screens, notice_days=None, price_key=f"calls-{number}", from_on=f"2026-0{month + 1}-01")
+        for on in (f"2026-0{month}-16", f"2026-0{month + 1}-01"):
+            clock.set(on)
+            with CaptureQueriesContext(connection) as captured:
+                risen = commands.raise_prices(actor=SYSTEM, at=clock.now)
+            counts.append((risen, sum(one["sql"].count(";\n") + 1 for one in captured.captured_queries)))
+    assert [risen for risen, _ in counts] == [1, 1, 40, 40]
+    assert [count for _, count in counts[:2]] == [count for _, count in counts[2:]]
+    assert {one.state for one in PriceRaise.objects.all()} == {"raised"}
+    charges = BilledPeriod.objects.filter(kind="proration_charge")
+    assert (len({one.invoice_id for one in charges}), len(charges)) == (41, 41)
+    sound()
+
+
+def test_one_that_cannot_rise_keeps_its_reason_and_the_others_go_on(screens: Screens, clock: Any) -> None:
+    """The invoice of May waits for its PO number, so nothing of it can be given back. Two of its prices are tried
+    together, then each by itself.
+    """
+    waiting = add_account("Waits Ltd")
+    names = ("First", "Waits", "Last")
+    for name in names:
+        account = waiting if name == "Waits" else screens.billing.acme
+        screens.start(("seat", "2"), ("hosting", "1"), name=name, account=str(account))
+    plan(screens, price_key=None, from_on="2026-05-16", is_at_renewal=False, notice_days=None)
+    Account.objects.filter(pk=waiting).update(po_policy="required")
+    day(screens, clock, "2026-05-01")
+    before = OutboxEvent.objects.count()
+    day(screens, clock, "2026-05-16")
+    found = PriceRaise.objects.select_related("subscription").order_by("id")
+    assert [(one.subscription.title, one.state, one.problem[:46]) for one in found] == [
+        (name, *(("failed", "A draft that bills this subscription waits for") if name == "Waits" else ("raised", "")))
+        for name in names
+        for _ in range(2)
+    ]
+    told = OutboxEvent.objects.order_by("id")[before:]
+    assert [(one.name.partition(".")[2], one.payload["title"]) for one in told if "title" in one.payload] == [
+        ("subscription_changed", "First"), ("subscription_changed", "Last"),
+        *[("price_raised", name) for name in ("First", "First", "Last", "Last")],
+    ]  # fmt: skip
+    assert [ledger(one.subscription_id)[-1] for one in found[::2]] == [
+        "2026-05-16 proration_charge 1 56.77", "2026-05-01 recurring 1 100.00", "2026-05-16 proration_charge 1 56.77",
+    ]  # fmt: skip
+    sound()
+
+
+def test_what_nobody_foresaw_stops_one_and_no_other(
+    screens: Screens, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing seven at once is refused because of one: it is found, nothing of it is written or told, six rise."""
+    ones = [screens.start(("seat", "2"), name=f"Number {place}") for place in range(7)]
+    plan(screens, from_on="2026-04-16", is_at_renewal=False, notice_days=None)
+    clock.set("2026-04-16")
+
+    def refused(actor: Any, changes: Any, **more: Any) -> Any:
+        written = carry_out(actor, changes, **more)
+        if ones[4] in {change.loaded.subscription.pk for change in changes}:
+            raise Refusal("odd", "Something odd.")
+        return written
+
+    monkeypatch.setattr(increasing, "carry_out", refused)
+    assert commands.raise_prices(actor=SYSTEM, at=clock.now) == 7
+    states = [(one.state, one.problem) for one in PriceRaise.objects.order_by("id")]
+    assert states == [("failed", "Something odd.") if place == 4 else ("raised", "") for place in range(7)]
+    assert [len(ledger(one)) for one in ones] == [3, 3, 3, 3, 1, 3, 3]
+    documents = BilledPeriod.objects.filter(kind="proration_charge").values_list("invoice_id", flat=True)
+    assert len(set(documents)) == 6
+    for name in ("subscription_changed", "price_raised"):
+        told = OutboxEvent.objects.filter(name=f"subscriptions.{name}").order_by("id")
+        assert [one.payload["title"][-1] for one in told] == ["0", "1", "2", "3", "5", "6"]
     sound()
 
 

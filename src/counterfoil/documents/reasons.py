@@ -84,10 +84,58 @@ class BeyondRetainer:
         return f"{text}, {used}"
 
 
+_FIGURE = r"-?\d{1,3}(?:,\d{3})*(?:\.\d+)?"
+_TERM = rf"{_FIGURE} × {_FIGURE}"
+_SUM = rf"{_TERM}(?: \+ {_TERM})*"
+_WORKED_OUT = re.compile(
+    r"(?P<unused>not used: )?"
+    rf"(?:(?P<part>{_FIGURE}) of (?P<whole>{_FIGURE}) (?P<unit>days \(30/360\)|days|seconds) × )?"
+    rf"(?:(?P<count>{_FIGURE}) packages? of (?P<size>{_FIGURE}) × (?P<each>{_FIGURE})|(?P<sum>{_SUM}|\({_SUM}\)))"
+    rf"(?: = (?P<before>{_FIGURE}), less discount)?"
+)
+
+
+def worked_out_in(words: Wording, kept: str) -> str | None:
+    """How a price came about, as ``subscriptions`` keeps it, in this language: "17 of 31 days × 1 × 100.00". None where
+    a text is of another kind.
+    """
+    found = _WORKED_OUT.fullmatch(kept)
+    if found is None:
+        return None
+
+    def said(key: str, **figures: str) -> str:
+        return words.reason[key].format(**{name: _figure_in(words, figure) for name, figure in figures.items()})
+
+    text = ""
+    if found["part"] is not None:
+        text = f"{said(_SHARES[found['unit']], part=found['part'], whole=found['whole'])} × "
+    if found["sum"] is not None:
+        text += re.sub(_FIGURE, lambda figure: _figure_in(words, figure[0]), found["sum"])
+    else:
+        key = "package" if found["count"] == "1" else "packages"
+        text += said(key, count=found["count"], size=found["size"], amount=found["each"])
+    if found["unused"] is not None:
+        text = words.reason["unused"].format(what=text)
+    if found["before"] is not None:
+        text = f"{text} = {said('less_discount', before=found['before'])}"
+    return text
+
+
+_SHARES = {"days": "days", "days (30/360)": "days_360", "seconds": "seconds"}
+
+
+def _figure_in(words: Wording, figure: str) -> str:
+    """A figure with the decimals with which it was kept."""
+    return words.number(Decimal(figure.replace(",", "")), len(figure.partition(".")[2]))
+
+
 def reason_in(words: Wording, kept: str) -> str:
     """A line's reason in this language, where it is one of ours; any other stays as it was written."""
     found = BeyondRetainer.read(kept)
-    return kept if found is None else found.said(words)
+    if found is not None:
+        return found.said(words)
+    worked_out = worked_out_in(words, kept)
+    return kept if worked_out is None else worked_out
 
 
 def _plain(number: Decimal) -> str:

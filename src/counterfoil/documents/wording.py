@@ -38,6 +38,7 @@ class Wording:
     tax: Mapping[str, str]
     mail: Mapping[str, str]
     retainer: Mapping[str, str]
+    reason: Mapping[str, str]
 
     @property
     def locale(self) -> Locale:
@@ -106,7 +107,7 @@ def grouped_iban(iban: str) -> str:
 @cache
 def _texts(language: str) -> tuple[Mapping[str, str], ...]:
     texts = tomllib.loads((FOLDER / f"{language}.toml").read_text("utf-8"))
-    return texts["document"], texts["tax"], texts["mail"], texts["retainer"]
+    return texts["document"], texts["tax"], texts["mail"], texts["retainer"], texts["reason"]
 
 
 @cache

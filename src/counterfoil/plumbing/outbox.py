@@ -7,7 +7,8 @@ at a time: receipt and effect share a transaction, so a crash repeats neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -70,6 +71,20 @@ def emit(happened: Event) -> None:
     if current is None:
         raise AssertionError(f"{happened.event_name} was emitted outside a command")
     current.events.append(happened)
+
+
+@contextmanager
+def part_of_a_wish() -> Iterator[None]:
+    """A part that may fail while the rest goes on: then nothing of it is written, and nothing of it is told."""
+    current = frame.get()
+    told = 0 if current is None else len(current.events)
+    try:
+        with transaction.atomic():
+            yield
+    except BaseException:
+        if current is not None:
+            del current.events[told:]
+        raise
 
 
 def subscriber(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -45,7 +45,8 @@ _THEIRS = "subscription_id = ANY(%s)"
 @dataclass
 class Loaded:
     """A subscription with its items, what was agreed, and what was billed since it was last settled. ``rests`` are its
-    pauses of every mode, and ``pauses`` those as they are kept.
+    pauses of every mode, and ``pauses`` those as they are kept; ``versions`` are the quantities as they are kept, by
+    item.
     """
 
     subscription: Subscription
@@ -54,6 +55,7 @@ class Loaded:
     billed: list[Billed]
     rests: tuple[Span, ...] = ()
     pauses: Sequence[Pause] = ()
+    versions: dict[UUID, list[ItemVersion]] = field(default_factory=dict)
     _kept: _Kept | None = None
 
     @property
@@ -87,6 +89,14 @@ def load_again(loaded: Loaded) -> Loaded:
     kept = loaded._kept
     assert kept is not None
     return _loaded([loaded.subscription], read_together(*_agreed([loaded.subscription.id])), kept)[0]
+
+
+def as_in_memory(loaded: Loaded) -> Loaded:
+    """What is agreed by the rows of a subscription as they are in memory, whether they are written already or not."""
+    kept = loaded._kept
+    assert kept is not None
+    versions = [version for item_id in loaded.items for version in loaded.versions.get(item_id, ())]
+    return _loaded([loaded.subscription], (list(loaded.items.values()), versions, loaded.pauses), kept)[0]
 
 
 @dataclass(frozen=True)
@@ -139,6 +149,7 @@ def _loaded(subscriptions: Sequence[Subscription], agreed: Sequence[Sequence[Any
             [billed_of(row, one.basis, kept.given) for row in billed[one.id]],
             _spans(one, pauses[one.id]),
             pauses[one.id],
+            versions,
             kept,
         )
         for one in subscriptions

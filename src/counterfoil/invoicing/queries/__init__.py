@@ -3,11 +3,11 @@
 from counterfoil.invoicing.plans import due_plans
 from counterfoil.invoicing.queries.crediting import (
     CreditableLine,
-    any_unissued,
     creditable_lines,
     credited_by_hand,
     credits_of,
     line_ids_of,
+    unissued_of,
 )
 from counterfoil.invoicing.queries.delivery import (
     undelivered,
@@ -37,6 +37,7 @@ from counterfoil.invoicing.queries.previews import (
     blocks_of,
     mail_preview,
     order_total,
+    order_totals,
     preview,
     preview_of_values,
 )
@@ -64,7 +65,6 @@ __all__ = [
     "MailPreview",
     "Preview",
     "account_balances",
-    "any_unissued",
     "blocks_of",
     "clean_drafts",
     "count_drafts_to_review",
@@ -90,6 +90,7 @@ __all__ = [
     "mails_of",
     "open_invoices_of_payer",
     "order_total",
+    "order_totals",
     "preview",
     "preview_of_values",
     "review_queue",
@@ -98,6 +99,7 @@ __all__ = [
     "titles_of",
     "touches",
     "undelivered",
+    "unissued_of",
     "unprinted",
     "unsent_for_want_of_recipients",
 ]

@@ -48,8 +48,8 @@ WHERE l.credits_line_id = ANY(%s) AND i.kind = 'credit_note' AND i.status = 'iss
 GROUP BY l.credits_line_id
 """
 _UNISSUED = """
-SELECT 1 FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
-WHERE l.id = ANY(%s) AND i.status <> 'issued' LIMIT 1
+SELECT l.id FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
+WHERE l.id = ANY(%s) AND i.status <> 'issued'
 """
 
 
@@ -58,11 +58,11 @@ def line_ids_of(invoice_id: UUID) -> frozenset[UUID]:
     return frozenset(InvoiceLine.objects.filter(invoice=invoice_id).values_list("id", flat=True))
 
 
-def any_unissued(line_ids: Collection[UUID]) -> bool:
-    """Whether one of the lines stands on a document that is not issued. For commands, never for output."""
+def unissued_of(line_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Those of the lines that stand on documents that are not issued. For commands, never for output."""
     with connection.cursor() as cursor:
         cursor.execute(_UNISSUED, [list(line_ids)])
-        return cursor.fetchone() is not None
+        return frozenset(line_id for (line_id,) in cursor.fetchall())
 
 
 def credited_by_hand(line_ids: Collection[UUID]) -> dict[UUID, Decimal]:

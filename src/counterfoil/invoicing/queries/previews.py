@@ -60,6 +60,21 @@ def order_total(order: DraftOrder, on: date, at: datetime, facts: Mapping[UUID, 
     return compute(new_draft(order, around, at, ""), around).total
 
 
+def order_totals(
+    orders: Sequence[DraftOrder], on: date, at: datetime, facts: Mapping[UUID, BillingFacts]
+) -> list[Money | None]:
+    """What a document of each order would come to, as ``order_total`` says; none where it cannot be worked out."""
+    credited = {line.credits_line_id for order in orders for line in order.lines if line.credits_line_id}
+    around = surroundings((order.account_id for order in orders), on, facts, credited)
+    found: list[Money | None] = []
+    for order in orders:
+        try:
+            found.append(compute(new_draft(order, around, at, ""), around).total)
+        except Refusal:
+            found.append(None)
+    return found
+
+
 def blocks_of(
     orders: Sequence[DraftOrder], on: date, at: datetime, facts: Mapping[UUID, BillingFacts]
 ) -> list[frozenset[str]]:

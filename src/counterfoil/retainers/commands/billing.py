@@ -322,7 +322,32 @@ class Joining:
         _tell(settled)
 
 
-@adds_riders("retainers.unbilled")
+def ridden_since(account_ids: Sequence[UUID], since: datetime) -> dict[UUID, Decimal]:
+    """What time and expenses of these accounts on recurring documents since a moment come to, as far as they stand
+    there still.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_RIDDEN, {"accounts": list(account_ids), "since": since})
+        return dict(cursor.fetchall())
+
+
+_RIDDEN = """
+SELECT entry.account_id, SUM(line.net)
+FROM (
+    SELECT account_id, line_id, invoice_id FROM retainers_timeentry
+    WHERE account_id = ANY(%(accounts)s) AND status = 'settled' AND settled_at >= %(since)s
+    UNION ALL
+    SELECT account_id, line_id, invoice_id FROM retainers_expense
+    WHERE account_id = ANY(%(accounts)s) AND status = 'settled' AND settled_at >= %(since)s
+) entry
+JOIN invoicing_invoiceline line ON line.id = entry.line_id
+JOIN invoicing_invoice invoice ON invoice.id = entry.invoice_id
+WHERE invoice.origin = 'subscription'
+GROUP BY entry.account_id
+"""
+
+
+@adds_riders("retainers.unbilled", ridden=ridden_since)
 def unbilled_of(account_ids: Sequence[UUID], on: date, at: datetime) -> Joining | None:
     """What is approved and unbilled of these accounts up to a day; nothing where there is none.
 

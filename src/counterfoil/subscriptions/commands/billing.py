@@ -18,10 +18,10 @@ from counterfoil.accounts.queries import billing_facts
 from counterfoil.accounts.rules.facts import BillingFacts
 from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.catalog.rules.pricing import unit_price_shown
-from counterfoil.core.errors import Conflict, Refusal
+from counterfoil.core.errors import Conflict
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
-from counterfoil.invoicing.queries import any_unissued, blocks_of, order_total
+from counterfoil.invoicing.queries import blocks_of, order_total, order_totals, unissued_of
 from counterfoil.invoicing.rules.orders import LINES_MAX, CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip, update_rows
 from counterfoil.subscriptions.agreements import Loaded
@@ -81,7 +81,7 @@ class _Line:
         return self.difference.net
 
 
-_Key = tuple[UUID, UUID, str, UUID | None, str, str]
+_Key = tuple[UUID, UUID, str, UUID | None, str, str, UUID | None]
 
 
 def write(
@@ -93,10 +93,11 @@ def write(
     is_reviewed: bool = False,
     run_id: UUID | None = None,
     riders: Sequence[Rider] = (),
+    is_apart: bool = False,
 ) -> Written:
-    """Write the documents of what is due, one for each payer, currency, company, terms, PO number and references, and
-    the ledger. Riders go on those that there are, as far as a document has room for them in ``LINES_MAX`` lines, and
-    unless they would keep one from going out.
+    """Write the documents of what is due, one for each payer, currency, company, terms, PO number and references, with
+    ``is_apart`` also for each subscription, and the ledger. Riders go on those that there are, as far as a document has
+    room for them in ``LINES_MAX`` lines, and unless they would keep one from going out.
 
     Issues them unless they are reviewed first; what invoicing finds blocked waits in the review queue. Everything is
     part of the caller's transaction.
@@ -104,12 +105,13 @@ def write(
     written = Written()
     by_charge = [(one, _lines(one, one.differences)) for one in charges]
     lines = [line for _, own in by_charge for line in own]
-    _refuse_unissued(lines)
+    if waiting_for_review(charges):
+        raise still_in_review()
     facts = billing_facts(sorted({line.charged.loaded.subscription.account_id for line in lines}), on)
     groups: dict[_Key, list[_Line]] = defaultdict(list)
     for charge, own in by_charge:
         if own:
-            groups[_key(charge.loaded.subscription, facts)] += own
+            groups[_key(charge.loaded.subscription, facts, is_apart=is_apart)] += own
     riding = _bearable(_with_room(_riding(riders, facts), groups), groups, facts, on, at)
     drafts: list[DraftOrder] = []
     drafted: list[Sequence[_Line | Rider]] = []
@@ -187,12 +189,17 @@ def _joined(lines: Sequence[_Line]) -> list[_Line]:
     return found
 
 
-def _refuse_unissued(lines: Iterable[_Line]) -> None:
-    """What waits for review cannot be given back yet."""
-    credited = {line_id for line in lines for line_id, _ in line.difference.credits}
-    if credited and any_unissued(credited):
-        text = "A draft that bills this subscription waits for review. Issue it first: then this gives back its part."
-        raise Conflict("waits_for_review", text, "when")
+def waiting_for_review(charges: Sequence[Charged]) -> list[Charged]:
+    """Those that give back what a draft bills, which cannot be given back yet: to write them is refused."""
+    credited = [{line_id for each in one.differences for line_id, _ in each.credits} for one in charges]
+    every = {line_id for found in credited for line_id in found}
+    drafted = unissued_of(every) if every else frozenset()
+    return [one for one, found in zip(charges, credited, strict=True) if found & drafted]
+
+
+def still_in_review() -> Conflict:
+    text = "A draft that bills this subscription waits for review. Issue it first: then this gives back its part."
+    return Conflict("waits_for_review", text, "when")
 
 
 def settle(charges: Iterable[Charged]) -> None:
@@ -241,14 +248,16 @@ def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
 # Documents ------------------------------------------------------------------------------------------------------------
 
 
-def _key(subscription: Subscription, facts: Mapping[UUID, BillingFacts]) -> _Key:
-    """What makes two subscriptions share a document: payer, company, currency, terms, PO number and references."""
+def _key(subscription: Subscription, facts: Mapping[UUID, BillingFacts], *, is_apart: bool = False) -> _Key:
+    """What makes two subscriptions share a document: payer, company, currency, terms, PO number and references. One
+    that is apart shares none.
+    """
     of_account = facts[subscription.account_id]
     terms = of_account.terms.value
     terms_id = subscription.terms_id or (terms.id if terms is not None else None)
     return (
         of_account.payer.value, subscription.entity_id, subscription.currency, terms_id, subscription.po_number,
-        subscription.references,
+        subscription.references, subscription.id if is_apart else None,
     )  # fmt: skip
 
 
@@ -269,7 +278,7 @@ def _riding(riders: Iterable[Rider], facts: Mapping[UUID, BillingFacts]) -> dict
         terms = of_account.terms.value
         terms_id = rider.terms_id or (terms.id if terms is not None else None)
         payer_id = of_account.payer.value
-        key = (payer_id, rider.entity_id, rider.currency, terms_id, rider.po_number, rider.references)
+        key = (payer_id, rider.entity_id, rider.currency, terms_id, rider.po_number, rider.references, None)
         found[key].append(rider)
     return found
 
@@ -291,26 +300,86 @@ def _bearable(
     on: date,
     at: datetime,
 ) -> dict[_Key, list[Rider]]:
-    """The riders of documents that go out with them as they would without: what is due is never held up by a rider."""
+    """The riders of documents that go out with them as they would without: what is due is never held up by a rider.
+
+    Where all of them together hold one up, each that does so by itself stays off. Where the others do so only together,
+    so many from the first on stay as it bears, which halving finds: a fixed number of rounds, however many ride.
+    """
+    trials = _Trials(groups, facts, on, at)
     found: dict[_Key, list[Rider]] = {}
-    orders: list[DraftOrder] = []
-    for key in riding:
-        try:
-            invoice = _with_free_riders(_parted(groups[key], riding[key], facts, on, at).invoice, riding[key])
-        except Refusal:
-            continue
-        if invoice:
+    held_up: list[_Key] = []
+    for key, is_borne in zip(riding, trials.bears(list(riding.items())), strict=True):
+        if is_borne:
             found[key] = riding[key]
-            orders.append(_draft_order(invoice, facts))
-    blocked = {}
-    if orders:
-        blocked = {key: codes for key, codes in zip(found, blocks_of(orders, on, at, facts), strict=True) if codes}
-    alone = {key: invoice for key in blocked if (invoice := _parted(groups[key], (), facts, on, at).invoice)}
-    usual: dict[_Key, frozenset[str]] = {}
-    if alone:
-        without = [_draft_order(invoice, facts) for invoice in alone.values()]
-        usual = dict(zip(alone, blocks_of(without, on, at, facts), strict=True))
-    return {key: one for key, one in found.items() if blocked.get(key, frozenset()) <= usual.get(key, frozenset())}
+        else:
+            held_up.append(key)
+    alone = [(key, rider) for key in held_up for rider in riding[key]]
+    harmless: dict[_Key, list[Rider]] = defaultdict(list)
+    for (key, rider), is_borne in zip(alone, trials.bears([(key, [one]) for key, one in alone]), strict=True):
+        if is_borne:
+            harmless[key].append(rider)
+    ends: dict[_Key, tuple[int, int]] = {}
+    for (key, riders), is_borne in zip(harmless.items(), trials.bears(list(harmless.items())), strict=True):
+        ends[key] = (len(riders), len(riders)) if is_borne else (1, len(riders))
+    while open_keys := [key for key, (borne, refused) in ends.items() if refused - borne > 1]:
+        middles = [sum(ends[key]) // 2 for key in open_keys]
+        halves = [(key, harmless[key][:middle]) for key, middle in zip(open_keys, middles, strict=True)]
+        for key, middle, is_borne in zip(open_keys, middles, trials.bears(halves), strict=True):
+            borne, refused = ends[key]
+            ends[key] = (middle, refused) if is_borne else (borne, middle)
+    return found | {key: harmless[key][:borne] for key, (borne, _) in ends.items()}
+
+
+@dataclass
+class _Trials:
+    """Documents that are worked out and thrown away, to see what they bear; ``usual`` is what blocks them anyway."""
+
+    groups: Mapping[_Key, list[_Line]]
+    facts: Mapping[UUID, BillingFacts]
+    on: date
+    at: datetime
+    usual: dict[_Key, frozenset[str]] = field(default_factory=dict)
+
+    def bears(self, tries: Sequence[tuple[_Key, Sequence[Rider]]]) -> list[bool]:
+        """Whether each document goes out with these riders as it would without. A fixed number of statements."""
+        found = self._blocks(tries)
+        unknown = [key for (key, _), codes in zip(tries, found, strict=True) if codes and key not in self.usual]
+        alone: list[tuple[_Key, Sequence[Rider]]] = [(key, ()) for key in dict.fromkeys(unknown)]
+        for (key, _), codes in zip(alone, self._blocks(alone), strict=True):
+            self.usual[key] = codes or frozenset()
+        return [
+            codes is not None and codes <= self.usual.get(key, frozenset())
+            for (key, _), codes in zip(tries, found, strict=True)
+        ]
+
+    def _blocks(self, tries: Sequence[tuple[_Key, Sequence[Rider]]]) -> list[frozenset[str] | None]:
+        """What would keep each document from going out; none where there is no invoice."""
+        invoices = self._invoices(tries)
+        orders = [_draft_order(lines, self.facts) for lines in invoices if lines]
+        codes = iter(blocks_of(orders, self.on, self.at, self.facts) if orders else ())
+        return [next(codes) if lines else None for lines in invoices]
+
+    def _invoices(self, tries: Sequence[tuple[_Key, Sequence[Rider]]]) -> list[Sequence[_Line | Rider]]:
+        several: list[list[_Line | Rider]] = [[*self.groups[key], *riders] for key, riders in tries]
+        asked = [_is_taxed_differently(lines) and _has_both_signs(lines) for lines in several]
+        orders = [_draft_order(lines, self.facts) for lines, is_asked in zip(several, asked, strict=True) if is_asked]
+        totals = iter(order_totals(orders, self.on, self.at, self.facts) if orders else ())
+        found = []
+        for lines, (_, riders), is_asked in zip(several, tries, asked, strict=True):
+            total = next(totals) if is_asked else None
+            # What cannot be worked out is tried as one invoice, and then says so.
+            together = Decimal(0) if total is None else total.amount
+            parts = parted(lines, _always(together) if is_asked else None)
+            found.append(_with_free_riders(parts.invoice, riders))
+        return found
+
+
+def _always(total: Decimal) -> Callable[[Sequence[_Line | Rider]], Decimal]:
+    return lambda _: total
+
+
+def _has_both_signs(lines: Sequence[_Line | Rider]) -> bool:
+    return any(line.net > 0 for line in lines) and any(line.net < 0 for line in lines)
 
 
 def _with_free_riders(lines: Sequence[_Line | Rider], riders: Sequence[Rider]) -> Sequence[_Line | Rider]:

@@ -5,7 +5,7 @@ transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -17,7 +17,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.plumbing.bulk import delete_rows, insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.agreements import Loaded, end_of, load, load_again, with_items
+from counterfoil.subscriptions.agreements import Loaded, as_in_memory, end_of, load, load_again, with_items
 from counterfoil.subscriptions.commands.billing import Charged, Written, charged, write
 from counterfoil.subscriptions.commands.starting import new_item
 from counterfoil.subscriptions.models import (
@@ -62,7 +62,26 @@ def change_subscription(
     A price that it has already gets the quantity; a price that is not named any more ends. The day may lie in the past:
     what was billed since is repaired by credits and charges.
     """
-    loaded = _locked(subscription_id, version)
+    change = planned_change(_locked(subscription_id, version), items, when, on=on, at=at)
+    return Written() if change is None else carry_out(actor, [change], on=on, at=at)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a subscription that is worked out and not written: its rows, and what it makes due at once."""
+
+    loaded: Loaded
+    moment: Moment
+    rows: Rows
+    charge: Charged
+
+
+def planned_change(
+    loaded: Loaded, items: Sequence[ItemOrder], when: Moment, *, on: date, at: datetime
+) -> Change | None:
+    """What makes a subscription consist of these items from a moment on; none where it does already. ``loaded`` is
+    whole and locked, and its rows are afterwards what they are to become. Writes and reads nothing; raises ``Refusal``.
+    """
     moment = _moment(loaded, when)
     _refuse_outside(loaded, moment)
     refuse_stood_still(loaded, moment)
@@ -75,22 +94,33 @@ def change_subscription(
     billed = _billed_at(loaded, moment)
     steps = plan_change(with_items(loaded.agreement, forgotten), wanted, moment, anchors, billed)
     if not steps and not forgotten:
-        return Written()
+        return None
+    rows = Rows()
     for item in forgotten:
-        _save_versions(loaded, item)
+        rows.set_versions(loaded, item)
     orders = {order.price_key: order for order in items}
     now: set[UUID] = set()
     fresh: set[UUID] = set()
     for step in steps:
-        changed = _take(loaded, step, orders, at)
+        changed = _take(rows, loaded, step, orders, at)
         if step.is_billed_now:
             now.update(changed)
         if step.new is not None and not step.is_quantity and _begins_at_once(loaded.agreement, step, moment, billed):
             fresh.add(changed[-1])
-    _raise_version(loaded.subscription)
-    _tell(events.SubscriptionChanged, loaded, moment)
+    rows.change(loaded.subscription)
     is_whole = all(step.is_billed_now for step in steps)
-    return _bill(actor, loaded, moment, on=on, at=at, items=None if is_whole else now, fresh=fresh)
+    changed_to = as_in_memory(loaded)
+    return Change(changed_to, moment, rows, _charge(changed_to, moment, on, None if is_whole else now, fresh))
+
+
+def carry_out(actor: Actor, changes: Sequence[Change], *, on: date, at: datetime, is_apart: bool = False) -> Written:
+    """Write changes of locked subscriptions, and bill what they make due: a fixed number of statements, however many.
+    With ``is_apart`` each subscription has documents of its own.
+    """
+    write_rows([change.rows for change in changes])
+    for change in changes:
+        _tell(events.SubscriptionChanged, change.loaded, change.moment)
+    return write(actor, [change.charge for change in changes], on=on, at=at, is_apart=is_apart)
 
 
 @command("subscriptions.cancel_subscription", needs="subscriptions.change")
@@ -119,13 +149,15 @@ def cancel_subscription(
     stands_from = loaded.agreement.stands_from
     if stands_from is not None and stands_from <= moment:
         moment = _end_standing(loaded, stands_from, moment, is_at_period_end=is_at_period_end)
-    end = _period_end(loaded, moment) if is_at_period_end else moment
+    rows = Rows()
+    end = _period_end(rows, loaded, moment) if is_at_period_end else moment
     if loaded.agreement.end is not None:
         end = min(end, loaded.agreement.end)
     subscription.ends_at = stored(end)
     subscription.is_credited_at_end = is_credited
     subscription.end_reason = reason[:300]
-    _raise_version(subscription)
+    rows.change(subscription)
+    write_rows([rows])
     _tell(events.SubscriptionCancelled, loaded, end)
     return _bill(actor, loaded, moment, on=on, at=at)
 
@@ -142,7 +174,7 @@ def _end_standing(loaded: Loaded, stands_from: Moment, moment: Moment, *, is_at_
     return stands_from
 
 
-def _period_end(loaded: Loaded, moment: Moment) -> Moment:
+def _period_end(rows: Rows, loaded: Loaded, moment: Moment) -> Moment:
     """The end of the last period that runs at the moment, whatever its item. Items that end earlier end earlier."""
     ends: list[Moment] = []
     for item in loaded.agreement.items:
@@ -151,7 +183,7 @@ def _period_end(loaded: Loaded, moment: Moment) -> Moment:
             continue
         end = item.grid.cell_at(moment).end
         ends.append(end)
-        _save_versions(loaded, ended(item, end))
+        rows.set_versions(loaded, ended(item, end))
     return max(ends, default=moment)
 
 
@@ -220,8 +252,10 @@ def add_metered_item(*, actor: Actor, subscription_id: UUID, item: ItemOrder, at
     start = loaded.agreement.start
     anchors = Anchors(loaded.subscription.anchor_day, loaded.subscription.anchor_on)
     (step,) = plan_change(replace(loaded.agreement, items=()), [_wanted(item)], start, anchors)
-    added = _add_item(loaded, step, item, at)
-    _raise_version(loaded.subscription)
+    rows = Rows()
+    added = _add_item(rows, loaded, step, item, at)
+    rows.change(loaded.subscription)
+    write_rows([rows])
     again = load_again(loaded)
     before = again.settled_to if again.settled_to is not None else start
     write(actor, [Charged(again, [], Due(before), is_whole=False)], on=at.date(), at=at)
@@ -309,11 +343,11 @@ def _begins_at_once(agreement: Agreement, step: Step, moment: Moment, billed: Co
     )
 
 
-def _take(loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime) -> list[UUID]:
-    """Write one step; answers the items that it touched, the new one last."""
+def _take(rows: Rows, loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime) -> list[UUID]:
+    """Add what one step writes; answers the items that it touched, the new one last."""
     touched: list[UUID] = []
     if step.is_quantity and step.old is not None and step.new is not None:
-        _save_versions(loaded, with_quantity(step.old, step.new.quantity, step.at))
+        rows.set_versions(loaded, with_quantity(step.old, step.new.quantity, step.at))
         return [step.old.id]
     if step.old is not None:
         closed = ended(step.old, step.at, cuts=step.cuts)
@@ -321,55 +355,81 @@ def _take(loaded: Loaded, step: Step, orders: dict[str, ItemOrder], at: datetime
             row = loaded.items[step.old.id]
             row.cut_at = stored(step.at)
             row.version += 1
-            update_rows([row], ["cut_at", "version"])
-        _save_versions(loaded, closed)
+            rows.cut.append(row)
+        rows.set_versions(loaded, closed)
         touched.append(step.old.id)
     if step.new is not None and step.grid is not None:
-        touched.append(_add_item(loaded, step, orders[step.new.price], at))
+        touched.append(_add_item(rows, loaded, step, orders[step.new.price], at))
     return touched
 
 
-def _add_item(loaded: Loaded, step: Step, order: ItemOrder, at: datetime) -> UUID:
+def _add_item(rows: Rows, loaded: Loaded, step: Step, order: ItemOrder, at: datetime) -> UUID:
     assert step.grid is not None
     position = max((row.position for row in loaded.items.values()), default=0) + 1
     row = new_item(loaded.subscription, position, order, step.at, None, None, at)
     row.grid_from, row.grid_day = stored(step.grid.base), step.grid.anchor_day
     row.grid_lead = None if step.grid.lead is None else stored(step.grid.lead)
     row.grid_ordinal = step.grid.ordinal
-    with one_trip():
-        insert_rows([row])
-        insert_rows([
-            ItemVersion(id=new_id(), created_at=at, item=row, starts_at=stored(step.at), quantity=order.quantity)
-        ])  # fmt: skip
-    loaded.items[row.pk] = row
+    version = ItemVersion(id=new_id(), created_at=at, item=row, starts_at=stored(step.at), quantity=order.quantity)
+    rows.items.append(row)
+    rows.versions.append(version)
+    loaded.items[row.pk], loaded.versions[row.pk] = row, [version]
     return row.pk
 
 
-def _save_versions(loaded: Loaded, item: Item) -> None:
-    """Write what the item's quantities are now; versions that stay are left alone."""
-    row = loaded.items[item.id]
-    wanted = {
-        (stored(one.start), None if one.end is None else stored(one.end), one.quantity)
-        for one in item.versions
-        if one.end is None or one.start < one.end
-    }
-    present = read_where(ItemVersion, "item_id = %s", row.pk)
-    kept = {(one.starts_at, one.ends_at, one.quantity) for one in present}
-    with one_trip():
-        delete_rows([one for one in present if (one.starts_at, one.ends_at, one.quantity) not in wanted])
-        insert_rows(
+@dataclass
+class Rows:
+    """What a change of a subscription writes, gathered so that many are written at once. What is gathered stands in the
+    rows of the ``Loaded`` already.
+    """
+
+    items: list[SubscriptionItem] = field(default_factory=list)
+    cut: list[SubscriptionItem] = field(default_factory=list)
+    versions: list[ItemVersion] = field(default_factory=list)
+    gone: list[ItemVersion] = field(default_factory=list)
+    subscriptions: list[Subscription] = field(default_factory=list)
+
+    def set_versions(self, loaded: Loaded, item: Item) -> None:
+        """Let the quantities of an item be these; versions that stay are left alone."""
+        row = loaded.items[item.id]
+        wanted = {
+            (stored(one.start), None if one.end is None else stored(one.end), one.quantity)
+            for one in item.versions
+            if one.end is None or one.start < one.end
+        }
+        kept: dict[tuple[datetime, datetime | None, Decimal], ItemVersion] = {}
+        for one in loaded.versions.get(row.pk, ()):
+            key = (one.starts_at, one.ends_at, one.quantity)
+            if key in wanted:
+                kept[key] = one
+            elif one in self.versions:
+                self.versions.remove(one)
+            else:
+                self.gone.append(one)
+        new = [
             ItemVersion(id=new_id(), item=row, starts_at=start, ends_at=end, quantity=quantity)
-            for start, end, quantity in sorted(wanted - kept, key=lambda key: key[0])
-        )
+            for start, end, quantity in sorted(wanted - kept.keys(), key=lambda key: key[0])
+        ]
+        self.versions += new
+        loaded.versions[row.pk] = sorted((*kept.values(), *new), key=lambda one: one.starts_at)
+
+    def change(self, subscription: Subscription) -> None:
+        """Write what a change may have set on the subscription itself."""
+        subscription.version += 1
+        self.subscriptions.append(subscription)
+
+
+def write_rows(several: Sequence[Rows]) -> None:
+    """Write what changes gathered, in a fixed number of statements, however many."""
+    with one_trip():
+        update_rows([row for one in several for row in one.cut], ["cut_at", "version"])
+        delete_rows([row for one in several for row in one.gone])
+        insert_rows(row for one in several for row in one.items)
+        insert_rows(row for one in several for row in one.versions)
+        update_rows([row for one in several for row in one.subscriptions], _CHANGED)
 
 
 _CHANGED = ("ends_at", "is_credited_at_end", "end_reason", "committed_to", "version")
-
-
-def _raise_version(subscription: Subscription) -> None:
-    """Write what a change may have set on the subscription itself."""
-    subscription.version += 1
-    update_rows([subscription], _CHANGED)
 
 
 def _tell(kind: type[events.SubscriptionChanged] | type, loaded: Loaded, moment: Moment) -> None:
@@ -392,13 +452,18 @@ def _bill(
     on: date,
     at: datetime,
     items: Collection[UUID] | None = None,
-    fresh: Collection[UUID] = (),
 ) -> Written:
     """Bill what the change makes due at once: the differences of these items, or of all."""
+    return write(actor, [_charge(load_again(loaded), moment, on, items)], on=on, at=at)
+
+
+def _charge(
+    loaded: Loaded, moment: Moment, on: date, items: Collection[UUID] | None = None, fresh: Collection[UUID] = ()
+) -> Charged:
+    """What a change makes due at once."""
     subscription = loaded.subscription
-    loaded = load_again(loaded)
     day = moment_of(on, subscription.basis, subscription.zone)
     before = moment if day_of(moment, subscription.zone) == on else day
     due = Due(before, is_entry=True, fresh=tuple(fresh), fresh_before=next_day(before, subscription.zone))
     since = min(moment, loaded.settled_to) if loaded.settled_to is not None else None
-    return write(actor, [charged(loaded, due, since, items)], on=on, at=at)
+    return charged(loaded, due, since, items)

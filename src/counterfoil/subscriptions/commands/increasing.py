@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import Takes, command
@@ -26,12 +26,13 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import rounded
 from counterfoil.core.periods import add_months
 from counterfoil.invoicing.rules.totals import LARGEST
-from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
+from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where, update_rows
 from counterfoil.plumbing.jobs import enqueue
-from counterfoil.plumbing.outbox import emit
+from counterfoil.plumbing.outbox import emit, part_of_a_wish
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load, past_prices_as_rows
-from counterfoil.subscriptions.commands.changing import change_subscription
+from counterfoil.subscriptions.commands.billing import still_in_review, waiting_for_review
+from counterfoil.subscriptions.commands.changing import Change, carry_out, planned_change
 from counterfoil.subscriptions.models import (
     IncreaseState,
     PriceIncrease,
@@ -284,7 +285,7 @@ def raise_prices(
     *, actor: Actor, at: datetime, chunk: int | None = CHUNK, subscription_ids: Sequence[UUID] | None = None
 ) -> int:
     """Carry out the raises whose day has come, of these subscriptions or of all, up to a chunk; answers how many it
-    looked at.
+    looked at. A fixed number of statements for each day on which prices of one subscription rise, however many rise.
 
     What fails stays as it was, with its reason; the others go on. A raise of which the customer was to be told, and was
     not yet, waits for that.
@@ -301,28 +302,20 @@ def raise_prices(
             of=("self",), skip_locked=True
         )
     )
-    together: dict[tuple[UUID, date], list[PriceRaise]] = {}
+    turns: dict[UUID, list[list[PriceRaise]]] = {}
     for row in rows:
         row.version += 1
-        together.setdefault((row.subscription_id, row.takes_on), []).append(row)
-    for several in together.values():
-        _try(actor, several, at)
+        own = turns.setdefault(row.subscription_id, [])
+        if own and own[-1][0].takes_on == row.takes_on:
+            own[-1].append(row)
+        else:
+            own.append([row])
+    while turns:  # mostly once: each subscription has one day on which prices of it rise
+        for group in reversed(_carry_out_together(actor, [own.pop(0) for own in turns.values()], at)):
+            turns[group[0].subscription_id].insert(0, group)
+        turns = {subscription_id: own for subscription_id, own in turns.items() if own}
     update_rows(rows, ["state", "reason", "problem", "takes_on", "raised_at", "version"])
     return len(rows)
-
-
-def _try(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
-    """Carry out raises of a subscription and day together; where that fails each by itself."""
-    try:
-        with transaction.atomic():
-            _carry_out(actor, rows, at)
-    except (Refusal, ValueError, ArithmeticError) as error:
-        for row in rows:
-            row.state, row.reason, row.raised_at = RaiseState.PLANNED, "", None
-            if len(rows) > 1:
-                _try(actor, [row], at)
-            else:
-                row.state, row.problem = RaiseState.FAILED, str(error)[:500]
 
 
 def any_planned(subscription_ids: Sequence[UUID]) -> bool:
@@ -349,30 +342,108 @@ def raises_due(at: datetime) -> QuerySet[PriceRaise]:
     ).order_by("takes_on", "id")  # fmt: skip
 
 
-def _carry_out(actor: Actor, rows: Sequence[PriceRaise], at: datetime) -> None:
-    """Make the subscription consist of what it has, with the new prices from the day on."""
-    subscription = Subscription.objects.select_for_update().get(pk=rows[0].subscription_id)
-    loaded = load([subscription])[0]
+@dataclass(frozen=True)
+class _Rise:
+    """Prices of a subscription that rise at one moment, with their items, and the change that lets them."""
+
+    loaded: Loaded
+    moment: Moment
+    on: date
+    ready: Sequence[tuple[PriceRaise, Item]]
+    change: Change | None
+
+    @property
+    def rows(self) -> list[PriceRaise]:
+        return [row for row, _ in self.ready]
+
+
+def _carry_out_together(actor: Actor, groups: Sequence[list[PriceRaise]], at: datetime) -> list[list[PriceRaise]]:
+    """Let the subscriptions consist of what they have, with the new prices from their days on: of each subscription one
+    group of prices with one day. A fixed number of statements, however many.
+
+    Answers the groups that are to be carried out next: one by one those that cannot rise together, and prices that rise
+    at a later moment of the day. What cannot rise by itself has failed; the others go on.
+    """
+    found = read_where(Subscription, "id = ANY(%s)", [rows[0].subscription_id for rows in groups])
+    several = {one.subscription.pk: one for one in load(found, whole=True)}
+    rises: list[_Rise] = []
+    next_ones: list[list[PriceRaise]] = []
+    later: list[list[PriceRaise]] = []
+    for rows in groups:
+        loaded = several[rows[0].subscription_id]
+        by_moment = _by_moment(loaded, rows)
+        later += [[row for row, _ in ready] for _, ready in by_moment[1:]]
+        for moment, ready in by_moment[:1]:
+            try:
+                rises.append(_planned(loaded, moment, ready, at))
+            except _STOPS as error:
+                next_ones += _failed([row for row, _ in ready], error)
+    drafted = {id(one) for one in waiting_for_review([rise.change.charge for rise in rises if rise.change is not None])}
+    free: dict[date, list[_Rise]] = {}
+    for rise in rises:
+        if rise.change is not None and id(rise.change.charge) in drafted:
+            next_ones += _failed(rise.rows, still_in_review())
+        else:
+            free.setdefault(rise.on, []).append(rise)
+    for on, together in free.items():
+        try:
+            with part_of_a_wish():
+                _write(actor, together, on, at)
+        except _STOPS as error:
+            # Nothing says who it is: each half is tried by itself.
+            half = len(together) // 2
+            if not half:
+                next_ones += _failed(together[0].rows, error)
+                continue
+            for some in (together[:half], together[half:]):
+                next_ones += _carry_out_together(actor, [rise.rows for rise in some], at)
+    return [*next_ones, *later]
+
+
+_STOPS = (Refusal, ValueError, ArithmeticError)
+
+
+def _failed(rows: Sequence[PriceRaise], error: Exception) -> list[list[PriceRaise]]:
+    """Those of several that are to be tried by themselves; one alone keeps the reason."""
+    if len(rows) > 1:
+        return [[row] for row in rows]
+    rows[0].state, rows[0].problem = RaiseState.FAILED, str(error)[:500]
+    return []
+
+
+def _by_moment(loaded: Loaded, rows: Sequence[PriceRaise]) -> list[tuple[Moment, list[tuple[PriceRaise, Item]]]]:
+    """The raises that are ready, each with its item, by the moments at which they rise, the earliest first."""
     ready: dict[Moment, list[tuple[PriceRaise, Item]]] = {}
     for row in rows:
-        found = _ready(loaded, row)
+        try:
+            found = _ready(loaded, row)
+        except _STOPS as error:
+            _failed([row], error)
+            continue
         if found is not None:
             item, moment = found
             ready.setdefault(moment, []).append((row, item))
-    for place, (moment, several) in enumerate(ready.items()):
-        if place:
-            loaded = load([Subscription.objects.get(pk=subscription.pk)])[0]
-        new = {item.price: new_pricing(row) for row, item in several if not item.is_metered}
-        if new:
-            change_subscription(
-                actor=actor, subscription_id=subscription.pk, items=_orders(loaded, new, moment),
-                when=moment, on=local_day(subscription, at), at=at,
-            )  # fmt: skip
-        for row, item in several:
-            if item.is_metered:
-                _raise_usage(row, item, moment)
+    return sorted(ready.items(), key=itemgetter(0))
+
+
+def _planned(loaded: Loaded, moment: Moment, ready: Sequence[tuple[PriceRaise, Item]], at: datetime) -> _Rise:
+    """Work out what the raises change. Raises ``Refusal``."""
+    on = local_day(loaded.subscription, at)
+    new = {item.price: new_pricing(row) for row, item in ready if not item.is_metered}
+    change = planned_change(loaded, _orders(loaded, new, moment), moment, on=on, at=at) if new else None
+    return _Rise(loaded, moment, on, ready, change)
+
+
+def _write(actor: Actor, rises: Sequence[_Rise], on: date, at: datetime) -> None:
+    """Carry out what was planned, and note it."""
+    changes = [rise.change for rise in rises if rise.change is not None]
+    if changes:
+        carry_out(actor, changes, on=on, at=at, is_apart=True)
+    _raise_usage([rise for rise in rises if any(item.is_metered for _, item in rise.ready)])
+    for rise in rises:
+        for row in rise.rows:
             row.state, row.raised_at, row.problem = RaiseState.RAISED, at, ""
-        _tell(events.PriceRaised, (row for row, _ in several))
+        _tell(events.PriceRaised, rise.rows)
 
 
 def _ready(loaded: Loaded, row: PriceRaise) -> tuple[Item, Moment] | None:
@@ -418,14 +489,22 @@ def new_pricing(row: PriceRaise) -> Pricing:
     return Pricing(row.item.model, row.new_amount, row.item.per, tiers_from(row.new_tiers))
 
 
-def _raise_usage(row: PriceRaise, item: Item, moment: Moment) -> None:
-    """Let what is used in periods from the moment on have the new price; nothing is billed before its period ends."""
-    kept = SubscriptionItem.objects.select_for_update().get(pk=item.id)
-    kept.amount, kept.tiers = row.new_amount, row.new_tiers
-    kept.past_prices = past_prices_as_rows(with_past_price(item, new_pricing(row), moment))
-    kept.version += 1
-    kept.save(update_fields=["amount", "tiers", "past_prices", "version"])
-    Subscription.objects.filter(pk=row.subscription_id).update(version=F("version") + 1)
+def _raise_usage(rises: Sequence[_Rise]) -> None:
+    """Let what is used in periods from a moment on have the new price; nothing is billed before its period ends."""
+    items: list[SubscriptionItem] = []
+    for rise in rises:
+        for row, item in rise.ready:
+            if item.is_metered:
+                kept = rise.loaded.items[item.id]
+                kept.amount, kept.tiers = row.new_amount, row.new_tiers
+                kept.past_prices = past_prices_as_rows(with_past_price(item, new_pricing(row), rise.moment))
+                kept.version += 1
+                items.append(kept)
+        if rise.change is None:
+            rise.loaded.subscription.version += 1
+    with one_trip():
+        update_rows(items, ["amount", "tiers", "past_prices", "version"])
+        update_rows([rise.loaded.subscription for rise in rises], ["version"])
 
 
 def running(loaded: Loaded, row: PriceRaise, moment: Moment) -> Item | None:

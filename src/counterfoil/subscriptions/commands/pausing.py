@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from counterfoil.access.actors import Actor
@@ -14,21 +13,22 @@ from counterfoil.access.door import command
 from counterfoil.core.errors import Conflict, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
+from counterfoil.plumbing.outbox import part_of_a_wish
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, Written, _Line, _row
 from counterfoil.subscriptions.commands.changing import (
+    Rows,
     _bill,
     _locked,
     _moment,
-    _raise_version,
     _refuse_outside,
-    _save_versions,
     _tell,
     refuse_stood_still,
+    write_rows,
 )
 from counterfoil.subscriptions.commands.running import CHUNK, park
-from counterfoil.subscriptions.models import ItemVersion, Pause, PauseMode, SubscriptionItem
+from counterfoil.subscriptions.models import ItemVersion, Pause, PauseMode, Subscription, SubscriptionItem
 from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, NOW, Difference
 from counterfoil.subscriptions.rules.billing import Due
 from counterfoil.subscriptions.rules.changes import renewal_of
@@ -124,7 +124,7 @@ def end_pauses(*, actor: Actor, at: datetime, chunk: int = CHUNK) -> int:
         on = day_of(moment_of(at, subscription.basis, subscription.zone), subscription.zone)
         assert pause.ends_at is not None
         try:
-            with transaction.atomic():
+            with part_of_a_wish():
                 _go_on(actor, loaded, pause, loaded.moment(pause.ends_at), on=on, at=at)
         except (Refusal, ValueError, ArithmeticError) as error:
             park(_locked(pause.subscription_id, None), f"It could not go on: {error}", on, at)
@@ -161,6 +161,13 @@ def _go_on(actor: Actor, loaded: Loaded, pause: Pause, moment: Moment, *, on: da
     return _bill(actor, loaded, moment, on=on, at=at)
 
 
+def _raise_version(subscription: Subscription) -> None:
+    """Write what a pause may have set on the subscription itself."""
+    rows = Rows()
+    rows.change(subscription)
+    write_rows([rows])
+
+
 # Extending ------------------------------------------------------------------------------------------------------------
 
 
@@ -173,8 +180,9 @@ def _extend(loaded: Loaded, start: Moment, moment: Moment, at: datetime) -> None
         return
     subscription = loaded.subscription
     last = max((item.position for item in loaded.items.values()), default=0)
+    ended = Rows()
     for place, one in enumerate(continued(loaded.agreement, start, by, loaded.billed), last + 1):
-        _save_versions(loaded, one.old)
+        ended.set_versions(loaded, one.old)
         row = _continued_row(loaded.items[one.old.id], one, place, at)
         insert_rows([row])
         insert_rows(
@@ -192,6 +200,7 @@ def _extend(loaded: Loaded, start: Moment, moment: Moment, at: datetime) -> None
         for each, item_id in rows:
             each.item_id = item_id
         insert_rows(each for each, _ in rows)
+    write_rows([ended])
     if subscription.ends_at is not None:
         subscription.ends_at += by
     if subscription.committed_to is not None:

@@ -30,7 +30,7 @@ from counterfoil.subscriptions.commands.billing import Charged, charged, joinabl
 from counterfoil.subscriptions.commands.increasing import any_planned, raise_prices, unraised
 from counterfoil.subscriptions.commands.starting import billing_policies
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
-from counterfoil.subscriptions.ports import Rider, riders_of
+from counterfoil.subscriptions.ports import Rider, ridden_since, riders_of
 from counterfoil.subscriptions.queries.runs import due_on
 from counterfoil.subscriptions.rules.billing import Due
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
@@ -69,8 +69,8 @@ def bill_due(
     A subscription that cannot be billed, or whose account is beyond its bounds for the day, is parked with its reason,
     and the others go on. What a won deal started is reviewed before it goes out for the first time. Where a price
     should have risen by now and has not, since the customer is about to be told or another worker is at it, nothing is
-    billed until it has. What rooms above have to bill of the same accounts goes on the same documents; where that takes
-    an account beyond its amount for the day, they are reviewed before they go out.
+    billed until it has. What rooms above have to bill of the same accounts goes on the same documents; where that, with
+    what joined earlier on the day, takes an account beyond its amount, they are reviewed before they go out.
     """
     done = ChunkDone()
     due = due_on(dict.fromkeys([entity_id] if entity_id is not None else entities(), on))
@@ -188,8 +188,9 @@ def _beyond_bounds(
     on: date,
     at: datetime,
 ) -> set[UUID]:
-    """The accounts that what joins takes beyond their amount of the day. They are not parked: the bounds of a run are
-    there for mistakes of the machine, and people approved this; but people make mistakes too.
+    """The accounts that what joins, now or earlier on the day, takes beyond their amount of the day. They are not
+    parked: the bounds of a run are there for mistakes of the machine, and people approved this; but people make
+    mistakes too.
     """
     most = {
         entity_id: policy.most_amount_a_day
@@ -197,11 +198,8 @@ def _beyond_bounds(
         if policy.most_amount_a_day is not None
     }
     bounded = [one for one in charges if one.loaded.subscription.entity_id in most]
-    if not (riders and bounded):
+    if not bounded:
         return set()
-    joining: dict[UUID, Decimal] = defaultdict(Decimal)
-    for rider in joinable(bounded, riders, on):
-        joining[rider.account_id] += rider.net
     allowed: dict[UUID, Decimal] = {}
     due: dict[UUID, Decimal] = defaultdict(Decimal)
     for one in bounded:
@@ -209,18 +207,20 @@ def _beyond_bounds(
         bound = most[subscription.entity_id]
         allowed[subscription.account_id] = min(bound, allowed.get(subscription.account_id, bound))
         due[subscription.account_id] += sum((abs(each.net) for each in one.differences), Decimal(0))
-    written = _written_today(list(joining), at) if joining else {}
+    joining = ridden_since(list(allowed), _midnight(at))
+    for rider in joinable(bounded, riders, on) if riders else ():
+        joining[rider.account_id] = joining.get(rider.account_id, Decimal(0)) + rider.net
+    concerned = [account_id for account_id in joining if account_id in allowed]
+    written = _written_today(concerned, at) if concerned else {}
     return {
         account_id
-        for account_id, net in joining.items()
-        if account_id in allowed
-        and written.get(account_id, (0, Decimal(0)))[1] + due[account_id] + net > allowed[account_id]
+        for account_id in concerned
+        if written.get(account_id, (0, Decimal(0)))[1] + due[account_id] + joining[account_id] > allowed[account_id]
     }
 
 
 def _written_today(account_ids: Sequence[UUID], at: datetime) -> dict[UUID, tuple[int, Decimal]]:
     """How many documents, and how much, the ledger of billed periods holds of each account since midnight."""
-    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -228,9 +228,13 @@ def _written_today(account_ids: Sequence[UUID], at: datetime) -> dict[UUID, tupl
             FROM subscriptions_billedperiod b JOIN subscriptions_subscription s ON s.id = b.subscription_id
             WHERE s.account_id = ANY(%s) AND b.created_at >= %s GROUP BY s.account_id
             """,
-            [list(account_ids), midnight],
+            [list(account_ids), _midnight(at)],
         )
         return {account_id: (count, amount) for account_id, count, amount in cursor.fetchall()}
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def park(loaded: Loaded, reason: str, on: date, at: datetime) -> None:
