@@ -32,6 +32,8 @@ _SHORT = {
     Kind.DAY, Kind.INSTANT, Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER, Kind.CURRENCY, Kind.LANGUAGE, Kind.COUNTRY,
     Kind.CHOICE,
 }  # fmt: skip
+WORDS_OF_A_SHORT_FIELD = 24
+"""So many letters of a choice can be read in a short field."""
 _CODED = {Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE}
 
 
@@ -101,7 +103,10 @@ class Input:
     @property
     def width(self) -> str:
         """How much of the form's line the field takes: ``short`` or ``full``."""
-        return "short" if self.kind in _SHORT and not (self.options and self.kind is Kind.INTEGER) else "full"
+        is_wordy = any(len(label) > WORDS_OF_A_SHORT_FIELD for _, label in self.options)
+        if self.kind not in _SHORT or (self.kind is Kind.INTEGER and self.options):
+            return "full"
+        return "full" if self.kind is Kind.CHOICE and is_wordy else "short"
 
     @property
     def lines(self) -> int:
