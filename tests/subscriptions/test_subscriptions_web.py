@@ -158,6 +158,11 @@ def test_what_was_previewed_before_somebody_else_changed_it_is_not_done(
     assert f'value="{form.get("reason") or form.get("code") or form["name"]}"' in stale.content.decode()
     assert words(stale).count("Somebody changed this") == 1
     assert (Invoice.objects.count(), Subscription.objects.get().version) == (made, 2)
+    if verb in ("pause", "cancel"):
+        status, answer = screens.call(
+            "POST", f"subscriptions/{subscription}/{verb}", {"when": "2026-04-20", "version": 1}
+        )
+        assert (status, answer["code"]) == (409, "stale")
     again = browser.post(f"/subscriptions/{subscription}/{verb}/", {**form, "version": "2"})
     assert again.status_code == 302, words(again)
 

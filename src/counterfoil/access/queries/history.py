@@ -25,6 +25,8 @@ from counterfoil.access.rules.roles import EVERY_GROUP
 from counterfoil.core.errors import NotFound
 from counterfoil.plumbing.record_types import Field, Kind, RecordType, record_type, record_types
 
+_KEY = "record_key"
+"""The column that says of which kind the record beside it is."""
 _TECHNICAL = {"id", "created_at", "version"}
 
 
@@ -60,7 +62,7 @@ class Changed:
 @dataclass(frozen=True)
 class _Table:
     """What is known of a table: its record type, the field that each column holds, the kind that a column links to
-    without being a field, and the plain columns, which no field describes.
+    without being a field, and what the table itself says of each column.
     """
 
     label: str
@@ -68,7 +70,7 @@ class _Table:
     fields: dict[str, Field]
     labels: dict[str, str]
     links: dict[str, str]
-    plain: dict[str, models.Field[Any, Any]]
+    columns: dict[str, models.Field[Any, Any]]
 
 
 def list_changes(
@@ -147,7 +149,7 @@ def _page(actor: Actor, changes: models.QuerySet[Change], before: int | None, li
 
 def _named_beside(side: dict[str, Any]) -> dict[str, str]:
     """A record of any kind: the column beside its id says which kind."""
-    key = side.get("record_key")
+    key = side.get(_KEY)
     return {"record_id": key} if key in _types_by_key() else {}
 
 
@@ -188,7 +190,7 @@ def _differences(actor: Actor, row: Change, table: _Table, titles: dict[UUID, st
         label = field.label if field else table.labels.get(column, column)
         is_open = field.group in actor.reads if field else actor.reads == EVERY_GROUP
         if is_open:
-            plain = table.plain.get(column)
+            plain = table.columns.get(column)
             found.append(Difference(label, *(_in_words(field, plain, side.get(column), titles) for side in (old, new))))
         else:
             found.append(Difference(label, *(CLOSED if column in side else None for side in (old, new))))
@@ -203,10 +205,10 @@ def _in_words(field: Field | None, plain: models.Field[Any, Any] | None, value: 
     """The value as a reader knows it: a label for a choice, a title for a link, a date for a date."""
     if _is_nothing(value):
         return None
-    if field is None:
-        return _plain_in_words(plain, value, titles)
-    if field.kind is Kind.LINK:
+    if field is not None and field.kind is Kind.LINK:
         return _title(value, titles)
+    if field is None or isinstance(plain, models.UUIDField) or (plain is not None and plain.column == _KEY):
+        return _plain_in_words(plain, value, titles)
     if field.kind in (Kind.CHOICE, Kind.CHOICES):
         labels = {str(key): str(label) for key, label in field.options()}
         parts = value if isinstance(value, list) else [value]
@@ -221,7 +223,7 @@ def _in_words(field: Field | None, plain: models.Field[Any, Any] | None, value: 
 
 
 def _plain_in_words(plain: models.Field[Any, Any] | None, value: Any, titles: dict[UUID, str]) -> Any:
-    """The value of a column that no field describes, by what the table holds there."""
+    """The value of a column by what the table holds there: no field says more of it."""
     if isinstance(value, list):
         return ", ".join(str(_plain_in_words(plain, one, titles)) for one in value)
     if isinstance(value, dict):
@@ -234,7 +236,7 @@ def _plain_in_words(plain: models.Field[Any, Any] | None, value: Any, titles: di
         return Decimal(str(value))
     if plain is not None and plain.choices:
         return dict(plain.flatchoices).get(value, value)
-    if plain is not None and plain.column == "record_key":
+    if plain is not None and plain.column == _KEY:
         return _types_by_key().get(value, value)
     return _title(value, titles) if isinstance(value, str) else value
 
@@ -272,14 +274,14 @@ def _tables() -> dict[str, _Table]:
                 fields[column] = item
         columns = {str(field.column): field for field in model._meta.concrete_fields}
         labels = {column: _label(field) for column, field in columns.items()}
-        plain = {column: field for column, field in columns.items() if column not in fields}
         links = {
             column: described[field.related_model].key if field.related_model in described else by_word[column]
-            for column, field in plain.items()
-            if field.related_model in described or (isinstance(field, models.UUIDField) and column in by_word)
+            for column, field in columns.items()
+            if column not in fields
+            and (field.related_model in described or (isinstance(field, models.UUIDField) and column in by_word))
         }
         found[model._meta.db_table] = _Table(
-            kind.label if kind else str(model._meta.verbose_name).capitalize(), kind, fields, labels, links, plain
+            kind.label if kind else str(model._meta.verbose_name).capitalize(), kind, fields, labels, links, columns
         )
     return found
 
