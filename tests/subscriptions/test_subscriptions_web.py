@@ -200,6 +200,15 @@ def test_an_empty_tab_says_what_belongs_there(screens: Screens) -> None:
     assert "Nothing is parked" in words(browser.get("/subscriptions/?state=parked"))
     assert "Nothing matches" in words(browser.get("/subscriptions/?state=parked&q=desks"))
     assert "Nothing matches" in words(browser.get("/subscriptions/?state=ended"))
+
+
+def test_the_queue_tells_a_draft_of_a_subscription_from_one_made_by_hand(screens: Screens, clock: Any) -> None:
     screens.policy(is_reviewed=True)
     screens.start(("seat", "2"))
-    assert "From a subscription since Apr 1, 2026" in words(browser.get("/review/"))
+    clock.set("2026-05-01")
+    browser = screens.staff.browser("billing")
+    browser.post("/billing-runs/")
+    run_waiting_jobs()
+    queue = words(browser.get("/review/"))
+    assert "Acme AG From a subscription since May 1, 2026" in queue
+    assert "By hand" not in queue

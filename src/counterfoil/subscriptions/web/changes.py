@@ -220,12 +220,10 @@ def act(request: Request, subscription_id: UUID, verb: str) -> HttpResponse:
         else:
             say(request, ASKED[verb].said)
             return go(request, reverse("subscriptions:subscription", args=[subscription_id]))
-    is_stale = isinstance(refusal, Stale)
     context = {
         "subscription": row,
         "asked": ASKED[verb],
-        "form": _act_form(request, row, verb, typed, None if is_stale else refusal),
-        "is_stale": is_stale,
+        "form": _act_form(request, row, verb, typed, refusal),
         "preview_url": reverse("subscriptions:preview", args=[subscription_id, verb]),
     }
     return page(request, "subscriptions/act.html", context, status=refusal.status if refusal else 200)
@@ -243,7 +241,7 @@ def _act_form(request: Request, row: Row, verb: str, typed: Typed | None, refusa
         problems=refusal or (),
         options={"price": offered, "discount": queries.discounts_to_take_off(row)},
         writable=request.actor.writes,
-        version=version_from(request.POST) if typed is not None else row.version,
+        version=row.version,
     )
 
 
@@ -267,18 +265,17 @@ def details(request: Request, subscription_id: UUID) -> HttpResponse:
         else:
             say(request, "Saved.")
             return go(request, reverse("subscriptions:subscription", args=[subscription_id]))
-    is_stale = isinstance(refusal, Stale)
     form = record_form(
         SUBSCRIPTION,
         values={**row, "owner_title": row.owner_title, "version": row.version},
         typed=typed,
         only=DETAILS,
         writable=request.actor.writes,
-        problems=() if is_stale or refusal is None else refusal,
+        problems=refusal or (),
         options={"terms": [(one.id, one.name) for one in list_terms(request.actor)]},
-        version=version_from(request.POST) if typed is not None else row.version,
+        version=row.version,
     )
-    context = {"subscription": row, "form": form, "is_stale": is_stale}
+    context = {"subscription": row, "form": form}
     return page(request, "subscriptions/details.html", context, status=refusal.status if refusal else 200)
 
 
@@ -349,6 +346,8 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
     elif verb == "coupon":
         try:
             commands.redeem_coupon(code=asked["code"], **same)
+        except Stale:
+            raise
         except Refusal as refused:
             raise _at(refused, "code") from None
     elif verb == "discount":
