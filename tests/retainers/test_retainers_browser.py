@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -188,11 +187,12 @@ def test_a_dialog_out_of_a_menu_gives_the_focus_back_to_it(chromium: Browser, li
 
 def test_words_of_usual_length_stay_whole_in_narrow_columns(chromium: Browser, live_server: Any, work: Work) -> None:
     """A list of nine columns at 1024 px: names and words are on one line each."""
-    work.sam = replace(work.sam, name="Sam Lindqvist")
+    User.objects.filter(email="sam@example.com").update(name="Sam Lindqvist")
     work.time("1", rate="1", approved=False, description="Interdisciplinary investigation of certificate rotation")
     page = opened(chromium, live_server)
     page.set_viewport_size({"width": 1024, "height": 900})
     page.goto("/time/?show=to_approve")
+    expect(page.get_by_role("cell", name="Sam Lindqvist")).to_be_visible()
     broken = page.evaluate(BROKEN)
     assert broken == []
     assert not page.evaluate(WIDER)
