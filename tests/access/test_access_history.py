@@ -14,6 +14,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.access.models import Change, User
 from counterfoil.access.projection import CLOSED
 from counterfoil.accounts import commands as accounts
+from counterfoil.activities.models import Task
 from counterfoil.core.errors import NotFound
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import record_types
@@ -63,6 +64,21 @@ def test_a_link_is_told_by_the_name_of_what_it_links_to(staff: Staff, clock: Any
     change = queries.list_changes(staff.actor("admin"))[0]
     told = {label: after for label, _, after in said(change)}
     assert (told["Account"], told["Contact"]) == ("Acme GmbH", "Ada Beck")
+
+
+def test_a_column_without_a_field_is_told_in_words_too(staff: Staff, clock: Any) -> None:
+    """A bare id by the title of what it names, one of another kind by the column beside it, a moment as a moment; of
+    what has no title, the end of its id.
+    """
+    acme = accounts.add_account(actor=SYSTEM, values={"legal_name": "Acme GmbH"}, on=clock.today)
+    values = {"title": "Call", "record_key": "accounts.account", "record_id": acme, "account_id": acme}
+    task = Task.objects.create(id=new_id(), created_at=clock.now, contact_id=(gone := new_id()), **values)
+    Task.objects.filter(pk=task.pk).update(done_at=clock.now)
+    done, added = queries.list_changes(staff.actor("admin"), record_id=task.pk)
+    told = {label: after for label, _, after in said(added)}
+    assert (told["Record"], told["Account"], told["Contact"]) == ("Acme GmbH", "Acme GmbH", f"#{gone.hex[-8:]}")
+    assert clock.now in [after for _, _, after in said(done)]
+    assert not [after for after in told.values() if isinstance(after, str) and len(after) == 36]
 
 
 def test_filters(staff: Staff, clock: Any) -> None:

@@ -26,6 +26,20 @@ from counterfoil.subscriptions.models import BillingPolicy
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+BROKEN = """() => {
+  const broken = [];
+  for (const cell of document.querySelectorAll("tbody td:not(.title)")) {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode())
+      for (const word of node.data.matchAll(/[^\\s-]{2,9}/g)) {
+        const range = document.createRange();
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map((one) => one.top)).size > 1) broken.push(word[0]);
+      }
+  }
+  return broken;
+}"""
 WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -155,6 +169,33 @@ def test_what_is_selected_is_approved_by_the_keyboard(chromium: Browser, live_se
     assert sorted(TimeEntry.objects.values_list("description", "status")) == [
         ("Work 0", "approved"), ("Work 1", "entered"), ("Work 2", "approved"),
     ]  # fmt: skip
+
+
+def test_a_dialog_out_of_a_menu_gives_the_focus_back_to_it(chromium: Browser, live_server: Any, work: Work) -> None:
+    """Retiring is asked for by the keyboard alone, and left with Escape."""
+    page = opened(chromium, live_server)
+    page.goto(f"/retainers/{work.retainer()}/")
+    menu = page.locator("summary", has_text="Change")
+    menu.press("Enter")
+    page.get_by_role("button", name="Retire…").press("Enter")
+    expect(page.get_by_role("dialog", name="Retire the retainer")).to_be_visible()
+    expect(page.get_by_label("Ends on")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Retire the retainer")).to_be_hidden()
+    expect(menu).to_be_focused()
+
+
+def test_words_of_usual_length_stay_whole_in_narrow_columns(chromium: Browser, live_server: Any, work: Work) -> None:
+    """A list of nine columns at 1024 px: names and words are on one line each."""
+    User.objects.filter(email="sam@example.com").update(name="Sam Lindqvist")
+    work.time("1", rate="1", approved=False, description="Interdisciplinary investigation of certificate rotation")
+    page = opened(chromium, live_server)
+    page.set_viewport_size({"width": 1024, "height": 900})
+    page.goto("/time/?show=to_approve")
+    expect(page.get_by_role("cell", name="Sam Lindqvist")).to_be_visible()
+    broken = page.evaluate(BROKEN)
+    assert broken == []
+    assert not page.evaluate(WIDER)
 
 
 def test_a_line_of_a_draft_stays_itself_whatever_goes_above_it(

@@ -168,9 +168,38 @@ def test_retiring_needs_a_day(web: Browser, work: Work) -> None:
     retainer = work.retainer()
     assert web.post(f"/retainers/{retainer}/retire/", {"ends_on": ""}).status_code == 422
     assert web.post(f"/retainers/{retainer}/retire/", {"ends_on": "2026-13-01"}).status_code == 422
+    far = web.post(f"/retainers/{retainer}/retire/", {"ends_on": "9999-12-31"})
+    assert (far.status_code, "Give a day from 2000 to 2199." in text(far)) == (422, True)
     assert web.post(f"/retainers/{retainer}/retire/", {"ends_on": "2026-04-01"}).status_code == 302
     assert "Ended" in text(web.get(f"/retainers/{retainer}/"))
     assert "Support" in text(web.get("/retainers/?ended=1"))
+
+
+def test_a_page_that_is_out_of_date_saves_nothing_however_often_it_is_sent(web: Browser, work: Work) -> None:
+    """What somebody else saved meanwhile is not overwritten by sending the refused form once more."""
+    retainer, entry = work.retainer(), work.time("1", rate="1", approved=False)
+    change = {"title": "Care", "version": "1"}
+    assert web.post(f"/retainers/{retainer}/edit/", change).status_code == 302
+    entered = {"account": str(work.acme), "day": "2026-03-10", "hours": "2", "description": "Call", "rate": "1"}
+    assert web.post(f"/time/{entry}/edit/", {**entered, "version": "1"}).status_code == 302
+    for path, typed in (
+        (f"/retainers/{retainer}/edit/", {"title": "Other", "version": "1"}),
+        (f"/time/{entry}/edit/", {**entered, "description": "Other", "version": "1"}),
+    ):
+        stale = web.post(path, typed)
+        page = stale.content.decode()
+        assert (stale.status_code, 'value="Other"' in page) == (409, True)
+        assert 'name="version" value="1"' in page
+        assert "What you typed is still here. Open it afresh" in text(stale)
+        assert web.post(path, typed).status_code == 409
+
+
+def test_a_reason_that_is_refused_stays_in_its_box(web: Browser, work: Work) -> None:
+    entered, approved = work.time("1", rate="1", approved=False), work.time("1", rate="1")
+    for verb, entry in (("reject", entered), ("waive", approved)):
+        refused = web.post(f"/time/{verb}/", {"ids": str(entry), "one": str(entry), "reason": "r" * 301})
+        assert refused.status_code == 422
+        assert f'value="{"r" * 301}"' in refused.content.decode()
 
 
 def test_nonsense_in_the_address(web: Browser, work: Work) -> None:

@@ -306,6 +306,7 @@ def test_what_is_refused(screens: Screens, clock: Any) -> None:
         ({**RISE, "percent": "-1"}, "percent"),
         ({**RISE, "percent": None, "prices": [{"price": "nothing", "amount": "1"}]}, "currency"),
         ({**RISE, "name": ""}, "name"),
+        ({**RISE, "price_key": "hostign"}, "price_key"),
     ]
     for values, field in cases:
         status, answer = screens.call("POST", "price-increases", values)

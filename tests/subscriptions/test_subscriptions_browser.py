@@ -17,9 +17,10 @@ from browsing import RULES
 from counterfoil.core.periods import add_months
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
+from counterfoil.subscriptions import commands
 from counterfoil.subscriptions.jobs import increase_notices, increases
 from counterfoil.subscriptions.models import DiscountStop, PriceIncrease
-from staff import Staff
+from staff import SYSTEM, Staff
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -154,3 +155,24 @@ def test_a_discount_is_taken_off_and_given_again(
     assert DiscountStop.objects.count() == 0
     page.goto("/settings/coupons/")
     looked_at(page, "coupons", scheme)
+
+
+def test_what_a_phone_shows_is_not_cut(chromium: Browser, live_server: Any, committed: Screens) -> None:
+    """The numbers of a coupon, the values of the audit log, and a line of items with what removes it."""
+    screens = committed
+    coupon = {"code": "SPRING", "name": "Spring", "percent": "10", "most": "50", "is_active": True}
+    commands.add_coupon(actor=SYSTEM, values=coupon, at=clock.now())
+    subscription = screens.start(("seat", "2"), start=first_of(-1).isoformat())
+    page = opened(chromium, live_server, screens, role="admin")
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto("/settings/coupons/")
+    assert page.get_by_role("cell", name="0 of 50").evaluate("one => one.getClientRects()[0].height") < 60
+    page.goto("/settings/audit/")
+    widths = page.locator(".timeline .fact dd").evaluate_all("all => all.map((one) => one.clientWidth)")
+    assert min(widths) > 120
+    page.goto(f"/subscriptions/{subscription}/change/")
+    bottoms = [
+        page.get_by_label(name).evaluate("one => one.getBoundingClientRect().bottom")
+        for name in ("Quantity", "Remove line")
+    ]
+    assert abs(bottoms[0] - bottoms[1]) < 20

@@ -13,7 +13,9 @@ from screens_world import Screens
 
 from counterfoil.invoicing.models import Invoice
 from counterfoil.plumbing.jobs import run_waiting_jobs
+from counterfoil.subscriptions import commands
 from counterfoil.subscriptions.models import BillingPolicy, BillingRun, Subscription
+from staff import SYSTEM
 
 pytestmark = pytest.mark.django_db
 
@@ -122,3 +124,91 @@ def test_policy_page_is_changed_by_an_admin_alone(screens: Screens) -> None:
     assert (policy.basis, policy.most_documents_a_day, policy.is_reviewed) == ("fixed_30", 7, True)
     assert admin.post(address, form).status_code == 409
     assert "at most 7 documents a day" in words(admin.get("/settings/billing-policies/"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "form"),
+    [
+        ("pause", {"mode": "skip", "when": "2026-04-20", "reason": "Move"}),
+        ("cancel", {"when": "2026-04-20", "credited": "yes", "reason": "Move"}),
+        ("coupon", {"code": "TEN"}),
+        ("details", {"name": "Move"}),
+    ],
+)
+def test_what_was_previewed_before_somebody_else_changed_it_is_not_done(
+    screens: Screens, clock: Any, verb: str, form: dict[str, str]
+) -> None:
+    """Two pages open: what the second one typed stays, it is told so once, and nothing is billed or given back."""
+    commands.add_coupon(
+        actor=SYSTEM, values={"code": "TEN", "name": "Ten", "percent": "10", "is_active": True}, at=clock.now
+    )
+    subscription = screens.start(("seat", "2"))
+    status, _ = screens.call(
+        "POST",
+        f"subscriptions/{subscription}/change",
+        {"when": "2026-04-01", "items": [{"price": "seat", "quantity": "3"}]},
+    )
+    assert status == 200
+    browser, made = screens.staff.browser("billing"), Invoice.objects.count()
+    if verb != "details":
+        preview = words(browser.post(f"/subscriptions/{subscription}/preview/{verb}/", {**form, "version": "1"}))
+        assert preview == "The preview waits: Somebody changed this since you opened it. Reload to see it."
+    stale = browser.post(f"/subscriptions/{subscription}/{verb}/", {**form, "version": "1"})
+    assert stale.status_code == 409
+    assert f'value="{form.get("reason") or form.get("code") or form["name"]}"' in stale.content.decode()
+    assert words(stale).count("Somebody changed this") == 1
+    assert (Invoice.objects.count(), Subscription.objects.get().version) == (made, 2)
+    if verb in ("pause", "cancel"):
+        status, answer = screens.call(
+            "POST", f"subscriptions/{subscription}/{verb}", {"when": "2026-04-20", "version": 1}
+        )
+        assert (status, answer["code"]) == (409, "stale")
+    again = browser.post(f"/subscriptions/{subscription}/{verb}/", {**form, "version": "2"})
+    assert again.status_code == 302, words(again)
+
+
+def test_a_term_does_not_end_before_its_subscription_starts(screens: Screens) -> None:
+    """Neither when it starts nor later; the first day itself is a term."""
+    browser = screens.staff.browser("billing")
+    form = {"items-0-price": "seat", "items-0-quantity": "1", "start": "2026-04-01", "committed_to": "2026-03-31"}
+    refused = browser.post(f"/subscriptions/new/?account={screens.billing.acme}", form)
+    assert (refused.status_code, Subscription.objects.count()) == (422, 0)
+    assert "The term ends before the subscription starts." in words(refused)
+    subscription = screens.start(("seat", "1"), committed_to="2026-04-01")
+    details = {"name": "Desk", "committed_to": "2026-03-31", "version": "1"}
+    refused = browser.post(f"/subscriptions/{subscription}/details/", details)
+    assert refused.status_code == 422
+    assert 'id="id-committed_to-problem"' in refused.content.decode()
+    assert str(Subscription.objects.get().committed_to) == "2026-04-01"
+
+
+def test_while_it_rests_nothing_is_to_be_billed_until_it_goes_on(screens: Screens, clock: Any) -> None:
+    """The preview of a pause and the page after it tell a rest from an end."""
+    subscription = screens.start(("seat", "2"))
+    browser = screens.staff.browser("billing")
+    form = {"mode": "skip", "when": "2026-04-16", "version": "1"}
+    assert "Nothing until it goes on." in words(browser.post(f"/subscriptions/{subscription}/preview/pause/", form))
+    ended = words(browser.post(f"/subscriptions/{subscription}/preview/cancel/", {**form, "credited": "yes"}))
+    assert "Nothing more is to be billed." in ended
+    assert browser.post(f"/subscriptions/{subscription}/pause/", form).status_code == 302
+    assert "Nothing until it goes on." in words(browser.get(f"/subscriptions/{subscription}/"))
+
+
+def test_an_empty_tab_says_what_belongs_there(screens: Screens) -> None:
+    """Nothing parked is good news, no search without a match; a search without a match is one there too."""
+    browser = screens.staff.browser("billing")
+    assert "Nothing is parked" in words(browser.get("/subscriptions/?state=parked"))
+    assert "Nothing matches" in words(browser.get("/subscriptions/?state=parked&q=desks"))
+    assert "Nothing matches" in words(browser.get("/subscriptions/?state=ended"))
+
+
+def test_the_queue_tells_a_draft_of_a_subscription_from_one_made_by_hand(screens: Screens, clock: Any) -> None:
+    screens.policy(is_reviewed=True)
+    screens.start(("seat", "2"))
+    clock.set("2026-05-01")
+    browser = screens.staff.browser("billing")
+    browser.post("/billing-runs/")
+    run_waiting_jobs()
+    queue = words(browser.get("/review/"))
+    assert "Acme AG From a subscription since May 1, 2026" in queue
+    assert "By hand" not in queue

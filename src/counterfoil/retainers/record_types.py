@@ -184,7 +184,7 @@ register(
         key=TIME,
         model=TimeEntry,
         label="Time entry",
-        plural="Time",
+        plural="Time entries",
         title=lambda one: one.description,
         see="retainers.see",
         page="retainers:time_entry",

@@ -74,10 +74,12 @@ class PauseOrder(Schema):
     mode: Literal["skip", "void", "extend"] = "skip"
     until: date | None = SchemaField(default=None, description="The day on which it goes on by itself.")
     reason: Words = ""
+    version: int | None = None
 
 
 class ResumeOrder(Schema):
     when: date = _WHEN
+    version: int | None = None
 
 
 class CancelOrder(Schema):
@@ -87,6 +89,7 @@ class CancelOrder(Schema):
     at_period_end: bool = False
     credited: bool = SchemaField(default=True, description="Give back what is billed beyond the end.")
     reason: Words = ""
+    version: int | None = None
 
 
 class UsageEvent(Schema):
@@ -350,6 +353,7 @@ def _pause(request: Request, subscription_id: UUID, order: PauseOrder) -> None:
         reason=order.reason,
         on=local_today(),
         at=clock.now(),
+        version=order.version,
     )
 
 
@@ -367,7 +371,12 @@ def preview_resume(request: Request, subscription_id: UUID, order: ResumeOrder) 
 def _resume(request: Request, subscription_id: UUID, order: ResumeOrder) -> None:
     check_day(order.when, "when", local_today())
     commands.resume_subscription(
-        actor=request.actor, subscription_id=subscription_id, when=order.when, on=local_today(), at=clock.now()
+        actor=request.actor,
+        subscription_id=subscription_id,
+        when=order.when,
+        on=local_today(),
+        at=clock.now(),
+        version=order.version,
     )
 
 
@@ -393,6 +402,7 @@ def _cancel(request: Request, subscription_id: UUID, order: CancelOrder) -> None
         reason=order.reason,
         on=local_today(),
         at=clock.now(),
+        version=order.version,
     )
 
 

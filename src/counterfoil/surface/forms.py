@@ -32,15 +32,20 @@ _SHORT = {
     Kind.DAY, Kind.INSTANT, Kind.AMOUNT, Kind.DECIMAL, Kind.INTEGER, Kind.CURRENCY, Kind.LANGUAGE, Kind.COUNTRY,
     Kind.CHOICE,
 }  # fmt: skip
+WORDS_OF_A_SHORT_FIELD = 24
+"""So many letters of a choice can be read in a short field."""
 _CODED = {Kind.COUNTRY, Kind.CURRENCY, Kind.LANGUAGE}
 
 
 class Typed(dict[str, Any]):
-    """What was typed, by field id, as commands take it. ``titles`` are the texts in the boxes that find records."""
+    """What was typed, by field id, as commands take it. ``titles`` are the texts in the boxes that find records,
+    ``version`` is what the person saw.
+    """
 
     def __init__(self, values: Mapping[str, Any] | None = None, titles: Mapping[str, str] | None = None) -> None:
         super().__init__(values or {})
         self.titles: dict[str, str] = dict(titles or {})
+        self.version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,10 @@ class Input:
     @property
     def width(self) -> str:
         """How much of the form's line the field takes: ``short`` or ``full``."""
-        return "short" if self.kind in _SHORT and not (self.options and self.kind is Kind.INTEGER) else "full"
+        is_wordy = any(len(label) > WORDS_OF_A_SHORT_FIELD for _, label in self.options)
+        if self.kind not in _SHORT or (self.kind is Kind.INTEGER and self.options):
+            return "full"
+        return "full" if self.kind is Kind.CHOICE and is_wordy else "short"
 
     @property
     def lines(self) -> int:
@@ -232,8 +240,9 @@ def record_form(
     parts = tuple(
         Section(title, tuple(inputs[name] for name in names)) for title, names in (sections or {"": wanted}).items()
     )
-    if version is None:
-        version = getattr(values, "version", None)
+    seen = getattr(typed, "version", None)  # what somebody else saved meanwhile is not taken for seen
+    if seen is not None or version is None:
+        version = seen if seen is not None else getattr(values, "version", None)
     return Form(
         key=key,
         inputs=inputs,
@@ -404,7 +413,9 @@ def values_from(post: Any, key: str, only: Iterable[str] = (), prefix: str = "",
     """
     by_id = {item.id: item for item in fields} or record_type(key).by_id
     names = list(only) or [item.id for item in by_id.values() if not item.computed]
-    return _typed([by_id[name] for name in names], post, f"{prefix}-" if prefix else "")
+    typed = _typed([by_id[name] for name in names], post, f"{prefix}-" if prefix else "")
+    typed.version = version_from(post)
+    return typed
 
 
 def version_from(post: Any) -> int | None:

@@ -5,7 +5,7 @@ Makes no query. The address is the whole state: reload, Back and a shared link s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -200,7 +200,10 @@ class Empty:
 
 
 class Listing:
-    """One list page: reads the address, then carries the rows. The template is ``surface/components/listing.html``."""
+    """One list page: reads the address, then carries the rows. The template is ``surface/components/listing.html``.
+
+    ``about`` are filters that the page itself is about, such as a tab: ``empty`` holds under them too.
+    """
 
     def __init__(
         self,
@@ -218,6 +221,7 @@ class Listing:
         options: Mapping[str, Sequence[tuple[Any, str]]] | None = None,
         titles: Mapping[str, str] | None = None,
         empty: Empty | None = None,
+        about: Collection[str] = (),
     ) -> None:
         self.described = record_type(key)
         self.query = query
@@ -226,6 +230,7 @@ class Listing:
         self.bulk = tuple(bulk)
         self.search = search or f"Search {self.described.plural.lower()}"
         self.empty = empty or Empty(f"No {self.described.plural.lower()} yet")
+        self.about = frozenset(about)
         self.sorts = tuple(sorts)
         self._extra = {column.id: column for column in extra}
         self._all_columns = tuple(columns)
@@ -336,6 +341,11 @@ class Listing:
     @property
     def is_narrowed(self) -> bool:
         return bool(self.text or self.active_filters)
+
+    @property
+    def hides_rows(self) -> bool:
+        """Whether a search or a filter beyond what the page is about may be why there are no rows."""
+        return bool(self.text) or any(one.id not in self.about for one in self.active_filters)
 
     @property
     def has_pages(self) -> bool:

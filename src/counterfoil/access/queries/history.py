@@ -25,6 +25,8 @@ from counterfoil.access.rules.roles import EVERY_GROUP
 from counterfoil.core.errors import NotFound
 from counterfoil.plumbing.record_types import Field, Kind, RecordType, record_type, record_types
 
+_KEY = "record_key"
+"""The column that says of which kind the record beside it is."""
 _TECHNICAL = {"id", "created_at", "version"}
 
 
@@ -59,8 +61,8 @@ class Changed:
 
 @dataclass(frozen=True)
 class _Table:
-    """What is known of a table: its record type, the field that each column holds, and the kind that a column links to
-    without being a field.
+    """What is known of a table: its record type, the field that each column holds, the kind that a column links to
+    without being a field, and what the table itself says of each column.
     """
 
     label: str
@@ -68,6 +70,7 @@ class _Table:
     fields: dict[str, Field]
     labels: dict[str, str]
     links: dict[str, str]
+    columns: dict[str, models.Field[Any, Any]]
 
 
 def list_changes(
@@ -128,7 +131,7 @@ def _page(actor: Actor, changes: models.QuerySet[Change], before: int | None, li
         changes = changes.filter(id__lt=before)
     rows = list(changes.order_by("-id")[:limit])
     tables = _tables()
-    unknown = _Table("Record", None, {}, {}, {})
+    unknown = _Table("Record", None, {}, {}, {}, {})
     known = [(row, tables.get(row.table_name, unknown)) for row in rows]
     seen = [(row, table) for row, table in known if table.described is None or actor.may(table.described.see)]
     wanted: dict[str, set[UUID]] = {}
@@ -136,12 +139,18 @@ def _page(actor: Actor, changes: models.QuerySet[Change], before: int | None, li
         if table.described is not None:
             wanted.setdefault(table.described.key, set()).add(row.record_id)
         fields = {column: field.to for column, field in table.fields.items() if field.kind is Kind.LINK}
-        for column, to in (table.links | fields).items():
-            for side in (row.before, row.after):
-                if side and side.get(column):
+        for side in (row.before or {}, row.after or {}):
+            for column, to in (table.links | fields | _named_beside(side)).items():
+                if side.get(column):
                     wanted.setdefault(to, set()).add(UUID(side[column]))
     titles = titles_of(wanted)
     return [_changed(actor, row, table, titles) for row, table in seen]
+
+
+def _named_beside(side: dict[str, Any]) -> dict[str, str]:
+    """A record of any kind: the column beside its id says which kind."""
+    key = side.get(_KEY)
+    return {"record_id": key} if key in _types_by_key() else {}
 
 
 def _changed(actor: Actor, row: Change, table: _Table, titles: dict[UUID, str]) -> Changed:
@@ -181,10 +190,8 @@ def _differences(actor: Actor, row: Change, table: _Table, titles: dict[UUID, st
         label = field.label if field else table.labels.get(column, column)
         is_open = field.group in actor.reads if field else actor.reads == EVERY_GROUP
         if is_open:
-            is_link = column in table.links
-            found.append(
-                Difference(label, *(_in_words(field, side.get(column), titles, is_link) for side in (old, new)))
-            )
+            plain = table.columns.get(column)
+            found.append(Difference(label, *(_in_words(field, plain, side.get(column), titles) for side in (old, new))))
         else:
             found.append(Difference(label, *(CLOSED if column in side else None for side in (old, new))))
     return found
@@ -194,18 +201,14 @@ def _is_nothing(value: Any) -> bool:
     return value is None or value == "" or value == [] or value == {}
 
 
-def _in_words(field: Field | None, value: Any, titles: dict[UUID, str], is_link: bool) -> Any:
+def _in_words(field: Field | None, plain: models.Field[Any, Any] | None, value: Any, titles: dict[UUID, str]) -> Any:
     """The value as a reader knows it: a label for a choice, a title for a link, a date for a date."""
     if _is_nothing(value):
         return None
-    if field is None and is_link:
-        return titles.get(UUID(value), value)
-    if field is None:
-        return (
-            ", ".join(map(str, value)) if isinstance(value, list) else str(value) if isinstance(value, dict) else value
-        )
-    if field.kind is Kind.LINK:
-        return titles.get(UUID(value), value)
+    if field is not None and field.kind is Kind.LINK:
+        return _title(value, titles)
+    if field is None or isinstance(plain, models.UUIDField) or (plain is not None and plain.column == _KEY):
+        return _plain_in_words(plain, value, titles)
     if field.kind in (Kind.CHOICE, Kind.CHOICES):
         labels = {str(key): str(label) for key, label in field.options()}
         parts = value if isinstance(value, list) else [value]
@@ -219,9 +222,48 @@ def _in_words(field: Field | None, value: Any, titles: dict[UUID, str], is_link:
     return value
 
 
+def _plain_in_words(plain: models.Field[Any, Any] | None, value: Any, titles: dict[UUID, str]) -> Any:
+    """The value of a column by what the table holds there: no field says more of it."""
+    if isinstance(value, list):
+        return ", ".join(str(_plain_in_words(plain, one, titles)) for one in value)
+    if isinstance(value, dict):
+        return str(value)
+    if isinstance(plain, models.DateTimeField):
+        return datetime.fromisoformat(value)
+    if isinstance(plain, models.DateField):
+        return date.fromisoformat(value)
+    if isinstance(plain, models.DecimalField):
+        return Decimal(str(value))
+    if plain is not None and plain.choices:
+        return dict(plain.flatchoices).get(value, value)
+    if plain is not None and plain.column == _KEY:
+        return _types_by_key().get(value, value)
+    return _title(value, titles) if isinstance(value, str) else value
+
+
+def _title(value: str, titles: dict[UUID, str]) -> str:
+    """The title of the record that an id names; of one without a title, the end of its id, which tells it apart."""
+    try:
+        named = UUID(value)
+    except ValueError:
+        return value
+    return titles.get(named) or f"#{named.hex[-8:]}"
+
+
+@cache
+def _types_by_key() -> dict[str, str]:
+    return {item.key: item.label for item in record_types()}
+
+
 @cache
 def _tables() -> dict[str, _Table]:
     described = {item.model: item for item in reversed(record_types())}
+    last_words = [item.key.partition(".")[2] for item in record_types()]
+    by_word = {
+        f"{word}_id": item.key
+        for word, item in zip(last_words, record_types(), strict=True)
+        if last_words.count(word) == 1
+    }
     found = {}
     for model in apps.get_models():
         kind = described.get(model)
@@ -230,16 +272,26 @@ def _tables() -> dict[str, _Table]:
             column = _column_of(model, item)
             if column:
                 fields[column] = item
-        labels = {str(field.column): str(field.verbose_name).capitalize() for field in model._meta.concrete_fields}
+        columns = {str(field.column): field for field in model._meta.concrete_fields}
+        labels = {column: _label(field) for column, field in columns.items()}
         links = {
-            str(field.column): described[field.related_model].key
-            for field in model._meta.concrete_fields
-            if field.related_model in described and str(field.column) not in fields
+            column: described[field.related_model].key if field.related_model in described else by_word[column]
+            for column, field in columns.items()
+            if column not in fields
+            and (field.related_model in described or (isinstance(field, models.UUIDField) and column in by_word))
         }
         found[model._meta.db_table] = _Table(
-            kind.label if kind else str(model._meta.verbose_name).capitalize(), kind, fields, labels, links
+            kind.label if kind else str(model._meta.verbose_name).capitalize(), kind, fields, labels, links, columns
         )
     return found
+
+
+def _label(field: models.Field[Any, Any]) -> str:
+    """What a column is called; one that holds an id is called after what the id names."""
+    words = str(field.verbose_name)
+    if isinstance(field, models.UUIDField):
+        words = words.removesuffix(" id")
+    return words.capitalize()
 
 
 def _column_of(model: type[models.Model], item: Field) -> str:
@@ -252,3 +304,4 @@ def _column_of(model: type[models.Model], item: Field) -> str:
 def forget_tables() -> None:
     """Read the record types anew, after one was registered again."""
     _tables.cache_clear()
+    _types_by_key.cache_clear()

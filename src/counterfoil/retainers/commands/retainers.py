@@ -22,6 +22,7 @@ from counterfoil.retainers.burndown import HOURS_DECIMALS
 from counterfoil.retainers.models import Draw, EntryStatus, Expense, Retainer, RollOver, TimeEntry, Unit
 from counterfoil.subscriptions.commands import cancel_subscription, start_subscriptions
 from counterfoil.subscriptions.models import SubscriptionItem
+from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.rules.grid import Interval
 from counterfoil.subscriptions.rules.orders import ItemOrder, SubscriptionOrder
 
@@ -192,6 +193,7 @@ def retire_retainer(
     retainer = _locked(retainer_id, version)
     if ends_on < retainer.starts_on:
         raise Refusal("before_start", "It cannot end before it starts.", "ends_on")
+    check_day(ends_on, "ends_on", ends_on)
     if retainer.ends_on is not None and retainer.ends_on <= on:
         raise Conflict("ended", "This retainer has ended already.")
     last = _last_settled(retainer)

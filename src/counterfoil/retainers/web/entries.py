@@ -244,7 +244,8 @@ def _one_of(time_entry_id: UUID | None, expense_id: UUID | None) -> UUID:
 
 def _entry_page(request: Request, key: str, entry_id: UUID, refusal: Refusal | None = None) -> HttpResponse:
     row = queries.get_entry(request.actor, key, entry_id)
-    context = {"entry": row, "place": PLACES[key], "key": key, "refusal": refusal}
+    reason = request.POST.get("reason", "") if refusal else ""
+    context = {"entry": row, "place": PLACES[key], "key": key, "refusal": refusal, "reason": reason}
     return page(request, "retainers/entry.html", context, status=refusal.status if refusal else 200)
 
 

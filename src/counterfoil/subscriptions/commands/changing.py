@@ -134,12 +134,13 @@ def cancel_subscription(
     is_at_period_end: bool = False,
     is_credited: bool = True,
     reason: str = "",
+    version: int | None = None,
 ) -> Written:
     """End the subscription from a day on, or at the end of the period that contains it.
 
     What is billed beyond the end is credited unless ``is_credited`` is false; what was used and not billed is billed.
     """
-    loaded = _locked(subscription_id, None)
+    loaded = _locked(subscription_id, version)
     moment = _moment(loaded, when)
     subscription = loaded.subscription
     if stored(moment) < subscription.starts_at:

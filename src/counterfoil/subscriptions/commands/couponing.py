@@ -105,24 +105,28 @@ def _save(coupon: Coupon, *, is_new: bool) -> None:
 
 
 @command("subscriptions.redeem_coupon", needs="subscriptions.change")
-def redeem_coupon(*, actor: Actor, subscription_id: UUID, code: str, on: date, at: datetime) -> None:
+def redeem_coupon(
+    *, actor: Actor, subscription_id: UUID, code: str, on: date, at: datetime, version: int | None = None
+) -> None:
     """Give a running subscription the discount of a coupon, from the first period on that begins on that day or later
     and is not billed yet.
 
     What was taken off goes on as the same redemption: its periods are counted from its first one.
     """
-    subscription = _locked(subscription_id)
+    subscription = _locked(subscription_id, version)
     redeem(subscription, code, _open_from(subscription, on), on=on, at=at)
     subscription.version += 1
     subscription.save()
 
 
 @command("subscriptions.take_off_discount", needs="subscriptions.change")
-def take_off_discount(*, actor: Actor, subscription_id: UUID, discount: int, on: date, at: datetime) -> None:
+def take_off_discount(
+    *, actor: Actor, subscription_id: UUID, discount: int, on: date, at: datetime, version: int | None = None
+) -> None:
     """End a discount, named by its position, with the first period that begins on that day or later and is not billed
     yet. What was billed stays, and what is given back of it is what was paid.
     """
-    subscription = _locked(subscription_id)
+    subscription = _locked(subscription_id, version)
     row = SubscriptionDiscount.objects.filter(subscription=subscription, position=discount).first()
     if row is None:
         raise Refusal("not_found", "This subscription has no such discount.", "discount")
@@ -137,10 +141,12 @@ def take_off_discount(*, actor: Actor, subscription_id: UUID, discount: int, on:
     _tell(events.DiscountTakenOff, subscription, moment, row.coupon_code)
 
 
-def _locked(subscription_id: UUID) -> Subscription:
+def _locked(subscription_id: UUID, version: int | None) -> Subscription:
     subscription = Subscription.objects.select_for_update().filter(pk=subscription_id).first()
     if subscription is None:
         raise NotFound("This subscription does not exist.", "subscription")
+    if version is not None and version != subscription.version:
+        raise Stale()
     return subscription
 
 

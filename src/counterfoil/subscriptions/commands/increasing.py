@@ -90,6 +90,8 @@ def _refuse_bad(values: Mapping[str, Any], prices: Sequence[Mapping[str, str]], 
         problems.append(Problem("percent", "one_of_both", "Give a percentage or new amounts."))
     if prices and not values.get("currency"):
         problems.append(Problem("currency", "missing", "Say in which currency the new amounts are."))
+    if values.get("price_key") and not Price.objects.filter(key=values["price_key"]).exists():
+        problems.append(Problem("price_key", "not_found", "The catalog has no such price."))
     keys = [row["price"] for row in prices]
     for place, key in enumerate(keys):
         if key in keys[:place]:

@@ -47,13 +47,14 @@ def pause_subscription(
     mode: str = PauseMode.SKIP,
     until: Moment | None = None,
     reason: str = "",
+    version: int | None = None,
 ) -> Written:
     """Let the subscription rest from a day on, until it goes on or until before a day that is known already.
 
     With ``skip`` what is billed beyond the day is credited like a change to nothing. With ``void`` the periods that
     begin in the pause come to nothing. With ``extend`` what is left of the billed period goes on after the pause.
     """
-    loaded = _locked(subscription_id, None)
+    loaded = _locked(subscription_id, version)
     moment = _moment(loaded, when)
     _refuse_outside(loaded, moment)
     if mode not in PauseMode.values:
@@ -89,12 +90,14 @@ def pause_subscription(
 
 
 @command("subscriptions.resume_subscription", needs="subscriptions.change")
-def resume_subscription(*, actor: Actor, subscription_id: UUID, when: Moment, on: date, at: datetime) -> Written:
+def resume_subscription(
+    *, actor: Actor, subscription_id: UUID, when: Moment, on: date, at: datetime, version: int | None = None
+) -> Written:
     """Go on from a day, also before or after the day that was planned. The anchor stays unless the pause extends.
 
     After ``skip`` the rest of the period that contains the day is charged; after ``void`` the period that begins next.
     """
-    loaded = _locked(subscription_id, None)
+    loaded = _locked(subscription_id, version)
     moment = _moment(loaded, when)
     resting = "subscription_id = %s AND NOT is_over"
     pause = next(iter(read_where(Pause, resting, loaded.subscription.pk, order="id", lock=True)), None)

@@ -22,6 +22,7 @@ from counterfoil.subscriptions.commands.starting import start_subscriptions
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
 from counterfoil.subscriptions.ordering import changed_orders, check_day, new_orders
 from counterfoil.subscriptions.rules.agreement import Discount
+from counterfoil.subscriptions.rules.grid import day_of, restored
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 
 SUBSCRIPTION, POLICY = "subscriptions.subscription", "subscriptions.policy"
@@ -43,6 +44,7 @@ def start_subscription(
         check_day(values.get(name), name, on)
     if not values["items"]:
         raise Refusal("missing", "A subscription needs at least one item.", "items")
+    _check_term(values.get("committed_to"), values["start"])
     facts = billing_facts([values["account"]], on).get(values["account"])
     if facts is None:
         raise NotFound("This account does not exist.", "account")
@@ -153,6 +155,8 @@ def change_details(
         raise NotFound()
     if version is not None and subscription.version != version:
         raise Stale()
+    starts = restored(subscription.starts_at, subscription.basis)
+    _check_term(values.get("committed_to"), day_of(starts, subscription.zone))
     for name, value in values.items():
         if name == "name" and not value:
             raise Refusal("missing", "A subscription has a name.", "name")
@@ -160,6 +164,11 @@ def change_details(
         setattr(subscription, attribute, (value or 0) if name == "notice_days" else value)
     subscription.version += 1
     subscription.save()
+
+
+def _check_term(committed_to: date | None, start: date) -> None:
+    if committed_to is not None and committed_to < start:
+        raise Refusal("before_start", "The term ends before the subscription starts.", "committed_to")
 
 
 @command("subscriptions.take_usage", needs="subscriptions.change")

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
 from counterfoil.accounts.queries import account_titles, billing_facts, list_terms
-from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal
+from counterfoil.core.errors import NotFound, Problem, Refusal, Stale
 from counterfoil.core.money import Money
 from counterfoil.invoicing.queries import local_today
 from counterfoil.ledger.queries import list_entities
@@ -25,6 +25,7 @@ from counterfoil.subscriptions import commands, previewing, queries
 from counterfoil.subscriptions.models import PauseMode
 from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.record_types import SUBSCRIPTION
+from counterfoil.subscriptions.web.views import is_paused
 from counterfoil.surface.forms import Form, Typed, record_form, values_from, version_from
 from counterfoil.surface.htmx import go, page, say
 
@@ -223,7 +224,6 @@ def act(request: Request, subscription_id: UUID, verb: str) -> HttpResponse:
         "subscription": row,
         "asked": ASKED[verb],
         "form": _act_form(request, row, verb, typed, refusal),
-        "is_stale": isinstance(refusal, Conflict),
         "preview_url": reverse("subscriptions:preview", args=[subscription_id, verb]),
     }
     return page(request, "subscriptions/act.html", context, status=refusal.status if refusal else 200)
@@ -241,7 +241,7 @@ def _act_form(request: Request, row: Row, verb: str, typed: Typed | None, refusa
         problems=refusal or (),
         options={"price": offered, "discount": queries.discounts_to_take_off(row)},
         writable=request.actor.writes,
-        version=version_from(request.POST) if typed is not None else row.version,
+        version=row.version,
     )
 
 
@@ -273,7 +273,7 @@ def details(request: Request, subscription_id: UUID) -> HttpResponse:
         writable=request.actor.writes,
         problems=refusal or (),
         options={"terms": [(one.id, one.name) for one in list_terms(request.actor)]},
-        version=version_from(request.POST) if typed is not None else row.version,
+        version=row.version,
     )
     context = {"subscription": row, "form": form}
     return page(request, "subscriptions/details.html", context, status=refusal.status if refusal else 200)
@@ -297,7 +297,11 @@ def _shown(request: Request, make: Callable[[], previewing.Preview]) -> HttpResp
     context: dict[str, Any] = {}
     try:
         found = make()
-        context = {"preview": found, "documents": [_with_words(row) for row in found.documents]}
+        context = {
+            "preview": found,
+            "documents": [_with_words(row) for row in found.documents],
+            "is_paused": is_paused(found.subscription),
+        }
     except NotFound:
         raise
     except Refusal as refusal:
@@ -320,10 +324,16 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
     asked = _cleaned([one for one in ASKED[verb].fields if one.kind is not Kind.ROWS], typed)
     on, at = local_today(), clock.now()
     check_day(asked.get("when"), "when", on)
-    same: dict[str, Any] = {"actor": request.actor, "subscription_id": subscription_id, "on": on, "at": at}
+    same: dict[str, Any] = {
+        "actor": request.actor,
+        "subscription_id": subscription_id,
+        "version": version_from(request.POST),
+        "on": on,
+        "at": at,
+    }
     if verb == "change":
         values = {"items": typed.get("items", [])}
-        commands.change_items(values=values, when=asked["when"], version=version_from(request.POST), **same)
+        commands.change_items(values=values, when=asked["when"], **same)
     elif verb == "pause":
         check_day(asked.get("until"), "until", on)
         commands.pause_subscription(
@@ -336,6 +346,8 @@ def _do(request: Request, subscription_id: UUID, verb: str, typed: Typed) -> Non
     elif verb == "coupon":
         try:
             commands.redeem_coupon(code=asked["code"], **same)
+        except Stale:
+            raise
         except Refusal as refused:
             raise _at(refused, "code") from None
     elif verb == "discount":

@@ -45,6 +45,7 @@ def subscriptions(request: Request) -> HttpResponseBase:
         search="Name, number or account",
         bulk=_bulk(request, only_parked),
         empty=_empty(request, only_parked),
+        about=["state"] if only_parked else [],
     )
     found = queries.list_subscriptions(
         request.actor,
@@ -113,7 +114,7 @@ def subscription(request: Request, subscription_id: UUID) -> HttpResponse:
         "may_change": may_change and row.state != "ended",
         "may_unpark": may_change and row.state == "parked",
         "can_take_off": bool(queries.discounts_to_take_off(row)),
-        "is_paused": any(not pause["is_over"] for pause in row.pauses),
+        "is_paused": is_paused(row),
         "today": today,
         "raises": queries.raises_of_subscription(request.actor, subscription_id),
         "panels": [
@@ -123,6 +124,11 @@ def subscription(request: Request, subscription_id: UUID) -> HttpResponse:
         ],
     }
     return page(request, "subscriptions/subscription.html", context)
+
+
+def is_paused(row: Row) -> bool:
+    """Whether a pause runs or is to come."""
+    return any(not pause["is_over"] for pause in row.pauses)
 
 
 @require_POST

@@ -5,7 +5,10 @@ on("click", "[data-open]", (event, opener) => {
   const dialog = document.querySelector(opener.dataset.open);
   if (!dialog || dialog.open) return;
   event.preventDefault();
-  opener.closest("details[data-menu]")?.removeAttribute("open");
+  // Out of a menu that closes, so that the focus has somewhere to come back to.
+  const menu = opener.closest("details[data-menu][open]");
+  menu?.removeAttribute("open");
+  menu?.querySelector("summary").focus();
   dialog.showModal();
 });
 on("click", "[data-close]", (event, closer) => closer.closest("dialog")?.close());
