@@ -11,11 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from deals_world import AT, ON, SYSTEM, Sales
+from deals_world import AT, ON, SYSTEM, Sales, user
 from django.db import DatabaseError, transaction
 from django.test import Client
 from pypdf import PdfReader
 
+from counterfoil.access import commands as access
 from counterfoil.access.models import User
 from counterfoil.app.exporting import export_records
 from counterfoil.catalog.rules.pricing import Pricing
@@ -346,15 +347,13 @@ def test_the_database_knows_the_promises(sales: Sales, fields: Mapping[str, UUID
 
 def test_through_the_api(sales: Sales, fields: Mapping[str, UUID]) -> None:
     """Fields are defined there, values are read and written by key, and bad ones answer with their path."""
-    client = Client()
-    User.objects.get_or_create(email="ada@example.com", defaults={"name": "Ada", "roles": ["admin"]})
-    client.force_login(
-        User.objects.get(email="ada@example.com"), backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    client, ada = Client(), user("Ada", "admin")
+    values = {"name": "Tests", "roles": ["admin", "billing", "sales"]}
+    _, secret = access.make_api_key(actor=ada, values=values, at=AT)
 
     def call(method: str, path: str, values: Any = None) -> Any:
         body = {"data": json.dumps(values), "content_type": "application/json"} if values is not None else {}
-        return getattr(client, method)(f"/api/v1/{path}", **body)
+        return getattr(client, method)(f"/api/v1/{path}", headers={"authorization": f"Bearer {secret}"}, **body)
 
     made = call("post", "reference-fields", {"name": "Lot", "element": "BT-17"})
     assert (made.status_code, made.json()["key"], made.json()["is_printed"]) == (201, "lot", True)

@@ -21,7 +21,7 @@ def references_of(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((found[1], found[2]) if (found := _LABELLED.fullmatch(line)) else ("", line) for line in lines)
 
 
-# Of fields that somebody defined ----------------------------------------------------------------------------------------
+# Of fields that somebody defined --------------------------------------------------------------------------------------
 
 ReferencePairs = tuple[tuple[str, str], ...]
 """Values of defined references by key, in the order of the keys: equal where they say the same."""

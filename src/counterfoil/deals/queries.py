@@ -26,7 +26,7 @@ from counterfoil.deals.rules.amounts import PricedLine, line_net, weighted
 from counterfoil.deals.rules.readiness import ASKED, DealFacts, Fix, Item, RequiredReference, readiness, who_may
 from counterfoil.invoicing.models import Invoice, InvoiceStatus, ReferenceField
 from counterfoil.invoicing.queries import get_invoice, invoices_of_deals
-from counterfoil.invoicing.references import required, shown
+from counterfoil.invoicing.references import required
 from counterfoil.plumbing.record_types import record_type
 from counterfoil.subscriptions.models import Subscription
 from counterfoil.subscriptions.rules.grid import day_of, restored

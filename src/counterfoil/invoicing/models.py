@@ -424,8 +424,9 @@ class Invoice(Record):
     ``account`` is the customer who was sold to; ``invoiced_account`` gives the printed identity, ``payer`` owes the
     money, ``send_to`` receives the mail. ``settled`` is what money took off it, ``credited`` what credit notes did. The
     figures of a credit note are positive; what is settled of it went to invoices or to its payer. ``party``,
-    ``seller`` and ``reference_facts`` (the defined references with their names and elements) are frozen at issue. ``sources`` says of each value where it came from; ``touched`` are the fields that a
-    person changed between the win and the send.
+    ``seller`` and ``reference_facts`` (the defined references with their names and elements) are frozen at issue.
+    ``sources`` says of each value where it came from; ``touched`` are the fields that a person changed between the win
+    and the send.
     """
 
     kind = models.CharField(max_length=20, choices=DocumentKind.choices, default=DocumentKind.INVOICE)

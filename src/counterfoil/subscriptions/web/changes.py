@@ -37,8 +37,8 @@ SECTIONS: dict[str, list[str]] = {
 }
 FIELDS = [name for names in SECTIONS.values() for name in names]
 DETAILS = [
-    "name", "owner", "terms", "po_number", "reference_values", "references", "committed_to", "notice_days", "is_renewed",
-    "price_fixed_to",
+    "name", "owner", "terms", "po_number", "reference_values", "references", "committed_to", "notice_days",
+    "is_renewed", "price_fixed_to",
 ]  # fmt: skip
 WHEN = Field("when", "From", Kind.DAY, required=True, help="A day in the past repairs what was billed since.")
 ITEMS = record_type(SUBSCRIPTION).by_id["items"]
