@@ -32,7 +32,7 @@ from counterfoil.core.money import Money, rounded, sum_of
 from counterfoil.documents.einvoice import einvoice_gaps, einvoice_xml
 from counterfoil.documents.factur_x import mark_as_factur_x
 from counterfoil.documents.pdf import render_invoice
-from counterfoil.documents.printed import Address, PrintedInvoice, PrintedPart
+from counterfoil.documents.printed import Address, NamedReference, PrintedInvoice, PrintedPart
 
 RULES = files("facturx").joinpath("xsd_and_schematron", "facturx-en16931")
 RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
@@ -242,3 +242,51 @@ def test_units_and_figures() -> None:
     quantities = [(item.text, item.get("unitCode")) for item in root.iter(RAM + "BilledQuantity")]
     assert quantities == [("1.5", "HUR"), ("100", "C62")]
     assert [item.text for item in root.iter(RAM + "ChargeAmount")] == ["100", "0.000001"]
+
+
+# References -----------------------------------------------------------------------------------------------------------
+
+TERMS = ("BT-10", "BT-11", "BT-12", "BT-13", "BT-14", "BT-17", "BT-18", "BT-19")
+
+
+def test_each_reference_fills_its_element(judge: Judge) -> None:
+    """All of them together satisfy the schema and EN 16931, each at its place."""
+    named = tuple(NamedReference(f"Name of {term}", f"value of {term}", term) for term in TERMS)
+    xml = einvoice_xml(replace(printed(), po_number="", named=named))
+    assert judge(xml) == []
+    root = etree.fromstring(xml)
+    found = {
+        term: root.xpath(f"string(//ram:{path})", namespaces={"ram": RAM[1:-1]})
+        for term, path in {
+            "BT-10": "BuyerReference",
+            "BT-11": "SpecifiedProcuringProject/ram:ID",
+            "BT-12": "ContractReferencedDocument/ram:IssuerAssignedID",
+            "BT-13": "BuyerOrderReferencedDocument/ram:IssuerAssignedID",
+            "BT-14": "SellerOrderReferencedDocument/ram:IssuerAssignedID",
+            "BT-17": "AdditionalReferencedDocument[ram:TypeCode='50']/ram:IssuerAssignedID",
+            "BT-18": "AdditionalReferencedDocument[ram:TypeCode='130']/ram:IssuerAssignedID",
+            "BT-19": "ReceivableSpecifiedTradeAccountingAccount/ram:ID",
+        }.items()
+    }
+    assert found == {term: f"value of {term}" for term in TERMS}
+    assert b"Name of BT" not in xml
+
+
+def test_what_an_element_has_no_room_for_is_a_note(judge: Judge) -> None:
+    """The document's own PO number stays, one reference fills an element, and what goes nowhere is left out."""
+    named = (
+        NamedReference("Order", "O-1", "BT-13"),
+        NamedReference("Project", Decimal("12.50"), "BT-11"),
+        NamedReference("Old project", date(2026, 3, 31), "BT-11"),
+        NamedReference("Free", "as agreed", "note"),
+        NamedReference("Ours", "secret", "none"),
+    )
+    xml = einvoice_xml(replace(printed(), po_number="PO 7", named=named, references=(("Also", "this"),)))
+    assert judge(xml) == []
+    root = etree.fromstring(xml)
+    order = root.xpath("string(//ram:BuyerOrderReferencedDocument)", namespaces={"ram": RAM[1:-1]})
+    project = root.xpath("string(//ram:SpecifiedProcuringProject/ram:ID)", namespaces={"ram": RAM[1:-1]})
+    notes = [note.text for note in root.iterfind(f".//{RAM}IncludedNote/{RAM}Content")]
+    assert (order, project) == ("PO 7", "12.5")
+    assert notes[:4] == ["Order: O-1", "Old project: 2026-03-31", "Free: as agreed", "Also: this"]
+    assert b"secret" not in xml

@@ -109,14 +109,19 @@ def _write_kind(actor: Actor, described: RecordType, folder: Path) -> int:
         writer.writerow(columns)
         for row in _rows(actor, described, fields):
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-            writer.writerow([_cell(row.get(column)) for column in columns])
+            writer.writerow([_cell(_under(row, column)) for column in columns])
             count += 1
     return count
 
 
 def _columns(described: RecordType, fields: Sequence[Field]) -> list[str]:
-    """``id``, ``title``, ``version``, the fields, and the currency of an amount when it is no field itself."""
-    names = ["id", "title", "version", *(item.id for item in fields)]
+    """``id``, ``title``, ``version``, the fields, and the currency of an amount when it is no field itself. The values
+    of defined fields have a column each: ``reference_values.cost_centre``.
+    """
+    names = ["id", "title", "version"]
+    for item in fields:
+        defined = [f"{item.id}.{one.id}" for one in item.definitions()]
+        names += defined if item.kind is Kind.DEFINED else [item.id]
     names += [item.currency for item in fields if item.kind is Kind.AMOUNT]
     return list(dict.fromkeys(names))
 
@@ -149,6 +154,12 @@ def _relations(model: type[models.Model], fields: Sequence[Field]) -> tuple[list
         elif relation.is_relation and item.kind is not Kind.LINK:
             links.append(item.attribute)
     return links, lists
+
+
+def _under(row: Mapping[str, Any], column: str) -> Any:
+    name, _, key = column.partition(".")
+    value = row.get(name)
+    return value.get(key) if key and isinstance(value, dict) else value
 
 
 def _cell(value: Any) -> str:

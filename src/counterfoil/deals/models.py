@@ -81,6 +81,7 @@ class Deal(Record):
     next_step = models.CharField(max_length=200, blank=True, default="")
     po_number = models.CharField(max_length=60, blank=True, default="")
     references = models.TextField(blank=True, default="")
+    reference_values = models.JSONField(default=dict)
     notes = models.TextField(blank=True, default="")
     quote_version = models.PositiveIntegerField(default=1)
     external_id = models.CharField(max_length=100, blank=True, default="")
@@ -100,6 +101,7 @@ class Deal(Record):
                 fields=["external_id"], condition=~Q(external_id=""), name="deals_deal_external_id_once"
             ),
             models.CheckConstraint(condition=~Q(name=""), name="deals_deal_has_a_name"),
+            models.CheckConstraint(condition=Q(reference_values__contains={}), name="deals_deal_values_have_keys"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="deals_deal_amount_not_negative"),
             exact_amounts("amount", name="deals_deal_exact"),
         ]

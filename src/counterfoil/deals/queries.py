@@ -23,9 +23,10 @@ from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
 from counterfoil.deals.models import Deal, DealContact, DealLine, Handoff, Pipeline, Renewal, Stage, StageKind
 from counterfoil.deals.rules.amounts import PricedLine, line_net, weighted
-from counterfoil.deals.rules.readiness import ASKED, DealFacts, Fix, Item, readiness, who_may
-from counterfoil.invoicing.models import Invoice, InvoiceStatus
+from counterfoil.deals.rules.readiness import ASKED, DealFacts, Fix, Item, RequiredReference, readiness, who_may
+from counterfoil.invoicing.models import Invoice, InvoiceStatus, ReferenceField
 from counterfoil.invoicing.queries import get_invoice, invoices_of_deals
+from counterfoil.invoicing.references import required
 from counterfoil.plumbing.record_types import record_type
 from counterfoil.subscriptions.models import Subscription
 from counterfoil.subscriptions.rules.grid import day_of, restored
@@ -116,8 +117,8 @@ def facts_of_account(account_id: UUID | None, on: date) -> BillingFacts | None:
     return billing_facts([account_id], on).get(account_id) if account_id else None
 
 
-def deal_facts(deal: Deal, lines: Iterable[DealLine]) -> DealFacts:
-    """What the deal itself says to billing."""
+def deal_facts(deal: Deal, lines: Iterable[DealLine], required: Iterable[ReferenceField]) -> DealFacts:
+    """What the deal itself says to billing. ``required`` are the references that no deal is won without."""
     nets = [line_net(PricedLine(one.quantity, one.unit_price, one.discount_percent), deal.currency) for one in lines]
     return DealFacts(
         deal_id=deal.pk,
@@ -126,6 +127,9 @@ def deal_facts(deal: Deal, lines: Iterable[DealLine]) -> DealFacts:
         po_number=deal.po_number,
         lines=len(nets),
         priced=sum(1 for net in nets if net),
+        required=tuple(
+            RequiredReference(one.key, one.name, deal.reference_values.get(one.key, "")) for one in required
+        ),
     )
 
 
@@ -461,13 +465,14 @@ def _cards(actor: Actor, deals: Sequence[Deal], on: date) -> list[Row]:
     rows = _rows(actor, deals, on)
     open_ids = {deal.account_id for deal in deals if deal.status == StageKind.OPEN and deal.account_id}
     facts = billing_facts(sorted(open_ids), on) if open_ids else {}
+    needed = required() if any(deal.status == StageKind.OPEN for deal in deals) else []
     won = [deal.pk for deal in deals if deal.status == StageKind.WON]
     documents = invoices_of_deals(actor, won, on) if won else {}
     for row, deal in zip(rows, deals, strict=False):
         items: tuple[Item, ...] = ()
         if deal.status == StageKind.OPEN:
             billing = facts.get(deal.account_id) if deal.account_id else None
-            items = readiness(deal_facts(deal, deal.lines.all()), billing)
+            items = readiness(deal_facts(deal, deal.lines.all(), needed), billing)
         lacking = [item.label for item in items if not item.ok]
         row.plus(lacking=lacking, documents=documents.get(deal.pk, []))
     return rows
@@ -498,7 +503,7 @@ class Need:
 def readiness_of(actor: Actor, deal_id: UUID, on: date) -> list[Need]:
     """What billing needs of the deal. A value of a closed group is hidden; whether it is there is not."""
     deal = _found(actor, deal_id)
-    items = readiness(deal_facts(deal, deal.lines.all()), facts_of_account(deal.account_id, on))
+    items = readiness(deal_facts(deal, deal.lines.all(), required()), facts_of_account(deal.account_id, on))
     asked = Task.objects.filter(record_id=deal_id, done_at=None, cause__startswith=f"{ASKED}:")
     codes = {cause.rpartition(":")[2] for cause in asked.values_list("cause", flat=True)}
     return [_need(actor, item, item.code in codes) for item in items]

@@ -9,6 +9,7 @@ from counterfoil.catalog.models import Interval, TaxClass
 from counterfoil.core.references import REFERENCES_LENGTH, REFERENCES_MAX
 from counterfoil.deals.models import Deal, Pipeline, Stage, StageKind
 from counterfoil.deals.rules.amounts import PricedLine, line_net
+from counterfoil.invoicing.references import values_field
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 
 SMALLEST = Decimal("0.000001")
@@ -106,6 +107,7 @@ DEAL = register(
                 max_lines=REFERENCES_MAX,
                 help="One on each line, such as “Cost centre: 4711”. They go on to the invoices, and are printed.",
             ),
+            values_field("By key, as the settings define them. They go on to the invoices."),
             Field(
                 "service_starts_on",
                 "Service starts on",

@@ -5,10 +5,12 @@ It is built only from values that suffice for a valid one; ``einvoice_gaps`` say
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from counterfoil.core.money import Money, currency_decimals, rounded, sum_of
@@ -33,6 +35,15 @@ _NAMESPACES = {
 for _prefix, _uri in _NAMESPACES.items():
     ElementTree.register_namespace(_prefix, _uri)
 
+# In the order in which the schema has them.
+_ORDERS = {
+    "BT-14": "ram:SellerOrderReferencedDocument",
+    "BT-13": "ram:BuyerOrderReferencedDocument",
+    "BT-12": "ram:ContractReferencedDocument",
+}
+# Additional documents by their type of UNTDID 1001.
+_DOCUMENTS = {"BT-17": "50", "BT-18": "130"}
+_ELEMENTS = frozenset({"BT-10", "BT-11", "BT-19", *_ORDERS, *_DOCUMENTS})
 _DOCUMENT_TYPES = {"invoice": "380", "credit_note": "381"}
 _WITH_REASON = frozenset({"E", "AE", "G", "O"})
 _LIMIT = 10**15
@@ -96,15 +107,16 @@ def einvoice_xml(printed: PrintedInvoice) -> bytes:
     _put(document, "ram:ID", printed.number)
     _put(document, "ram:TypeCode", _DOCUMENT_TYPES[printed.kind])
     _put_day(document, "ram:IssueDateTime", printed.issued_on)
-    for note in (*(f"{what}: {value}" if what else value for what, value in printed.references), printed.notes):
+    places = _places(printed)
+    for note in (*places.notes, printed.notes):
         if note.strip():
             _put(document, "ram:IncludedNote/ram:Content", note)
     transaction = _put(root, "rsm:SupplyChainTradeTransaction")
     for line in printed.lines:
         _line(transaction, line)
-    _agreement(transaction, printed)
+    _agreement(transaction, printed, places.filled)
     _delivery(transaction, printed)
-    _settlement(transaction, printed)
+    _settlement(transaction, printed, places.filled)
     return _DECLARATION + ElementTree.tostring(root, encoding="unicode").encode()
 
 
@@ -141,13 +153,52 @@ def _line(transaction: ElementTree.Element, line: PrintedLine) -> None:
     )
 
 
-def _agreement(transaction: ElementTree.Element, printed: PrintedInvoice) -> None:
+class _Places(NamedTuple):
+    """Where references stand: those that fill an element by its business term, and the notes."""
+
+    filled: Mapping[str, str]
+    notes: Sequence[str]
+
+
+def _places(printed: PrintedInvoice) -> _Places:
+    """Each element takes one reference. A second one, and what would push the PO number out, stands in a note."""
+    filled = {"BT-13": printed.po_number} if printed.po_number else {}
+    notes = []
+    for one in printed.named:
+        value = _canonical(one.value)
+        if one.element in _ELEMENTS and one.element not in filled:
+            filled[one.element] = value
+        elif one.element != "none":
+            notes.append(f"{one.name}: {value}")
+    notes += [f"{what}: {value}" if what else value for what, value in printed.references]
+    return _Places(filled, notes)
+
+
+def _canonical(value: str | Decimal | date) -> str:
+    if isinstance(value, Decimal):
+        return _plain(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _agreement(transaction: ElementTree.Element, printed: PrintedInvoice, filled: Mapping[str, str]) -> None:
     agreement = _put(transaction, "ram:ApplicableHeaderTradeAgreement")
+    if "BT-10" in filled:
+        _put(agreement, "ram:BuyerReference", filled["BT-10"])
     outside = any(tax.category == "O" for tax in printed.taxes)
     _seller(_put(agreement, "ram:SellerTradeParty"), printed.seller, outside)
     _buyer(_put(agreement, "ram:BuyerTradeParty"), printed.buyer, outside)
-    if printed.po_number:
-        _put(agreement, "ram:BuyerOrderReferencedDocument/ram:IssuerAssignedID", printed.po_number)
+    for term, tag in _ORDERS.items():
+        if term in filled:
+            _put(agreement, f"{tag}/ram:IssuerAssignedID", filled[term])
+    for term, code in _DOCUMENTS.items():
+        if term in filled:
+            named = _put(agreement, "ram:AdditionalReferencedDocument")
+            _put(named, "ram:IssuerAssignedID", filled[term])
+            _put(named, "ram:TypeCode", code)
+    if "BT-11" in filled:
+        project = _put(agreement, "ram:SpecifiedProcuringProject")
+        _put(project, "ram:ID", filled["BT-11"])
+        _put(project, "ram:Name", "Project reference")
 
 
 def _seller(party: ElementTree.Element, seller: Seller, outside: bool) -> None:
@@ -204,7 +255,7 @@ def _delivery(transaction: ElementTree.Element, printed: PrintedInvoice) -> None
     _put_day(_put(delivery, "ram:ActualDeliverySupplyChainEvent"), "ram:OccurrenceDateTime", delivered_on)
 
 
-def _settlement(transaction: ElementTree.Element, printed: PrintedInvoice) -> None:
+def _settlement(transaction: ElementTree.Element, printed: PrintedInvoice, filled: Mapping[str, str]) -> None:
     settlement = _put(transaction, "ram:ApplicableHeaderTradeSettlement")
     _put(settlement, "ram:PaymentReference", printed.reference or printed.number)
     _put(settlement, "ram:InvoiceCurrencyCode", printed.currency)
@@ -230,6 +281,8 @@ def _settlement(transaction: ElementTree.Element, printed: PrintedInvoice) -> No
         corrected = _put(settlement, "ram:InvoiceReferencedDocument")
         _put(corrected, "ram:IssuerAssignedID", number)
         _put_day(corrected, "ram:FormattedIssueDateTime", issued_on, "qdt")
+    if "BT-19" in filled:
+        _put(settlement, "ram:ReceivableSpecifiedTradeAccountingAccount/ram:ID", filled["BT-19"])
 
 
 def _described(printed: PrintedInvoice) -> str:

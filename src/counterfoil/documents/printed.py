@@ -105,10 +105,21 @@ class PrintedPart:
 
 
 @dataclass(frozen=True)
+class NamedReference:
+    """A reference that has a name and its place in the e-invoice: ``BT-10`` … of EN 16931, ``note``, or none."""
+
+    name: str
+    value: str | Decimal | date
+    element: str = "note"
+    is_printed: bool = True
+
+
+@dataclass(frozen=True)
 class PrintedInvoice:
     """An invoice, credit note or draft, ready to be printed. A draft has no number and may have no dates.
 
-    ``references`` are what the customer wants to find on it, each with what it is, which may be empty.
+    ``references`` are what the customer wants to find on it, each with what it is, which may be empty; ``named`` those
+    that have a place of their own.
     ``reference`` is what the payer quotes: the number unless given. ``corrected`` are numbers and days of the invoices
     that a credit note takes back. ``instalments`` are there only where there are several; ``early`` is what settles the
     invoice until its day. The amounts of a credit note are positive: its kind says which way the money goes.
@@ -131,6 +142,7 @@ class PrintedInvoice:
     service: Period | None = None
     po_number: str = ""
     references: tuple[tuple[str, str], ...] = ()
+    named: tuple[NamedReference, ...] = ()
     terms: str = ""
     instalments: tuple[PrintedPart, ...] = ()
     early: PrintedPart | None = None

@@ -112,7 +112,13 @@ class _Sheet:
             ("po_number", printed.po_number),
         ]
         said = [[labels[label], value] for label, value in facts if value]
-        return [*said, *([what or labels["reference"], value] for what, value in printed.references)]
+        named = [[one.name, self._in_words(one.value)] for one in printed.named if one.is_printed]
+        return [*said, *named, *([what or labels["reference"], value] for what, value in printed.references)]
+
+    def _in_words(self, value: str | Decimal | date) -> str:
+        if isinstance(value, Decimal):
+            return self.words.figure(value)
+        return self.words.date(value) if isinstance(value, date) else value
 
     def columns(self) -> Texts:
         """The headings; the columns for discount and tax stand only where they say something."""

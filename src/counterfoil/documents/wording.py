@@ -58,6 +58,13 @@ class Wording:
         written: str = _number_pattern(decimals).apply(abs(number), self.locale)
         return "\u2212" + written if number < 0 else written
 
+    def figure(self, number: Decimal) -> str:
+        """The number without groups, as in a reference."""
+        written: str = format_decimal(
+            abs(number), locale=self.locale, decimal_quantization=False, group_separator=False
+        )
+        return "\u2212" + written if number < 0 else written
+
     def tax_words(self, text: str) -> str:
         """A label or reason of a tax in this language, where it is one of ours; a company's own words stay."""
         ours = wording("en").tax

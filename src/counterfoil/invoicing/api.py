@@ -24,6 +24,7 @@ from counterfoil.surface.as_json import plain, row_json
 router = Router()
 
 INVOICE, RATE, SERIES = "invoicing.invoice", "invoicing.tax_rate", "invoicing.series"
+REFERENCE = "invoicing.reference_field"
 
 
 class InvoiceFilters(Paging):
@@ -256,6 +257,35 @@ def change_tax_rate(request: Request, rate_id: UUID, values: schema_for(RATE, "c
     changes, version = values.change()
     commands.change_tax_rate(actor=request.actor, rate_id=rate_id, values=changes, version=version)
     return row_json(queries.get_tax_rate(request.actor, rate_id))
+
+
+@router.get("/reference-fields", response=page_of(REFERENCE), summary="List the defined references")
+def list_reference_fields(request: Request, paging: Query[Paging]) -> Any:
+    return paging.page(queries.reference_fields_after(request.actor, after=paging.after, take=paging.take))
+
+
+@router.post("/reference-fields", response={201: schema_for(REFERENCE)}, summary="Define a reference")
+def add_reference_field(request: Request, values: schema_for(REFERENCE, "create")) -> Any:  # type: ignore[valid-type]
+    """Deals, subscriptions and drafts hold its values under `reference_values` by its key: a number as decimal text, a
+    date in ISO form.
+    """
+    field_id = commands.add_reference_field(actor=request.actor, values=values.values())
+    return Status(201, row_json(queries.get_reference_field(request.actor, field_id)))
+
+
+@router.get("/reference-fields/{uuid:field_id}", response=schema_for(REFERENCE), summary="Get a defined reference")
+def get_reference_field(request: Request, field_id: UUID) -> Any:
+    return row_json(queries.get_reference_field(request.actor, field_id))
+
+
+@router.patch(
+    "/reference-fields/{uuid:field_id}", response=schema_for(REFERENCE), summary="Change or retire a reference"
+)
+def change_reference_field(request: Request, field_id: UUID, values: schema_for(REFERENCE, "change")) -> Any:  # type: ignore[valid-type]
+    """Issued documents keep the name and value that they were issued with. Key and kind stay."""
+    changes, version = values.change()
+    commands.change_reference_field(actor=request.actor, field_id=field_id, values=changes, version=version)
+    return row_json(queries.get_reference_field(request.actor, field_id))
 
 
 @router.get("/series", response=page_of(SERIES), summary="List number series")

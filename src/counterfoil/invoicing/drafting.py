@@ -17,11 +17,14 @@ from counterfoil.catalog.models import Product
 from counterfoil.core.errors import NotFound, Problem, Refusal
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
+from counterfoil.core.references import reference_pairs
 from counterfoil.invoicing.borne import TAX_COLUMNS, bear
 from counterfoil.invoicing.computing import Draft, Surroundings
 from counterfoil.invoicing.models import Invoice, InvoiceLine, LineKind, Origin
+from counterfoil.invoicing.references import changed_values
 from counterfoil.invoicing.rules.discounts import Discount
 from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.invoicing.rules.references import FIELD
 from counterfoil.invoicing.rules.sources import FOLLOWS_ACCOUNT, Source, as_source, edited_by, follows
 from counterfoil.invoicing.rules.totals import effective_discount
 from counterfoil.ledger.queries import default_of
@@ -78,6 +81,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
         delivery_channel=facts.delivery_channel.value or "email",
         po_number=order.po_number,
         references=order.references,
+        reference_values=dict(order.reference_values),
         tax_profile=facts.tax_profile.value,
         tax_exemption_reason=facts.tax_exemption_reason,
         service_from=order.service_from,
@@ -99,6 +103,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
             for name, value in (
                 ("po_number", order.po_number),
                 ("references", order.references),
+                ("reference_values", order.reference_values),
                 ("service", order.service_from or order.service_to),
                 ("notes", order.notes),
                 ("lines", order.lines),
@@ -254,6 +259,7 @@ def order_of(values: Mapping[str, Any], around: Surroundings, by: str) -> DraftO
         origin=Origin.MANUAL,
         po_number=values.get("po_number") or "",
         references=values.get("references") or "",
+        reference_values=reference_pairs(changed_values({}, values.get(FIELD))),
         notes=values.get("notes") or "",
         internal_notes=values.get("internal_notes") or "",
         service_from=values.get("service_from"),
@@ -334,6 +340,8 @@ def apply_values(draft: Draft, values: Mapping[str, Any], around: Surroundings, 
         if name in ("account", "lines"):
             continue
         attribute = f"{name}_id" if name in _LINKS else name
+        if name == FIELD:
+            value = changed_values(invoice.reference_values, value)
         source = edited_by(by)
         is_back = name in _ACCOUNT_SAYS and value in (None, "")
         if is_back:

@@ -13,8 +13,10 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 
 from counterfoil.catalog.models import TaxClass
+from counterfoil.invoicing.rules.references import KEY
 from counterfoil.invoicing.rules.tax import MOST_TAXES
 from counterfoil.plumbing.audit import append_only, audit_all, audit_changes
 from counterfoil.plumbing.fields import (
@@ -109,6 +111,76 @@ class SeriesCounter(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["series", "year"], name="invoicing_seriescounter_one_per_year")]
+
+
+class ReferenceKind(models.TextChoices):
+    TEXT = "text", "Text"
+    NUMBER = "number", "Number"
+    DATE = "date", "Date"
+    CHOICE = "choice", "Choice"
+
+
+class Element(models.TextChoices):
+    """What of an e-invoice a reference fills, by the business terms of EN 16931."""
+
+    NONE = "none", "Nothing"
+    NOTE = "note", "A note (BT-22)"
+    BUYER_REFERENCE = "BT-10", "Buyer reference (BT-10)"
+    PROJECT = "BT-11", "Project (BT-11)"
+    CONTRACT = "BT-12", "Contract (BT-12)"
+    PURCHASE_ORDER = "BT-13", "Purchase order (BT-13)"
+    SALES_ORDER = "BT-14", "Sales order (BT-14)"
+    TENDER_OR_LOT = "BT-17", "Tender or lot (BT-17)"
+    INVOICED_OBJECT = "BT-18", "Invoiced object (BT-18)"
+    ACCOUNTING_REFERENCE = "BT-19", "Buyer’s accounting reference (BT-19)"
+
+
+class ReferenceField(Record):
+    """A reference that an administrator defined, such as a cost centre. It is retired and never deleted, since what
+    names its ``key`` stays; key and kind never change.
+
+    Deals, subscriptions and documents hold values by key. An issued document keeps the name that the field had.
+    """
+
+    key = models.CharField(max_length=40, unique=True)
+    name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=10, choices=ReferenceKind.choices, default=ReferenceKind.TEXT)
+    options = models.JSONField(default=list)
+    is_required = models.BooleanField(default=False)
+    is_printed = models.BooleanField(default=True)
+    element = models.CharField(max_length=10, choices=Element.choices, default=Element.NOTE)
+    position = models.PositiveSmallIntegerField(default=1)
+    is_retired = models.BooleanField(default=False)
+
+    class Meta(Record.Meta):
+        triggers = [
+            *audit_all(),
+            pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="stays_what_it_is", operation=pgtrigger.Update, condition=pgtrigger.AnyChange("key", "kind")
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"), condition=Q(is_retired=False), name="invoicing_referencefield_name_once"
+            ),
+            models.UniqueConstraint(
+                fields=["element"],
+                condition=Q(is_retired=False) & ~Q(element__in=["none", "note"]),
+                name="invoicing_referencefield_element_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(key__regex=f"^{KEY.pattern}$") & ~Q(name=""), name="invoicing_referencefield_has_a_name"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=ReferenceKind.values) & Q(element__in=Element.values),
+                name="invoicing_referencefield_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="choice") & ~Q(options=[]) | ~Q(kind="choice") & Q(options=[]),
+                name="invoicing_referencefield_options_of_choice",
+            ),
+        ]
 
 
 class InvoiceStatus(models.TextChoices):
@@ -356,9 +428,10 @@ class Invoice(Record):
     ``Instalment``. ``early_discount_amount`` less settles it until ``early_discount_until``, inclusive.
     ``account`` is the customer who was sold to; ``invoiced_account`` gives the printed identity, ``payer`` owes the
     money, ``send_to`` receives the mail. ``settled`` is what money took off it, ``credited`` what credit notes did. The
-    figures of a credit note are positive; what is settled of it went to invoices or to its payer. ``party`` and
-    ``seller`` are frozen at issue. ``sources`` says of each value where it came from; ``touched`` are the fields that a
-    person changed between the win and the send.
+    figures of a credit note are positive; what is settled of it went to invoices or to its payer. ``party``,
+    ``seller`` and ``reference_facts`` (the defined references with their names and elements) are frozen at issue.
+    ``sources`` says of each value where it came from; ``touched`` are the fields that a person changed between the win
+    and the send.
     """
 
     kind = models.CharField(max_length=20, choices=DocumentKind.choices, default=DocumentKind.INVOICE)
@@ -384,6 +457,8 @@ class Invoice(Record):
     delivery_channel = models.CharField(max_length=20)
     po_number = models.CharField(max_length=60, blank=True, default="")
     references = models.TextField(blank=True, default="")
+    reference_values = models.JSONField(default=dict)
+    reference_facts = models.JSONField(default=list)
     tax_profile = models.CharField(max_length=20)
     tax_exemption_reason = models.CharField(max_length=200, blank=True, default="")
     service_from = models.DateField(null=True, blank=True)
@@ -458,6 +533,13 @@ class Invoice(Record):
                 name="invoicing_invoice_number_means_issued",
             ),
             models.CheckConstraint(condition=Q(total=F("net") + F("tax")), name="invoicing_invoice_adds_up"),
+            models.CheckConstraint(
+                condition=Q(status__in=["issued", "void"]) | Q(reference_facts=[]),
+                name="invoicing_invoice_references_of_issue",
+            ),
+            models.CheckConstraint(
+                condition=Q(reference_values__contains={}), name="invoicing_invoice_values_have_keys"
+            ),
             models.CheckConstraint(
                 condition=Q(settled__gte=0)
                 & Q(credited__gte=0)

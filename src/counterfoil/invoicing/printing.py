@@ -22,7 +22,9 @@ from counterfoil.invoicing.blocks import party_block, seller_block
 from counterfoil.invoicing.borne import amounts_of, keys_of, labels_of
 from counterfoil.invoicing.models import Credit, DocumentKind, Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.plans import due_plans
+from counterfoil.invoicing.references import facts_of
 from counterfoil.invoicing.rules.due import DuePlan, due_plan
+from counterfoil.invoicing.rules.references import named
 from counterfoil.invoicing.rules.totals import TaxKey, included_percent
 from counterfoil.ledger.models import LegalEntity
 
@@ -97,6 +99,7 @@ def _printed(
         service=_period(invoice.service_from, invoice.service_to),
         po_number=invoice.po_number,
         references=references_of(invoice.references),
+        named=named(facts_of(invoice.reference_values) if is_preview else invoice.reference_facts),
         terms=terms,
         instalments=parts if len(parts) > 1 else (),
         early=PrintedPart(early.until, early.pay) if early is not None else None,

@@ -11,13 +11,18 @@ from counterfoil.core.references import REFERENCES_LENGTH, REFERENCES_MAX
 from counterfoil.invoicing.borne import shown_taxes
 from counterfoil.invoicing.models import (
     DocumentKind,
+    Element,
     Invoice,
     InvoiceStatus,
     LineKind,
     Origin,
+    ReferenceField,
+    ReferenceKind,
     Series,
     TaxRate,
 )
+from counterfoil.invoicing.references import values_field
+from counterfoil.invoicing.rules.references import NAME_LENGTH
 from counterfoil.invoicing.rules.status import WORDS, status_of
 from counterfoil.invoicing.rules.tax import MOST_TAXES
 from counterfoil.plumbing import clock
@@ -45,6 +50,13 @@ TAX_FIELDS = (
     Field("percent", "Percent", Kind.DECIMAL, TAX, computed=True),
     Field("category", "Category", group=TAX, computed=True),
     Field("included", "Price includes it", Kind.YES_NO, TAX, computed=True),
+)
+FACT_FIELDS = (
+    Field("key", "Key", computed=True),
+    Field("name", "Name", computed=True),
+    Field("value", "Value", computed=True),
+    Field("element", "In the e-invoice", Kind.CHOICE, computed=True, choices=Element.choices),
+    Field("printed", "Printed", Kind.YES_NO, computed=True),
 )
 SHOWN_LINE_FIELDS = (
     *LINE_FIELDS,
@@ -129,6 +141,7 @@ register(
                 max_lines=REFERENCES_MAX,
                 help="One on each line, such as “Cost centre: 4711”. They are printed.",
             ),
+            values_field("Values by key, as the settings define them."),
             Field("service_from", "Service from", Kind.DAY),
             Field("service_to", "Service until before", Kind.DAY),
             Field("notes", "Printed note", Kind.PARAGRAPH),
@@ -150,6 +163,14 @@ register(
             Field("quote_version", "Quote version", Kind.INTEGER, computed=True),
             Field("issued_on", "Issued on", Kind.DAY, computed=True),
             Field("due_on", "Due on", Kind.DAY, computed=True),
+            Field(
+                "reference_facts",
+                "References as issued",
+                Kind.ROWS,
+                computed=True,
+                rows=FACT_FIELDS,
+                help="The defined references as an issued document has them, whatever became of the fields.",
+            ),
             Field("net", "Net", Kind.AMOUNT, PRICING, computed=True),
             Field("tax", "Tax", Kind.AMOUNT, PRICING, computed=True),
             Field("total", "Total", Kind.AMOUNT, PRICING, computed=True),
@@ -234,3 +255,46 @@ register(
         ),
     )
 )  # fmt: skip
+
+register(
+    RecordType(
+        key="invoicing.reference_field",
+        model=ReferenceField,
+        label="Reference",
+        plural="References",
+        title=lambda field: field.name,
+        see="ledger.see",
+        page="invoicing:reference_field",
+        create="invoicing.add_reference_field",
+        change="invoicing.change_reference_field",
+        fields=(
+            Field("name", "Name", required=True, max_length=NAME_LENGTH, help="Such as Cost centre. It is printed."),
+            Field(
+                "key",
+                "Key",
+                max_length=40,
+                help="For the API and exports; it never changes. Empty: the name gives it.",
+            ),
+            Field("kind", "Kind", Kind.CHOICE, choices=ReferenceKind.choices, help="It never changes."),
+            Field(
+                "options",
+                "Values to choose from",
+                Kind.PARAGRAPH,
+                max_length=20_000,
+                help="Of a choice: one on each line.",
+                read=lambda field: "\n".join(field.options),
+            ),
+            Field("is_required", "No deal is won without it", Kind.YES_NO),
+            Field("is_printed", "Printed on the document", Kind.YES_NO),
+            Field(
+                "element",
+                "In the e-invoice it is",
+                Kind.CHOICE,
+                choices=Element.choices,
+                help="A document’s own PO number comes before a purchase order; the reference is then a note.",
+            ),
+            Field("position", "Position", Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(1000)),
+            Field("is_retired", "Retired", Kind.YES_NO, help="No longer offered. What has a value keeps it."),
+        ),
+    )
+)

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     CURRENCY = "currency"
     LANGUAGE = "language"
     ROWS = "rows"
+    DEFINED = "defined"
 
 
 class Group(StrEnum):
@@ -70,6 +71,9 @@ class Field:
 
     ``currency`` names the attribute that holds an amount's currency. ``aliases`` are other names under which files know
     it. The field of a row that ``is_key`` names the row itself: forms carry it unseen, and a new row has none.
+
+    A ``DEFINED`` field holds a set of values by key, of the fields that somebody defined at run time: ``defined`` gives
+    them, those included that take no new values: ``is_retired``.
     """
 
     id: str
@@ -88,9 +92,11 @@ class Field:
     to: str = ""
     currency: str = "currency"
     rows: tuple[Field, ...] = ()
+    defined: Callable[[], Sequence[Field]] | None = None
     help: str = ""
     aliases: tuple[str, ...] = ()
     is_key: bool = False
+    is_retired: bool = False
     read: Callable[[Any], Any] | None = None
 
     def value_of(self, record: Any) -> Any:
@@ -109,6 +115,10 @@ class Field:
     @property
     def attribute(self) -> str:
         return self.column or self.id
+
+    def definitions(self) -> Sequence[Field]:
+        """The fields whose values a ``DEFINED`` field holds, each with its key as its id."""
+        return self.defined() if self.defined is not None else ()
 
     def options(self) -> Choices:
         return self.choices() if callable(self.choices) else self.choices
@@ -233,6 +243,9 @@ def _clean_fields(
         if item.kind is Kind.ROWS:
             found[item.id] = _clean_rows(item, raw, path, problems)
             continue
+        if item.kind is Kind.DEFINED:
+            found[item.id] = _clean_defined(item, raw, path, problems)
+            continue
         try:
             value = clean_value(item, raw)
         except BadValue as bad:
@@ -255,6 +268,29 @@ def _clean_rows(item: Field, raw: Any, path: str, problems: list[Problem]) -> li
     return [
         _clean_fields(item.rows, row, False, f"{path}{item.id}.{number}.", problems) for number, row in enumerate(raw)
     ]
+
+
+def _clean_defined(item: Field, raw: Any, path: str, problems: list[Problem]) -> dict[str, str]:
+    """The values that are given, as their canonical texts by key; an emptied one is an empty text."""
+    at = f"{path}{item.id}."
+    found = _clean_fields(item.definitions() if raw else (), {} if raw is None else raw, True, at, problems)
+    return {key: canonical(value) for key, value in found.items()}
+
+
+def canonical(value: Any) -> str:
+    """A clean value as the one text that is kept of it: ``12.5``, ``2026-03-31``; empty for none."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}" if value else "0"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def value_of_text(kind: Kind, text: str) -> Any:
+    """The value that a canonical text stands for."""
+    if not text:
+        return None
+    return Decimal(text) if kind is Kind.DECIMAL else date.fromisoformat(text) if kind is Kind.DAY else text
 
 
 def clean_value(item: Field, raw: Any) -> Any:

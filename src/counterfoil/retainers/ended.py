@@ -48,6 +48,7 @@ CROSS JOIN LATERAL (SELECT ARRAY(
     WHERE s.account_id = g.account_id AND s.entity_id = %(entity)s AND s.currency = g.currency
       AND s.parked_at IS NULL AND s.due_at <= %(soon)s
       AND s.po_number = COALESCE(own.po_number, '') AND s."references" = COALESCE(own."references", '')
+      AND s.reference_values = COALESCE(own.reference_values, '{}')
 ) AS takers) t
 WHERE (g.oldest <= %(old)s OR array_position(t.takers, own.terms_id) IS NULL)
   AND (r.id IS NULL OR r.ends_on <= %(on)s OR g.oldest < CASE

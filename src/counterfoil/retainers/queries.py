@@ -247,8 +247,10 @@ def entries_joining(actor: Actor, subscription_id: UUID, on: date, *, limit: int
     terms = Q(**{f"{own}terms": subscription.terms_id or usual_id})
     if is_usual:
         terms |= Q(**{f"{own}terms": None})
-    agreed = terms & Q(**{f"{own}po_number": subscription.po_number, f"{own}references": subscription.references})
-    if is_usual and not (subscription.po_number or subscription.references):
+    agreed = terms & Q(
+        **{f"{own}{name}": getattr(subscription, name) for name in ("po_number", "references", "reference_values")}
+    )
+    if is_usual and not (subscription.po_number or subscription.references or subscription.reference_values):
         agreed |= Q(retainer__subscription_item=None)
     rows = [
         row

@@ -113,6 +113,7 @@ class Subscription(Record, PolicyFields):
     )
     po_number = models.CharField(max_length=60, blank=True, default="")
     references = models.TextField(blank=True, default="")
+    reference_values = models.JSONField(default=dict)
     starts_at = models.DateTimeField()
     trial_ends_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)
@@ -145,6 +146,9 @@ class Subscription(Record, PolicyFields):
             models.CheckConstraint(
                 condition=Q(anchor_day=None) | Q(anchor_day__gte=1, anchor_day__lte=31, anchor_on=None),
                 name="subscriptions_subscription_one_anchor",
+            ),
+            models.CheckConstraint(
+                condition=Q(reference_values__contains={}), name="subscriptions_subscription_values_have_keys"
             ),
         ]
         indexes = [

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
+from counterfoil.core.references import ReferencePairs
 from counterfoil.invoicing.rules.orders import OrderLine
 
 
@@ -33,6 +34,7 @@ class Rider:
     terms_id: UUID | None = None
     po_number: str = ""
     references: str = ""
+    reference_values: ReferencePairs = ()
 
 
 class Riders(Protocol):

@@ -10,6 +10,7 @@ from uuid import UUID
 from counterfoil.catalog.rules.pricing import Pricing, tiers_from
 from counterfoil.catalog.rules.wording import amount_in_words, price_in_words
 from counterfoil.core.references import REFERENCES_LENGTH, REFERENCES_MAX
+from counterfoil.invoicing.references import values_field
 from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 from counterfoil.subscriptions.agreements import pricing_of
 from counterfoil.subscriptions.models import (
@@ -191,6 +192,7 @@ register(
             Field("po_number", "PO number", max_length=60),
             Field("references", "References", Kind.PARAGRAPH, max_length=REFERENCES_LENGTH, max_lines=REFERENCES_MAX,
                   help="One on each line, such as “Cost centre: 4711”. They go on to the invoices, and are printed."),
+            values_field("By key, as the settings define them. They go on to the invoices."),
             Field("committed_to", "Committed until", Kind.DAY, Group.TERMS, help="The last day of the agreed term."),
             Field("is_renewed", "Goes on after the term", Kind.YES_NO, Group.TERMS),
             Field("notice_days", "Days of notice", Kind.INTEGER, Group.TERMS, minimum=Decimal(0),

@@ -94,6 +94,10 @@ def shape_of(item: Field, purpose: Purpose) -> dict[str, Any]:
         if needed:
             row["required"] = needed
         return {"type": "array", "items": row, "title": item.label}
+    if item.kind is Kind.DEFINED:
+        text = {"type": "string" if purpose == "read" else ["string", "null"]}
+        values: dict[str, Any] = {"type": "object", "additionalProperties": text, "title": item.label}
+        return {**values, "description": item.help} if item.help else values
     if item.kind is Kind.CHOICES:
         one = {"type": "string", "enum": [key for key, _ in item.options()]}
         return {"type": "array", "items": one, "title": item.label, "uniqueItems": True}

@@ -236,9 +236,11 @@ def record_form(
         messages=_first_messages(found),
         prefix=f"{prefix}-" if prefix else "",
     )
-    inputs = {name: _input(by_id[name], making) for name in wanted}
+    asked = {name: _inputs(by_id[name], making) for name in wanted}
+    inputs = {name: one for name in wanted for name, one in asked[name].items()}
     parts = tuple(
-        Section(title, tuple(inputs[name] for name in names)) for title, names in (sections or {"": wanted}).items()
+        Section(title, tuple(one for name in names for one in asked[name].values()))
+        for title, names in (sections or {"": wanted}).items()
     )
     seen = getattr(typed, "version", None)  # what somebody else saved meanwhile is not taken for seen
     if seen is not None or version is None:
@@ -258,6 +260,33 @@ def _first_messages(problems: Iterable[Problem]) -> dict[str, str]:
     for one in problems:
         messages.setdefault(one.field, one.message)
     return messages
+
+
+def _inputs(item: Field, making: _Making) -> dict[str, Input]:
+    """The input of a field; of one that holds the values of defined fields, an input for each of these: under
+    ``<field>.<key>``. A field that takes no new values is asked where it has one.
+    """
+    if item.kind is not Kind.DEFINED:
+        return {item.id: _input(item, making)}
+    kept, typed = _attribute(making.values, item.id) or {}, making.typed.get(item.id) or {}
+    found = {}
+    for one in item.definitions():
+        if one.is_retired and not kept.get(one.id):
+            continue
+        path = f"{item.id}.{one.id}"
+        raw = typed[one.id] if one.id in typed else kept.get(one.id)
+        name = f"{making.prefix}{item.id}-{one.id}"
+        bound = Input(
+            field=replace(one, group=item.group),
+            id=f"id-{name}",
+            name=name,
+            value=text_of(one, raw),
+            locked=_lock(item, hidden=False, making=making),
+            source=making.sources.get(path, ""),
+            options=_options(one, {}),
+        )
+        found[path] = _with_problem(bound, path, making)
+    return found
 
 
 def _input(item: Field, making: _Making) -> Input:
@@ -432,6 +461,11 @@ def _typed(fields: Iterable[Field], post: Any, start: str) -> Typed:
             rows = _rows(item, post, name)
             if rows is not None:
                 found[item.id] = rows
+        elif item.kind is Kind.DEFINED:
+            shown = [(one, f"{name}-{one.id}") for one in item.definitions()]
+            typed = {one.id: _raw(one, _last(post, at)) for one, at in shown if at in post}
+            if typed:
+                found[item.id] = typed
         elif name in post:
             found[item.id] = _raw(item, _last(post, name))
             if f"{name}-title" in post:

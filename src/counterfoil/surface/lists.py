@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.http import urlencode
 
 from counterfoil.core.money import Money
-from counterfoil.plumbing.record_types import BadValue, Field, Kind, clean_value, record_type
+from counterfoil.plumbing.record_types import BadValue, Field, Kind, clean_value, record_type, value_of_text
 from counterfoil.surface import display
 from counterfoil.surface.codes import code_choices, code_name
 from counterfoil.surface.forms import find_url, plain_number
@@ -125,6 +125,18 @@ def column_of(item: Field, sort: str = "", is_first: bool = False) -> Column:
     return Column(item.id, item.label, item.kind, shown_as, sort, is_first, labels)
 
 
+def defined_columns(item: Field) -> list[Column]:
+    """A column for each of the fields whose values a field holds, numbers and days as such."""
+
+    def column(one: Field) -> Column:
+        def read(row: Any) -> Any:
+            return value_of_text(one.kind, (row[item.id] or {}).get(one.id, ""))
+
+        return Column(f"{item.id}.{one.id}", one.label, one.kind, read=read)
+
+    return [column(one) for one in item.definitions()]
+
+
 @dataclass(frozen=True)
 class Filter:
     """One filter as a template draws it. ``chosen`` are the raw values, for a range ``("from", "to")``."""
@@ -214,6 +226,7 @@ class Listing:
         filters: Sequence[str] = (),
         sorts: Sequence[str] = (),
         extra: Sequence[Column] = (),
+        shown: Sequence[str] = (),
         sort: str = "",
         size: int = PAGE_SIZE,
         bulk: Sequence[Bulk] = (),
@@ -234,6 +247,7 @@ class Listing:
         self.sorts = tuple(sorts)
         self._extra = {column.id: column for column in extra}
         self._all_columns = tuple(columns)
+        self._shown = tuple(shown)
         self.text = query.get("q", "").replace("\x00", "").strip()[:TEXT_MAX]
         self.sort = self._read_sort(sort or (self.sorts[0] if self.sorts else ""))
         self.page = self._read_page()
@@ -309,8 +323,8 @@ class Listing:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that the reader chose; the first one always stays."""
-        chosen = set(self.query.getlist("columns"))
+        """The columns that the reader chose, or else those that are shown at first; the first one always stays."""
+        chosen = set(self.query.getlist("columns") or self._shown)
         if not chosen:
             return self.every_column
         return tuple(column for column in self.every_column if column.is_first or column.id in chosen)

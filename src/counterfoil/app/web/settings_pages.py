@@ -37,6 +37,13 @@ PAGES: tuple[tuple[str, tuple[SettingsPage, ...]], ...] = (
             SettingsPage(
                 "Tax rates", "invoicing:tax_rates", "percent", "ledger.see", "VAT, sales tax, validity, exemptions"
             ),
+            SettingsPage(
+                "References",
+                "invoicing:reference_fields",
+                "tags",
+                "ledger.see",
+                "custom fields, cost centre, project, buyer reference, e-invoice",
+            ),
             SettingsPage("Payment terms", "accounts:list_terms", "calendar-clock", "ledger.see", "due days, net 30"),
             SettingsPage(
                 "Billing defaults",

@@ -21,11 +21,22 @@ from counterfoil.deals.commands.locking import locked_deal, refuse_when_handed_o
 from counterfoil.deals.events import DealAdded, DealChanged
 from counterfoil.deals.models import Deal, DealContact, DealLine, Pipeline, Stage, StageKind
 from counterfoil.deals.rules.amounts import PricedLine, deal_amount
+from counterfoil.invoicing.references import changed_values
 from counterfoil.plumbing.outbox import emit
 
 AMOUNT_LIMIT = Decimal(10) ** 15
 HANDED_OVER = frozenset(
-    {"account", "currency", "entity", "po_number", "references", "lines", "amount", "service_starts_on"}
+    {
+        "account",
+        "currency",
+        "entity",
+        "po_number",
+        "references",
+        "reference_values",
+        "lines",
+        "amount",
+        "service_starts_on",
+    }
 )
 """What a draft and a subscription are made from."""
 
@@ -78,7 +89,7 @@ def change_deal(
     """Change a deal. Lines are given whole. What a live draft was made from is refused."""
     deal = locked_deal(deal_id, version)
     before = list(deal.lines.order_by("position"))
-    old = {name: getattr(deal, _LINKS.get(name, name)) for name in (*_PLAIN, *_LINKS, "amount")}
+    old = {name: getattr(deal, _LINKS.get(name, name)) for name in (*_PLAIN, *_LINKS, "reference_values", "amount")}
     _refuse_other_stage(deal, values)
     _set(deal, values)
     if not deal.currency:
@@ -135,6 +146,8 @@ def _set(deal: Deal, values: Mapping[str, Any]) -> None:
     for name in _PLAIN:
         if name in values:
             setattr(deal, name, values[name])
+    if "reference_values" in values:
+        deal.reference_values = changed_values(deal.reference_values, values["reference_values"])
     for name, attribute in _LINKS.items():
         if name in values:
             setattr(deal, attribute, values[name])

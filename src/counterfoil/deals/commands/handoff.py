@@ -23,15 +23,18 @@ from counterfoil.activities.models import Task, TaskKind
 from counterfoil.catalog.models import Interval, Product
 from counterfoil.core.errors import Conflict, Problem, Refusal
 from counterfoil.core.ids import new_id
+from counterfoil.core.references import reference_pairs
 from counterfoil.deals.commands.locking import locked_deal
 from counterfoil.deals.commands.renewals import Term, end_predecessor
 from counterfoil.deals.events import DealHandedOver, DealWon
 from counterfoil.deals.models import Deal, DealLine, Handoff, Stage, StageKind
 from counterfoil.deals.queries import deal_facts, facts_of_account, held_of
 from counterfoil.deals.rules.amounts import PricedLine
-from counterfoil.deals.rules.readiness import ASKED, Item, missing, readiness
+from counterfoil.deals.rules.readiness import ASKED, REFERENCE, Item, missing, readiness
 from counterfoil.deals.rules.recurring import EVERY, agreed
 from counterfoil.invoicing.commands import draft_invoices
+from counterfoil.invoicing.models import ReferenceField
+from counterfoil.invoicing.references import ORDER, REQUIRED
 from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import Wanted, insert_rows, new_row, read_together, update_rows
 from counterfoil.plumbing.outbox import emit
@@ -63,7 +66,7 @@ def win_deal(*, actor: Actor, deal_id: UUID, on: date, at: datetime, version: in
     item named, and nothing changes. Issues and sends nothing.
     """
     deal = locked_deal(deal_id)
-    present, lines, open_tasks, won_stage = _known_of(deal)
+    present, lines, open_tasks, won_stage, required = _known_of(deal)
     if present is not None and held_of(present):
         return _handover(present, is_new=False)
     if present is None and deal.status == StageKind.WON:
@@ -77,7 +80,7 @@ def win_deal(*, actor: Actor, deal_id: UUID, on: date, at: datetime, version: in
     if deal.status == StageKind.LOST:
         raise Conflict("closed", "This deal is lost. Open it again first.")
     facts = facts_of_account(deal.account_id, on)
-    _refuse_unready(readiness(deal_facts(deal, lines), facts))
+    _refuse_unready(readiness(deal_facts(deal, lines, required), facts))
     assert facts is not None
     was_won = deal.status == StageKind.WON
     _mark_won(deal, won_stage, on, quote_version=present.quote_version + 1 if present else deal.quote_version)
@@ -93,11 +96,12 @@ def win_deal(*, actor: Actor, deal_id: UUID, on: date, at: datetime, version: in
     return _handover(handoff, is_new=True)
 
 
-def _known_of(deal: Deal) -> tuple[Handoff | None, list[DealLine], list[UUID], Stage | None]:
+def _known_of(deal: Deal) -> tuple[Handoff | None, list[DealLine], list[UUID], Stage | None, list[ReferenceField]]:
     """The latest handoff of a locked deal, its lines with their products, the open tasks that handing it over does
-    (to enter what was missing, to correct what billing returned), and the stage of what is won. One round trip.
+    (to enter what was missing, to correct what billing returned), the stage of what is won, and the references that
+    no deal is won without. One round trip.
     """
-    handoffs, lines, products, tasks, stages = read_together(
+    handoffs, lines, products, tasks, stages, required = read_together(
         Wanted(Handoff, "deal_id = %s", (deal.pk,), "quote_version DESC LIMIT 1"),
         Wanted(DealLine, "deal_id = %s", (deal.pk,), "position"),
         Wanted(Product, "id IN (SELECT product_id FROM deals_dealline WHERE deal_id = %s)", (deal.pk,)),
@@ -107,11 +111,12 @@ def _known_of(deal: Deal) -> tuple[Handoff | None, list[DealLine], list[UUID], S
             (deal.pk, f"{ASKED}:%", str(TaskKind.RETURNED_DRAFT)),
         ),
         Wanted(Stage, "pipeline_id = %s AND kind = %s", (deal.pipeline_id, str(StageKind.WON))),
+        Wanted(ReferenceField, REQUIRED, order=ORDER),
     )
     by_id = {product.pk: product for product in products}
     for line in lines:
         line.product = by_id.get(line.product_id)
-    return next(iter(handoffs), None), lines, [task.pk for task in tasks], next(iter(stages), None)
+    return next(iter(handoffs), None), lines, [task.pk for task in tasks], next(iter(stages), None), required
 
 
 def _handover(handoff: Handoff, *, is_new: bool) -> Handover:
@@ -155,11 +160,12 @@ def _refuse_unready(items: Sequence[Item]) -> None:
     lacking = missing(tuple(items))
     if not lacking:
         return
-    names = ", ".join(item.label.lower() if item.label != "PO number" else item.label for item in lacking)
+    own = [item.label == "PO number" or item.code.startswith(REFERENCE) for item in lacking]
+    names = ", ".join(item.label if is_own else item.label.lower() for item, is_own in zip(lacking, own, strict=True))
     raise Refusal(
         "not_ready",
         f"Billing cannot make a draft of this deal yet. Missing: {names}.",
-        problems=[Problem(item.code, "missing", item.missing) for item in lacking],
+        problems=[Problem(item.path, "missing", item.missing) for item in lacking],
     )
 
 
@@ -190,6 +196,7 @@ def _order(deal: Deal, lines: Sequence[DealLine]) -> DraftOrder:
         sales_owner_id=deal.owner_id,
         po_number=deal.po_number,
         references=deal.references,
+        reference_values=reference_pairs(deal.reference_values),
     )
 
 
@@ -204,6 +211,7 @@ def _subscription(deal: Deal, lines: Sequence[DealLine], start: date, term: Term
         currency=deal.currency,
         po_number=deal.po_number,
         references=deal.references,
+        reference_values=reference_pairs(deal.reference_values),
         title=deal.name,
         owner_id=deal.owner_id,
         deal_id=deal.pk,

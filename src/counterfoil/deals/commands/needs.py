@@ -16,6 +16,7 @@ from counterfoil.core.errors import NotFound, Refusal
 from counterfoil.deals.commands.locking import locked_deal
 from counterfoil.deals.queries import deal_facts, facts_of_account
 from counterfoil.deals.rules.readiness import ASKED, readiness
+from counterfoil.invoicing.references import required
 
 
 @command(
@@ -47,7 +48,7 @@ def ask_for_item(*, actor: Actor, deal_id: UUID, code: str, on: date) -> UUID:
     """Open a task for those who may enter the missing item. Asking again gives the same task."""
     deal = locked_deal(deal_id)
     lines = list(deal.lines.all())
-    items = readiness(deal_facts(deal, lines), facts_of_account(deal.account_id, on))
+    items = readiness(deal_facts(deal, lines, required()), facts_of_account(deal.account_id, on))
     item = next((one for one in items if one.code == code and not one.ok), None)
     if item is None:
         raise NotFound("This is not missing any more.")

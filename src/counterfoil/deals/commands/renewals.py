@@ -54,6 +54,8 @@ def open_renewal(*, actor: Actor, subscription_id: UUID, on: date, at: datetime)
         },
         on=on,
     )
+    if subscription.reference_values:  # whole, since a retired reference goes on and is not given anew
+        Deal.objects.filter(pk=deal_id).update(reference_values=subscription.reference_values)
     Renewal.objects.create(
         id=new_id(),
         subscription_id=subscription.pk,

@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                 ('next_step', models.CharField(blank=True, default='', max_length=200)),
                 ('po_number', models.CharField(blank=True, default='', max_length=60)),
                 ('references', models.TextField(blank=True, default='')),
+                ('reference_values', models.JSONField(default=dict)),
                 ('notes', models.TextField(blank=True, default='')),
                 ('quote_version', models.PositiveIntegerField(default=1)),
                 ('external_id', models.CharField(blank=True, default='', max_length=100)),
@@ -317,5 +318,9 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='deal',
             trigger=pgtrigger.compiler.Trigger(name='audit_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - ARRAY['version']::text[], NULL,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM old_rows o;\nRETURN NULL;\n", hash='8c45285a524b53bf9964ed7092f731eddc6c8cbf', level='STATEMENT', operation='DELETE', pgid='pgtrigger_audit_delete_916be', referencing='REFERENCING OLD TABLE AS old_rows ', table='deals_deal', when='AFTER')),
+        ),
+        migrations.AddConstraint(
+            model_name='deal',
+            constraint=models.CheckConstraint(condition=models.Q(('reference_values__contains', {})), name='deals_deal_values_have_keys'),
         ),
     ]

@@ -12,6 +12,9 @@ from counterfoil.core.places import country_name
 ASKED = "deals.readiness"
 """How the cause of a task begins that asks for a missing item: ``deals.readiness:<deal>:<code>``."""
 
+REFERENCE = "reference-"
+"""How the code of a defined reference begins; its key follows."""
+
 ACCOUNT = "accounts.account"
 CONTACT = "accounts.contact"
 DEAL = "deals.deal"
@@ -40,10 +43,26 @@ class Item:
     missing: str
     fix: Fix
 
+    @property
+    def path(self) -> str:
+        """Where a refusal puts what is missing."""
+        return self.fix.field if self.code.startswith(REFERENCE) else self.code
+
+
+@dataclass(frozen=True)
+class RequiredReference:
+    """A reference that no deal is won without, with what the deal says of it."""
+
+    key: str
+    name: str
+    value: str
+
 
 @dataclass(frozen=True)
 class DealFacts:
-    """What the deal itself says. ``lines`` counts its lines, ``priced`` those that come to more than nothing."""
+    """What the deal itself says. ``lines`` counts its lines, ``priced`` those that come to more than nothing.
+    ``required`` are the defined references that it must have.
+    """
 
     deal_id: UUID | None
     account_id: UUID | None
@@ -51,6 +70,7 @@ class DealFacts:
     po_number: str
     lines: int
     priced: int
+    required: tuple[RequiredReference, ...] = ()
 
 
 def readiness(deal: DealFacts, billing: BillingFacts | None) -> tuple[Item, ...]:
@@ -62,7 +82,7 @@ def readiness(deal: DealFacts, billing: BillingFacts | None) -> tuple[Item, ...]
     if billing is not None:
         found += [_legal_name(billing), _address(billing), _billing_contact(billing), _terms(billing)]
         found += [_tax_profile(billing), *_tax_id(billing), *_po_number(deal, billing)]
-    return (*found, _lines(deal), _currency(deal))
+    return (*found, *_references(deal), _lines(deal), _currency(deal))
 
 
 def missing(items: tuple[Item, ...]) -> tuple[Item, ...]:
@@ -227,6 +247,21 @@ def _po_number(deal: DealFacts, billing: BillingFacts) -> tuple[Item, ...]:
             missing="Enter the customer’s purchase order number.",
             fix=Fix(DEAL, deal.deal_id, "po_number", "deals.change", "general"),
         ),
+    )
+
+
+def _references(deal: DealFacts) -> tuple[Item, ...]:
+    return tuple(
+        Item(
+            code=f"{REFERENCE}{one.key}",
+            label=one.name,
+            ok=bool(one.value),
+            value=one.value,
+            source="Deal" if one.value else "",
+            missing=f"Enter “{one.name}”: no deal is won without it.",
+            fix=Fix(DEAL, deal.deal_id, f"reference_values.{one.key}", "deals.change", "general"),
+        )
+        for one in deal.required
     )
 
 

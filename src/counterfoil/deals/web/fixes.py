@@ -14,6 +14,7 @@ from counterfoil.accounts.queries import contacts_of, get_account, list_terms
 from counterfoil.core.errors import NotFound, Problem, Refusal
 from counterfoil.deals import commands
 from counterfoil.deals.queries import Need
+from counterfoil.deals.rules.readiness import REFERENCE
 from counterfoil.plumbing.record_types import Field, Kind, record_type
 from counterfoil.surface.forms import Form, Typed, record_form, values_from
 
@@ -64,7 +65,7 @@ def form_for(request: Request, deal: Row, need: Need, on: date, refusal: Refusal
         prefix=need.code,
         options=_options(request, need, on),
     )
-    return FixForm(form, _OPENS[need.code])
+    return FixForm(form, _OPENS.get(need.code, "Enter it"))
 
 
 def _record(need: Need) -> UUID:
@@ -75,6 +76,9 @@ def _record(need: Need) -> UUID:
 def _fields(need: Need) -> tuple[Field, ...]:
     account = record_type("accounts.account").by_id
     deal = record_type("deals.deal").by_id
+    if need.code.startswith(REFERENCE):
+        key = need.code.removeprefix(REFERENCE)
+        return tuple(one for one in deal["reference_values"].definitions() if one.id == key)
     match need.code:
         case "account" | "po_number" | "currency":
             return (deal[need.fix.field],)
@@ -115,6 +119,9 @@ def _options(request: Request, need: Need, on: date) -> dict[str, list[tuple[Any
 def save(request: Request, deal: Row, need: Need, on: date) -> None:
     """Enter the item by the command of the record that it belongs to."""
     typed = values_from(request.POST, need.fix.record, prefix=need.code, fields=_fields(need))
+    if need.code.startswith(REFERENCE):
+        commands.change_deal(actor=request.actor, deal_id=deal.id, values={"reference_values": typed}, on=on)
+        return
     match need.code:
         case "account" | "po_number" | "currency":
             commands.change_deal(actor=request.actor, deal_id=deal.id, values=typed, on=on)

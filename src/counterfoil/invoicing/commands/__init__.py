@@ -18,6 +18,7 @@ from counterfoil.invoicing.commands.drafts import (
     return_drafts,
 )
 from counterfoil.invoicing.commands.issuing import issue_clean, issue_invoices
+from counterfoil.invoicing.commands.references import add_reference_field, change_reference_field
 from counterfoil.invoicing.commands.settings import (
     add_tax_rate,
     change_series,
@@ -31,10 +32,12 @@ __all__ = [
     "BilledOrders",
     "HandedOver",
     "add_draft",
+    "add_reference_field",
     "add_tax_rate",
     "ask_to_deliver",
     "bill_invoices",
     "change_draft",
+    "change_reference_field",
     "change_series",
     "change_tax_rate",
     "credit",

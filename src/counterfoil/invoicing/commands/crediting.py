@@ -184,6 +184,8 @@ def _document(first: Invoice, order: CreditOrder, at: datetime) -> Invoice:
         delivery_channel=first.delivery_channel,
         po_number=first.po_number,
         references=first.references,
+        reference_values=first.reference_values,
+        reference_facts=first.reference_facts,
         tax_profile=first.tax_profile,
         tax_exemption_reason=first.tax_exemption_reason,
         notes=order.reason,

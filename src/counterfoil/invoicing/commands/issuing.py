@@ -26,8 +26,10 @@ from counterfoil.invoicing.commands.due_days import DUE_COLUMNS, write_due
 from counterfoil.invoicing.computing import Draft, Surroundings, surroundings
 from counterfoil.invoicing.crediting import refuse_more_than_left
 from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceStatus, InvoiceTax, Series
+from counterfoil.invoicing.references import all_defined
 from counterfoil.invoicing.rules.checks import BLOCKING
 from counterfoil.invoicing.rules.numbering import counter_year, document_number
+from counterfoil.invoicing.rules.references import frozen
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.rules.entries import EntryOrder, PostingOrder
 from counterfoil.plumbing.bulk import one_trip, read_where, update_rows
@@ -43,7 +45,7 @@ RETURNING last
 """
 _ISSUED_COLUMNS = (
     "status", "series", "year", "sequence", "number", "issued_on", "issued_at", "issued_by_name",
-    "command_run", "party", "seller", "send_requested_at", "version",
+    "command_run", "party", "seller", "reference_facts", "send_requested_at", "version",
 )  # fmt: skip
 CLEAN_AT_ONCE = 500
 
@@ -165,6 +167,8 @@ def freeze(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date
     """Make drafts issued in memory, with their parties as they are now; numbers and due days are set apart."""
     current = frame.get()
     assert current is not None
+    has_references = any(draft.invoice.reference_values for draft in drafts)
+    defined = all_defined() if has_references else []
     sellers = {entity_id: seller_block(entity) for entity_id, entity in around.entities.items()}
     for draft in drafts:
         invoice = draft.invoice
@@ -173,6 +177,7 @@ def freeze(actor: Actor, drafts: Sequence[Draft], around: Surroundings, on: date
         invoice.command_run = current.run
         invoice.party = party_block(around.facts[invoice.account_id].party)
         invoice.seller = sellers[invoice.entity_id]
+        invoice.reference_facts = frozen(defined, invoice.reference_values)
         invoice.send_requested_at = at if send else None
         invoice.version += 1
 

@@ -6,6 +6,7 @@ import counterfoil.plumbing.fields
 import django.contrib.postgres.constraints
 import django.db.models.constraints
 import django.db.models.deletion
+import django.db.models.functions.text
 import django.db.models.expressions
 import pgtrigger.compiler
 import pgtrigger.migrations
@@ -27,6 +28,26 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='ReferenceField',
+            fields=[
+                ('id', models.UUIDField(default=counterfoil.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('created_at', models.DateTimeField(default=counterfoil.plumbing.clock.now, editable=False)),
+                ('version', models.PositiveIntegerField(default=1, editable=False)),
+                ('key', models.CharField(max_length=40, unique=True)),
+                ('name', models.CharField(max_length=60)),
+                ('kind', models.CharField(choices=[('text', 'Text'), ('number', 'Number'), ('date', 'Date'), ('choice', 'Choice')], default='text', max_length=10)),
+                ('options', models.JSONField(default=list)),
+                ('is_required', models.BooleanField(default=False)),
+                ('is_printed', models.BooleanField(default=True)),
+                ('element', models.CharField(choices=[('none', 'Nothing'), ('note', 'A note (BT-22)'), ('BT-10', 'Buyer reference (BT-10)'), ('BT-11', 'Project (BT-11)'), ('BT-12', 'Contract (BT-12)'), ('BT-13', 'Purchase order (BT-13)'), ('BT-14', 'Sales order (BT-14)'), ('BT-17', 'Tender or lot (BT-17)'), ('BT-18', 'Invoiced object (BT-18)'), ('BT-19', 'Buyer’s accounting reference (BT-19)')], default='note', max_length=10)),
+                ('position', models.PositiveSmallIntegerField(default=1)),
+                ('is_retired', models.BooleanField(default=False)),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
             name='Invoice',
             fields=[
                 ('id', models.UUIDField(default=counterfoil.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
@@ -43,6 +64,8 @@ class Migration(migrations.Migration):
                 ('delivery_channel', models.CharField(max_length=20)),
                 ('po_number', models.CharField(blank=True, default='', max_length=60)),
                 ('references', models.TextField(blank=True, default='')),
+                ('reference_values', models.JSONField(default=dict)),
+                ('reference_facts', models.JSONField(default=list)),
                 ('tax_profile', models.CharField(max_length=20)),
                 ('tax_exemption_reason', models.CharField(blank=True, default='', max_length=200)),
                 ('service_from', models.DateField(blank=True, null=True)),
@@ -410,7 +433,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='invoice',
-            trigger=pgtrigger.compiler.Trigger(name='frozen_when_issued', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE allowed invoicing_invoice%ROWTYPE;', func="\nIF OLD.status NOT IN ('issued', 'void') THEN\n    IF OLD.origin = 'subscription' AND (TG_OP = 'DELETE' OR NEW.status NOT IN ('draft', 'issued')) THEN\n        RAISE EXCEPTION 'a draft that bills a subscription is issued or stays' USING ERRCODE = 'CF003';\n    END IF;\n    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n    RETURN NEW;\nEND IF;\nIF TG_OP = 'DELETE' THEN\n    RAISE EXCEPTION 'document % is issued and cannot be deleted', OLD.number USING ERRCODE = 'CF003';\nEND IF;\nallowed := OLD;\nallowed.settled := NEW.settled;\nallowed.credited := NEW.credited;\nallowed.disputed := NEW.disputed;\nallowed.dispute_note := NEW.dispute_note;\nallowed.version := NEW.version;\nallowed.send_requested_at := NEW.send_requested_at;\nallowed.void_reason := NEW.void_reason;\nIF OLD.pdf_id IS NULL THEN\n    allowed.pdf_id := NEW.pdf_id;\nEND IF;\nIF OLD.status = 'issued' AND NEW.status = 'void' THEN\n    allowed.status := NEW.status;\nEND IF;\nIF NEW IS DISTINCT FROM allowed THEN\n    RAISE EXCEPTION 'document % is issued and cannot be changed', OLD.number USING ERRCODE = 'CF003';\nEND IF;\nRETURN NEW;\n", hash='81db5857043507c8b1d6a7caef4ccb613ddb9443', operation='UPDATE OF "account_id", "checks", "command_run", "created_at", "currency", "deal_discount_percent", "deal_id", "deal_title", "delivery_channel", "discounts", "due_on", "early_discount_amount", "early_discount_until", "entity_id", "id", "internal_notes", "invoiced_account_id", "is_clean", "issued_at", "issued_by_name", "issued_on", "kind", "language", "net", "notes", "number", "origin", "party", "payer_id", "pdf_id", "po_number", "quote_version", "references", "returned_at", "returned_reason", "sales_owner_id", "seller", "send_to_id", "sequence", "series_id", "service_from", "service_to", "sources", "status", "tax", "tax_exemption_reason", "tax_profile", "terms_id", "total", "touched", "waiting_since", "year" OR DELETE', pgid='pgtrigger_frozen_when_issued_c3afe', table='invoicing_invoice', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='frozen_when_issued', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE allowed invoicing_invoice%ROWTYPE;', func="\nIF OLD.status NOT IN ('issued', 'void') THEN\n    IF OLD.origin = 'subscription' AND (TG_OP = 'DELETE' OR NEW.status NOT IN ('draft', 'issued')) THEN\n        RAISE EXCEPTION 'a draft that bills a subscription is issued or stays' USING ERRCODE = 'CF003';\n    END IF;\n    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;\n    RETURN NEW;\nEND IF;\nIF TG_OP = 'DELETE' THEN\n    RAISE EXCEPTION 'document % is issued and cannot be deleted', OLD.number USING ERRCODE = 'CF003';\nEND IF;\nallowed := OLD;\nallowed.settled := NEW.settled;\nallowed.credited := NEW.credited;\nallowed.disputed := NEW.disputed;\nallowed.dispute_note := NEW.dispute_note;\nallowed.version := NEW.version;\nallowed.send_requested_at := NEW.send_requested_at;\nallowed.void_reason := NEW.void_reason;\nIF OLD.pdf_id IS NULL THEN\n    allowed.pdf_id := NEW.pdf_id;\nEND IF;\nIF OLD.status = 'issued' AND NEW.status = 'void' THEN\n    allowed.status := NEW.status;\nEND IF;\nIF NEW IS DISTINCT FROM allowed THEN\n    RAISE EXCEPTION 'document % is issued and cannot be changed', OLD.number USING ERRCODE = 'CF003';\nEND IF;\nRETURN NEW;\n", hash='6560f58548efac7b5c8a24fe8f05f49bd072fcf6', operation='UPDATE OF "account_id", "checks", "command_run", "created_at", "currency", "deal_discount_percent", "deal_id", "deal_title", "delivery_channel", "discounts", "due_on", "early_discount_amount", "early_discount_until", "entity_id", "id", "internal_notes", "invoiced_account_id", "is_clean", "issued_at", "issued_by_name", "issued_on", "kind", "language", "net", "notes", "number", "origin", "party", "payer_id", "pdf_id", "po_number", "quote_version", "reference_facts", "reference_values", "references", "returned_at", "returned_reason", "sales_owner_id", "seller", "send_to_id", "sequence", "series_id", "service_from", "service_to", "sources", "status", "tax", "tax_exemption_reason", "tax_profile", "terms_id", "total", "touched", "waiting_since", "year" OR DELETE', pgid='pgtrigger_frozen_when_issued_c3afe', table='invoicing_invoice', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='invoice',
@@ -451,5 +474,53 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='taxrate',
             trigger=pgtrigger.compiler.Trigger(name='audit_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - ARRAY['version']::text[], NULL,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM old_rows o;\nRETURN NULL;\n", hash='ff1d3c91bc4b6ad7d1344e99b61635f025749d09', level='STATEMENT', operation='DELETE', pgid='pgtrigger_audit_delete_e8686', referencing='REFERENCING OLD TABLE AS old_rows ', table='invoicing_taxrate', when='AFTER')),
+        ),
+        migrations.AddConstraint(
+            model_name='invoice',
+            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['issued', 'void']), ('reference_facts', []), _connector='OR'), name='invoicing_invoice_references_of_issue'),
+        ),
+        migrations.AddConstraint(
+            model_name='invoice',
+            constraint=models.CheckConstraint(condition=models.Q(('reference_values__contains', {})), name='invoicing_invoice_values_have_keys'),
+        ),
+        migrations.AddConstraint(
+            model_name='referencefield',
+            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('name'), condition=models.Q(('is_retired', False)), name='invoicing_referencefield_name_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='referencefield',
+            constraint=models.UniqueConstraint(condition=models.Q(('is_retired', False), models.Q(('element__in', ['none', 'note']), _negated=True)), fields=('element',), name='invoicing_referencefield_element_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='referencefield',
+            constraint=models.CheckConstraint(condition=models.Q(('key__regex', '^[a-z][a-z0-9_]{0,39}$'), models.Q(('name', ''), _negated=True)), name='invoicing_referencefield_has_a_name'),
+        ),
+        migrations.AddConstraint(
+            model_name='referencefield',
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['text', 'number', 'date', 'choice']), ('element__in', ['none', 'note', 'BT-10', 'BT-11', 'BT-12', 'BT-13', 'BT-14', 'BT-17', 'BT-18', 'BT-19'])), name='invoicing_referencefield_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='referencefield',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'choice'), models.Q(('options', []), _negated=True)), models.Q(models.Q(('kind', 'choice'), _negated=True), ('options', [])), _connector='OR'), name='invoicing_referencefield_options_of_choice'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='referencefield',
+            trigger=pgtrigger.compiler.Trigger(name='audit_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, n.id, 'insert', NULL, to_jsonb(n) - ARRAY['version']::text[],\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM new_rows n;\nRETURN NULL;\n", hash='f703d25dca7a1ff0e25e5ee5d3ce158c296a3c06', level='STATEMENT', operation='INSERT', pgid='pgtrigger_audit_insert_a489f', referencing='REFERENCING NEW TABLE AS new_rows ', table='invoicing_referencefield', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='referencefield',
+            trigger=pgtrigger.compiler.Trigger(name='audit_update', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, pair.id, 'update', changed.before, changed.after,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM (\n    SELECT n.id, to_jsonb(o) - ARRAY['version']::text[] AS before, to_jsonb(n) - ARRAY['version']::text[] AS after\n    FROM old_rows o JOIN new_rows n ON n.id = o.id\n    OFFSET 0\n) pair\nCROSS JOIN LATERAL (\n    SELECT jsonb_object_agg(b.key, b.value) AS before, jsonb_object_agg(b.key, pair.after -> b.key) AS after\n    FROM jsonb_each(pair.before) b\n    WHERE b.value IS DISTINCT FROM pair.after -> b.key\n) changed\nWHERE changed.before IS NOT NULL;\nRETURN NULL;\n", hash='f810af8721fb10074fe08bf61672370194308e2f', level='STATEMENT', operation='UPDATE', pgid='pgtrigger_audit_update_7a8d3', referencing='REFERENCING OLD TABLE AS old_rows  NEW TABLE AS new_rows ', table='invoicing_referencefield', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='referencefield',
+            trigger=pgtrigger.compiler.Trigger(name='audit_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - ARRAY['version']::text[], NULL,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM old_rows o;\nRETURN NULL;\n", hash='d1ca8215c64186e9413f1bafa0523745aac50114', level='STATEMENT', operation='DELETE', pgid='pgtrigger_audit_delete_be913', referencing='REFERENCING OLD TABLE AS old_rows ', table='invoicing_referencefield', when='AFTER')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='referencefield',
+            trigger=pgtrigger.compiler.Trigger(name='never_deleted', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='79c0597d7fcd3e143b6438dca19c125242d0096a', operation='DELETE', pgid='pgtrigger_never_deleted_88017', table='invoicing_referencefield', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='referencefield',
+            trigger=pgtrigger.compiler.Trigger(name='stays_what_it_is', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."key" IS DISTINCT FROM (NEW."key") OR OLD."kind" IS DISTINCT FROM (NEW."kind"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='ca1fa5cae3e4d89f7a5132fb64b18356dbc52d84', operation='UPDATE', pgid='pgtrigger_stays_what_it_is_a3263', table='invoicing_referencefield', when='BEFORE')),
         ),
     ]

@@ -41,6 +41,11 @@ from counterfoil.invoicing.queries.previews import (
     preview,
     preview_of_values,
 )
+from counterfoil.invoicing.queries.references import (
+    get_reference_field,
+    list_reference_fields,
+    reference_fields_after,
+)
 from counterfoil.invoicing.queries.review import (
     clean_drafts,
     count_drafts_to_review,
@@ -76,6 +81,7 @@ __all__ = [
     "due_plans",
     "get_draft",
     "get_invoice",
+    "get_reference_field",
     "get_series",
     "get_tax_rate",
     "invoices_after",
@@ -83,6 +89,7 @@ __all__ = [
     "last_invoices_of",
     "line_ids_of",
     "list_invoices",
+    "list_reference_fields",
     "list_series",
     "list_tax_rates",
     "local_today",
@@ -93,6 +100,7 @@ __all__ = [
     "order_totals",
     "preview",
     "preview_of_values",
+    "reference_fields_after",
     "review_queue",
     "series_after",
     "tax_rates_after",

@@ -27,6 +27,7 @@ from counterfoil.invoicing.queries.crediting import credits_of
 from counterfoil.invoicing.queries.due import NO_PLAN, shown_plan
 from counterfoil.invoicing.queries.review import get_draft
 from counterfoil.invoicing.queries.rows import INVOICE, findings_for, rows_of, taxes_for
+from counterfoil.invoicing.references import shown
 from counterfoil.ledger.days import today_of
 from counterfoil.ledger.queries import zone_of
 from counterfoil.plumbing.fields import AmountField
@@ -266,6 +267,7 @@ def get_invoice(actor: Actor, invoice_id: UUID, today: date | None = None) -> Ro
         pdf_hash=_hash_of(invoice.pdf_id),
         mails=mails_of(actor, invoice.pk),
         deal_id=invoice.deal_id,
+        named=shown(invoice.reference_values, invoice.reference_facts),
     )
 
 

@@ -18,6 +18,7 @@ from counterfoil.invoicing.mailing import recipients_of
 from counterfoil.invoicing.models import Invoice, InvoiceStatus, Origin
 from counterfoil.invoicing.queries.due import NO_PLAN, shown_draft_plan
 from counterfoil.invoicing.queries.rows import findings_for, recipients_for, rows_of, taxes_for, with_parts
+from counterfoil.invoicing.references import shown
 from counterfoil.invoicing.rules.due import due_date
 from counterfoil.ledger.days import today_of
 
@@ -80,6 +81,7 @@ def get_draft(actor: Actor, invoice: Invoice, on: date) -> Row:
         expected_due_on=due_date(on, terms.rule if terms else None),
         recipients=recipients_for(recipients_of(facts)),
         deal_id=invoice.deal_id,
+        named=shown(invoice.reference_values),
     )
 
 

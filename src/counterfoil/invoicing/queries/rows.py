@@ -19,6 +19,7 @@ from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
 from counterfoil.ledger.models import LegalEntity
 
 INVOICE, TAX_RATE, SERIES = "invoicing.invoice", "invoicing.tax_rate", "invoicing.series"
+REFERENCE = "invoicing.reference_field"
 _ACCOUNTS = ("account_id", "invoiced_account_id", "payer_id", "send_to_id")
 HIDDEN = "Your role may not see this finding."
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from counterfoil.accounts.rules.inheritance import Sourced
+from counterfoil.core.references import ReferencePairs
 from counterfoil.invoicing.rules.discounts import Discount
 
 LINES_MAX = 400
@@ -63,6 +64,7 @@ class DraftOrder(NamedTuple):
     sales_owner_id: UUID | None = None
     po_number: str = ""
     references: str = ""
+    reference_values: ReferencePairs = ()
     notes: str = ""
     internal_notes: str = ""
     service_from: date | None = None

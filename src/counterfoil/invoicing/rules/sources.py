@@ -10,7 +10,7 @@ KINDS = ("own", "parent", "default", "deal", "subscription", "catalog", "rule", 
 
 FIELDS = (
     "account", "entity", "invoiced_account", "party", "payer", "send_to", "recipients", "language", "currency", "terms",
-    "delivery_channel", "tax_profile", "po_number", "references", "service", "notes",
+    "delivery_channel", "tax_profile", "po_number", "references", "reference_values", "service", "notes",
     "lines",
 )  # fmt: skip
 """Every value of a draft that names its source. A line names two more: ``line`` and ``tax``."""

@@ -24,7 +24,7 @@ from counterfoil.surface.htmx import go, page, say
 
 KEY = "invoicing.invoice"
 SECTIONS: dict[str, list[str]] = {
-    "": ["account", "po_number", "references"],
+    "": ["account", "po_number", "reference_values", "references"],
     "Lines": ["lines"],
     "Terms": ["entity", "currency", "terms", "language", "delivery_channel", "service_from", "service_to"],
     "Notes": ["notes", "internal_notes"],

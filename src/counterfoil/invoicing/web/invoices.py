@@ -16,10 +16,11 @@ from counterfoil.invoicing import commands, queries
 from counterfoil.invoicing.web import shown
 from counterfoil.ledger.queries import list_entities
 from counterfoil.plumbing import clock
+from counterfoil.plumbing.record_types import record_type
 from counterfoil.surface import export
 from counterfoil.surface.forms import version_from
 from counterfoil.surface.htmx import go, page, say
-from counterfoil.surface.lists import Empty, Listing, text
+from counterfoil.surface.lists import Empty, Listing, defined_columns, text
 
 COLUMNS = (
     "number", "kind", "invoiced_account", "state", "issued_on", "due_on", "total", "open", "sales_owner", "entity",
@@ -33,17 +34,16 @@ FILTERS = ("state", "kind", "account", "entity", "sales_owner", "issued_on", "du
 def invoices(request: Request) -> HttpResponseBase:
     """All drafts and invoices. The address holds every filter."""
     entities = [(row.id, row.name) for row in list_entities(request.actor)]
-    query = request.GET.copy()
-    if not query.getlist("columns"):
-        query.setlist("columns", list(SHOWN))
+    defined = defined_columns(record_type("invoicing.invoice").by_id["reference_values"])
     listing = Listing(
         "invoicing.invoice",
-        query,
-        columns=COLUMNS,
+        request.GET,
+        columns=[*COLUMNS, *(column.id for column in defined)],
+        shown=SHOWN,
         filters=FILTERS,
         sorts=("number", "issued_on", "due_on", "total", "created_at"),
         sort="-issued_on",
-        extra=[text("number", "Number", read=lambda row: row.number or "Draft")],
+        extra=[text("number", "Number", read=lambda row: row.number or "Draft"), *defined],
         options={"entity": entities},
         titles=_titles(request),
         search="Number, customer or PO number",

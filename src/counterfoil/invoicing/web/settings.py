@@ -1,4 +1,4 @@
-"""The settings of tax rates and number series."""
+"""The settings of tax rates, number series and references."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from counterfoil.invoicing import commands, queries
 from counterfoil.invoicing.rules.numbering import bad_pattern, document_number
 from counterfoil.ledger.queries import list_entities
 from counterfoil.plumbing import clock
+from counterfoil.plumbing.record_types import record_type
 from counterfoil.surface.forms import Form, record_form, values_from, version_from
 from counterfoil.surface.htmx import go, page, say
 
-RATE, SERIES = "invoicing.tax_rate", "invoicing.series"
+RATE, SERIES, REFERENCE = "invoicing.tax_rate", "invoicing.series", "invoicing.reference_field"
+REFERENCE_FIELDS = ["name", "key", "kind", "options", "is_required", "is_printed", "element"]
 RATE_FIELDS = [
     "entity",
     "tax_class",
@@ -90,6 +92,68 @@ def _rate_form(request: Request, values: Any, typed: dict[str, Any] | None, refu
         problems=refused or (),
         options={"entity": entities},
     )
+
+
+@require_safe
+def reference_fields(request: Request) -> HttpResponse:
+    rows = queries.list_reference_fields(request.actor)
+    words = {item.id: dict(item.options()) for item in record_type(REFERENCE).fields}
+    for row in rows:
+        row.plus(kind_name=words["kind"][row.kind], element_name=words["element"][row.element])
+    return page(request, "invoicing/reference_fields.html", {"fields": rows})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_reference_field(request: Request) -> HttpResponse:
+    typed: dict[str, Any] | None = None
+    refused: Refusal | None = None
+    if request.method == "POST":
+        typed = values_from(request.POST, REFERENCE, REFERENCE_FIELDS)
+        try:
+            commands.add_reference_field(actor=request.actor, values=typed)
+        except Refusal as refusal:
+            refused = refusal
+        else:
+            say(request, "The reference is there: deals, subscriptions and drafts ask for it.")
+            return go(request, reverse("invoicing:reference_fields"))
+    form = record_form(
+        REFERENCE,
+        values={"kind": "text", "element": "note", "is_printed": True},
+        typed=typed,
+        only=REFERENCE_FIELDS,
+        problems=refused or (),
+    )
+    return _form_page(request, "invoicing/reference_field.html", form, None, refused)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def reference_field(request: Request, field_id: UUID) -> HttpResponse:
+    row = queries.get_reference_field(request.actor, field_id)
+    names = [
+        name for name in [*REFERENCE_FIELDS, "position", "is_retired"] if row.kind == "choice" or name != "options"
+    ]
+    typed: dict[str, Any] | None = None
+    refused: Refusal | None = None
+    if request.method == "POST":
+        typed = values_from(request.POST, REFERENCE, [name for name in names if name not in ("key", "kind")])
+        try:
+            version = version_from(request.POST)
+            commands.change_reference_field(actor=request.actor, field_id=field_id, values=typed, version=version)
+        except Refusal as refusal:
+            refused = refusal
+        else:
+            say(request, "Saved. Issued documents keep what they say.")
+            return go(request, reverse("invoicing:reference_fields"))
+    form = record_form(
+        REFERENCE,
+        values=row,
+        typed=typed,
+        only=names,
+        writable=_writable(request),
+        problems=refused or (),
+        locked={"key": "It never changes.", "kind": "It never changes."},
+    )
+    return _form_page(request, "invoicing/reference_field.html", form, row, refused)
 
 
 @require_safe

@@ -24,6 +24,7 @@ _FROM = (
     ("terms", "Terms", "terms_title"),
     ("tax_profile", "Tax profile", "tax_profile_shown"),
     ("po_number", "PO number", "po_number"),
+    ("reference_values", "", "reference_values"),
     ("references", "References", "references"),
     ("currency", "Currency", "currency"),
     ("language", "Language", "language"),
@@ -105,12 +106,18 @@ def values_with_sources(row: Row) -> list[FromWhere]:
     for name, label, value_of in _FROM:
         value = row[name] if name in row.closed else shown.get(value_of, "")
         source = sources.get(name, {})
+        if name == "reference_values":
+            found += [_from(name, what, said, source) for what, said in row.named]
+            continue
         if not value and name not in row.closed and source.get("kind") != "edited":
             continue
-        found.append(
-            FromWhere(name, label, value, source.get("label", ""), _source_url(source), source.get("kind") == "edited")
-        )
+        found.append(_from(name, label, value, source))
     return found
+
+
+def _from(name: str, label: str, value: Any, source: Mapping[str, Any]) -> FromWhere:
+    url, is_edited = _source_url(source), source.get("kind") == "edited"
+    return FromWhere(name, label, value, source.get("label", ""), url, is_edited)
 
 
 def _with_words(row: Row) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from counterfoil.activities.commands import open_task
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import rounded
 from counterfoil.core.periods import Period
+from counterfoil.core.references import ReferencePairs, reference_pairs
 from counterfoil.documents.reasons import BeyondRetainer, Burned
 from counterfoil.invoicing.commands import draft_invoices
 from counterfoil.invoicing.models import InvoiceLine
@@ -56,13 +57,14 @@ class _Group:
     terms_id: UUID | None = None
     po_number: str = ""
     references: str = ""
+    reference_values: ReferencePairs = ()
 
     @property
     def order(self) -> tuple[str, ...]:
         """By which groups are sorted."""
         return (
             str(self.account_id), str(self.entity_id), self.currency, str(self.terms_id or ""), self.po_number,
-            self.references,
+            self.references, *(f"{key}={value}" for key, value in self.reference_values),
         )  # fmt: skip
 
 
@@ -99,8 +101,9 @@ class _Part:
         if agreed is None:
             return _Group(entry.account_id, entry.entity_id, entry.currency)
         return _Group(
-            entry.account_id, entry.entity_id, entry.currency, agreed.terms_id, agreed.po_number, agreed.references
-        )
+            entry.account_id, entry.entity_id, entry.currency, agreed.terms_id, agreed.po_number, agreed.references,
+            reference_pairs(agreed.reference_values),
+        )  # fmt: skip
 
 
 @command("retainers.bill_unbilled", needs="retainers.bill")
@@ -190,6 +193,7 @@ def _order(key: _Group, parts: Sequence[_Part]) -> DraftOrder:
         terms_id=key.terms_id,
         po_number=key.po_number,
         references=key.references,
+        reference_values=key.reference_values,
         lines=tuple(_line(part) for part in parts),
         service_from=min(part.entry.day for part in parts),
         service_to=max(part.entry.day for part in parts) + timedelta(days=1),
@@ -398,6 +402,7 @@ def _rider(part: _Part) -> Rider:
         terms_id=group.terms_id,
         po_number=group.po_number,
         references=group.references,
+        reference_values=group.reference_values,
     )
 
 

@@ -20,6 +20,7 @@ from counterfoil.accounts.rules.inheritance import Sourced
 from counterfoil.catalog.rules.pricing import unit_price_shown
 from counterfoil.core.errors import Conflict
 from counterfoil.core.ids import new_id
+from counterfoil.core.references import ReferencePairs, reference_pairs
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
 from counterfoil.invoicing.queries import blocks_of, order_total, order_totals, unissued_of
 from counterfoil.invoicing.rules.orders import LINES_MAX, CreditLine, CreditOrder, DraftOrder, OrderLine
@@ -81,7 +82,7 @@ class _Line:
         return self.difference.net
 
 
-_Key = tuple[UUID, UUID, str, UUID | None, str, str, UUID | None]
+_Key = tuple[UUID, UUID, str, UUID | None, str, str, ReferencePairs, UUID | None]
 
 
 def write(
@@ -257,7 +258,7 @@ def _key(subscription: Subscription, facts: Mapping[UUID, BillingFacts], *, is_a
     terms_id = subscription.terms_id or (terms.id if terms is not None else None)
     return (
         of_account.payer.value, subscription.entity_id, subscription.currency, terms_id, subscription.po_number,
-        subscription.references, subscription.id if is_apart else None,
+        subscription.references, reference_pairs(subscription.reference_values), subscription.id if is_apart else None,
     )  # fmt: skip
 
 
@@ -278,7 +279,10 @@ def _riding(riders: Iterable[Rider], facts: Mapping[UUID, BillingFacts]) -> dict
         terms = of_account.terms.value
         terms_id = rider.terms_id or (terms.id if terms is not None else None)
         payer_id = of_account.payer.value
-        key = (payer_id, rider.entity_id, rider.currency, terms_id, rider.po_number, rider.references, None)
+        key = (
+            payer_id, rider.entity_id, rider.currency, terms_id, rider.po_number, rider.references,
+            rider.reference_values, None,
+        )  # fmt: skip
         found[key].append(rider)
     return found
 
@@ -410,6 +414,7 @@ def _draft_order(lines: Sequence[_Line | Rider], facts: Mapping[UUID, BillingFac
         sales_owner_id=subscription.owner_id,
         po_number=subscription.po_number,
         references=subscription.references,
+        reference_values=reference_pairs(subscription.reference_values),
         terms_id=subscription.terms_id,
     )
 

@@ -193,6 +193,7 @@ class _Making:
             terms_id=order.terms_id,
             po_number=order.po_number,
             references=order.references,
+            reference_values=dict(order.reference_values),
             starts_at=stored(moment_of(order.start, policy.basis, zone)),
             trial_ends_at=_kept(order.trial_end, policy.basis, zone),
             ends_at=_kept(order.end, policy.basis, zone),

@@ -14,6 +14,8 @@ from counterfoil.accounts.queries import billing_facts
 from counterfoil.core.errors import NotFound, Problem, Refusal, Stale
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
+from counterfoil.core.references import reference_pairs
+from counterfoil.invoicing.references import changed_values
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.plumbing import clock
 from counterfoil.subscriptions.commands.billing import Written
@@ -27,7 +29,8 @@ from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 
 SUBSCRIPTION, POLICY = "subscriptions.subscription", "subscriptions.policy"
 DETAILS = (
-    "name", "owner", "terms", "po_number", "references", "committed_to", "is_renewed", "notice_days", "price_fixed_to",
+    "name", "owner", "terms", "po_number", "references", "reference_values",
+    "committed_to", "is_renewed", "notice_days", "price_fixed_to",
 )  # fmt: skip
 _LINKS = ("owner", "terms")
 EVENTS_MAX = 1_000
@@ -64,6 +67,7 @@ def start_subscription(
         terms_id=values.get("terms"),
         po_number=values.get("po_number") or "",
         references=values.get("references") or "",
+        reference_values=reference_pairs(changed_values({}, values.get("reference_values"))),
         title=values.get("name") or "",
         owner_id=values.get("owner"),
         committed_to=values.get("committed_to"),
@@ -160,6 +164,8 @@ def change_details(
     for name, value in values.items():
         if name == "name" and not value:
             raise Refusal("missing", "A subscription has a name.", "name")
+        if name == "reference_values":
+            value = changed_values(subscription.reference_values, value)
         attribute = f"{name}_id" if name in _LINKS else "title" if name == "name" else name
         setattr(subscription, attribute, (value or 0) if name == "notice_days" else value)
     subscription.version += 1

@@ -204,6 +204,7 @@ class Migration(migrations.Migration):
                 ('zone', models.CharField(default='UTC', max_length=60)),
                 ('po_number', models.CharField(blank=True, default='', max_length=60)),
                 ('references', models.TextField(blank=True, default='')),
+                ('reference_values', models.JSONField(default=dict)),
                 ('starts_at', models.DateTimeField()),
                 ('trial_ends_at', models.DateTimeField(null=True)),
                 ('ends_at', models.DateTimeField(null=True)),
@@ -792,6 +793,10 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='discountstop',
             trigger=pgtrigger.compiler.Trigger(name='audit_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nINSERT INTO access_change (table_name, record_id, operation, before, after, context, at)\nSELECT TG_TABLE_NAME, o.id, 'delete', to_jsonb(o) - ARRAY['version']::text[], NULL,\n       COALESCE(NULLIF(current_setting('counterfoil.context', true), ''), '{}')::jsonb, clock_timestamp()\nFROM old_rows o;\nRETURN NULL;\n", hash='80433e981f2dab47d6d87b8cff3579777ac72a54', level='STATEMENT', operation='DELETE', pgid='pgtrigger_audit_delete_f4ae4', referencing='REFERENCING OLD TABLE AS old_rows ', table='subscriptions_discountstop', when='AFTER')),
+        ),
+        migrations.AddConstraint(
+            model_name='subscription',
+            constraint=models.CheckConstraint(condition=models.Q(('reference_values__contains', {})), name='subscriptions_subscription_values_have_keys'),
         ),
         migrations.RunSQL(UPDATED_BY_EACH_RUN, migrations.RunSQL.noop),
     ]

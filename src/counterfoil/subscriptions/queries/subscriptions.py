@@ -18,6 +18,7 @@ from counterfoil.core.errors import NotFound
 from counterfoil.core.money import Money
 from counterfoil.core.text import normalised_name
 from counterfoil.invoicing import queries as invoicing
+from counterfoil.invoicing.references import shown
 from counterfoil.subscriptions.models import Subscription, SubscriptionItem
 from counterfoil.subscriptions.ordering import offered_to
 from counterfoil.subscriptions.queries.rows import rows_of, with_state
@@ -93,7 +94,7 @@ def get_subscription(actor: Actor, subscription_id: UUID, today: date | None = N
     rows = rows_of(actor, found, on)
     if not rows:
         raise NotFound()
-    return rows[0]
+    return rows[0].plus(named=shown(rows[0].reference_values))
 
 
 def subscriptions_of_account(actor: Actor, account_id: UUID, *, limit: int = 6) -> list[Row]:

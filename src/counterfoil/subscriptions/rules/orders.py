@@ -10,6 +10,7 @@ from uuid import UUID
 
 from counterfoil.catalog.rules.pricing import Pricing, price_of, problems_of
 from counterfoil.core.errors import Problem
+from counterfoil.core.references import ReferencePairs
 from counterfoil.invoicing.rules.totals import LARGEST
 from counterfoil.subscriptions.rules.agreement import Discount, Policy
 from counterfoil.subscriptions.rules.grid import Interval, Moment
@@ -58,6 +59,7 @@ class SubscriptionOrder:
     terms_id: UUID | None = None
     po_number: str = ""
     references: str = ""
+    reference_values: ReferencePairs = ()
     title: str = ""
     owner_id: UUID | None = None
     deal_id: UUID | None = None

@@ -33,12 +33,13 @@ SECTIONS: dict[str, list[str]] = {
     "Items": ["items"],
     "Time": ["start", "trial_end", "end", "anchor_day"],
     "Term": ["committed_to", "notice_days", "is_renewed", "price_fixed_to"],
-    "Documents": ["name", "owner", "entity", "terms", "po_number", "references"],
+    "Documents": ["name", "owner", "entity", "terms", "po_number", "reference_values", "references"],
     "Discounts": ["coupon", "discounts"],
 }
 FIELDS = [name for names in SECTIONS.values() for name in names]
 DETAILS = [
-    "name", "owner", "terms", "po_number", "references", "committed_to", "notice_days", "is_renewed", "price_fixed_to",
+    "name", "owner", "terms", "po_number", "reference_values", "references", "committed_to", "notice_days",
+    "is_renewed", "price_fixed_to",
 ]  # fmt: skip
 WHEN = Field("when", "From", Kind.DAY, required=True, help="A day in the past repairs what was billed since.")
 ITEMS = record_type(SUBSCRIPTION).by_id["items"]

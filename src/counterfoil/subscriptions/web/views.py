@@ -15,12 +15,12 @@ from counterfoil.core.errors import Conflict, NotFound
 from counterfoil.core.ids import parse_id
 from counterfoil.invoicing.queries import local_today
 from counterfoil.ledger.queries import list_entities
-from counterfoil.plumbing.record_types import panels_on
+from counterfoil.plumbing.record_types import panels_on, record_type
 from counterfoil.subscriptions import commands, queries
 from counterfoil.subscriptions.record_types import SUBSCRIPTION
 from counterfoil.surface import display, export
 from counterfoil.surface.htmx import go, page, say
-from counterfoil.surface.lists import Bulk, Empty, Listing, amount, text
+from counterfoil.surface.lists import Bulk, Empty, Listing, amount, defined_columns, text
 
 PANEL_ROWS = 5
 BILLED_ROWS = 24
@@ -32,13 +32,21 @@ UNPARKED_AT_ONCE = 500
 def subscriptions(request: Request) -> HttpResponseBase:
     """All subscriptions, or those that are parked. The address holds every filter."""
     only_parked = request.GET.getlist("state") == ["parked"]
+    shown = ["name", "account", "what", "state", *_second(only_parked)]
+    defined = defined_columns(record_type(SUBSCRIPTION).by_id["reference_values"])
     listing = Listing(
         SUBSCRIPTION,
         request.GET,
-        columns=["name", "account", "what", "state", *_second(only_parked)],
+        columns=[*shown, "po_number", "references", *(column.id for column in defined)],
+        shown=shown,
         filters=["state", "account", "owner", "entity", "currency", "due_on", "committed_to"],
         sorts=["name", "account", "number", "start", "due_on", "committed_to", "created_at"],
-        extra=[text("what", "Items"), amount("next_net", "Next, net"), text("parked_reason", "Parked because")],
+        extra=[
+            text("what", "Items"),
+            amount("next_net", "Next, net"),
+            text("parked_reason", "Parked because"),
+            *defined,
+        ],
         sort="-created_at",
         options={"entity": [(row.id, row.name) for row in list_entities(request.actor)]},
         titles=queries.titles_of(request.actor, [*request.GET.getlist("account"), *request.GET.getlist("owner")]),

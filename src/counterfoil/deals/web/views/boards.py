@@ -14,10 +14,10 @@ from counterfoil.access.requests import Request
 from counterfoil.core.errors import NotFound
 from counterfoil.deals import queries
 from counterfoil.deals.web.days import today
-from counterfoil.plumbing.record_types import Kind
+from counterfoil.plumbing.record_types import Kind, record_type
 from counterfoil.surface import export
 from counterfoil.surface.htmx import page
-from counterfoil.surface.lists import Column, Listing
+from counterfoil.surface.lists import Column, Listing, defined_columns
 
 FILTERS = ("status", "stage", "owner", "account", "expected_close_on", "amount")
 BOARD_FILTERS = ("owner", "account", "expected_close_on", "amount")
@@ -60,14 +60,16 @@ def _listing(request: Request, filters: tuple[str, ...]) -> Listing:
         for pipeline in pipelines
         for stage in pipeline.stages
     ]
+    defined = defined_columns(record_type("deals.deal").by_id["reference_values"])
     return Listing(
         "deals.deal",
         request.GET,
-        columns=COLUMNS,
+        columns=[*COLUMNS, "po_number", "references", *(column.id for column in defined)],
+        shown=COLUMNS,
         filters=filters,
         sorts=tuple(queries.SORTS),
         sort="-created_at",
-        extra=[Column("days_in_stage", "Days in stage", Kind.INTEGER)],
+        extra=[Column("days_in_stage", "Days in stage", Kind.INTEGER), *defined],
         search="Search deals and accounts",
         options={"stage": stages},
         titles=queries.titles_of(request.actor, request.GET.getlist("owner") + request.GET.getlist("account")),

@@ -21,7 +21,7 @@ from counterfoil.deals import commands, queries
 from counterfoil.deals.rules.amounts import ONE_OFF, PricedLine, line_net, sums_by_interval
 from counterfoil.deals.web.days import today
 from counterfoil.deals.web.views.handoff import handoff_context, readiness_context
-from counterfoil.plumbing.record_types import BadValue, Field, Kind, clean_value, record_type
+from counterfoil.plumbing.record_types import BadValue, Field, Kind, clean_value, record_type, value_of_text
 from counterfoil.surface.as_json import plain
 from counterfoil.surface.fields import inline_edit
 from counterfoil.surface.forms import Form, record_form, values_from, version_from
@@ -34,6 +34,7 @@ FACTS = (
     "expected_close_on",
     "next_step",
     "po_number",
+    "reference_values",
     "references",
     "service_starts_on",
     "entity",
@@ -41,7 +42,7 @@ FACTS = (
     "notes",
 )
 CHANGE = ("name", "account", "owner", "amount", "currency", "expected_close_on", "engaged_on", "next_step")
-BILLING = ("entity", "po_number", "references", "service_starts_on", "notes", "external_id")
+BILLING = ("entity", "po_number", "reference_values", "references", "service_starts_on", "notes", "external_id")
 
 
 def deal(request: Request, deal_id: UUID) -> HttpResponse:
@@ -78,6 +79,9 @@ def facts(deal: Row, may_change: bool, *, is_live: bool) -> list[dict[str, Any]]
     fields = record_type("deals.deal").by_id
     found = []
     for name in FACTS:
+        if name == "reference_values":
+            found += _reference_facts(deal, may_change and not is_live)
+            continue
         value = deal[name]
         if not value and name in ("service_starts_on", "engaged_on", "notes", "entity") and not may_change:
             continue
@@ -85,6 +89,20 @@ def facts(deal: Row, may_change: bool, *, is_live: bool) -> list[dict[str, Any]]
         edit = reverse("deals:change_field", args=[deal.id, name]) if may_change and not is_fixed else ""
         shown = deal[f"{name}_title"] if fields[name].to else value
         found.append({"label": fields[name].label, "value": shown, "edit": edit, "field": name})
+    return found
+
+
+def _reference_facts(deal: Row, may_change: bool) -> list[dict[str, Any]]:
+    """The defined references, as a fact each. A retired one stands there while it has a value."""
+    found = []
+    for item in record_type("deals.deal").by_id["reference_values"].definitions():
+        value = value_of_text(item.kind, deal.reference_values.get(item.id, ""))
+        if value is None and item.is_retired:
+            continue
+        name = f"reference_values.{item.id}"
+        edit = reverse("deals:change_field", args=[deal.id, name]) if may_change else ""
+        shown = deal.reference_values[item.id] if item.kind is Kind.DECIMAL and value is not None else value
+        found.append({"label": item.label, "value": shown, "edit": edit, "field": name})
     return found
 
 
@@ -227,7 +245,7 @@ def _locked(row: Row) -> dict[str, str]:
 
 def change_field(request: Request, deal_id: UUID, field_id: str) -> HttpResponse:
     """One fact, changed in place."""
-    if field_id not in FACTS:
+    if field_id.partition(".")[0] not in FACTS or field_id == "reference_values":
         raise NotFound()
     on = today()
     row = queries.get_deal(request.actor, deal_id, on)

@@ -263,6 +263,8 @@ def _document_facts(document: Row, state: queries.HandoffState) -> list[dict[str
         found.append({"label": tax["label"] or "Tax", "value": tax["amount"], "source": source})
     if document.po_number:
         found.append({"label": "PO number", "value": document.po_number, "source": sources.get("po_number", "")})
+    source = sources.get("reference_values", "")
+    found += [{"label": name, "value": value, "source": source} for name, value in document.named]
     if document.references:
         source = sources.get("references", "")
         found.append({"label": "References", "value": document.references, "source": source})
