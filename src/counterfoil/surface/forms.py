@@ -282,7 +282,7 @@ def _inputs(item: Field, making: _Making) -> dict[str, Input]:
             name=name,
             value=text_of(one, raw),
             locked=_lock(item, hidden=False, making=making),
-            source=making.sources.get(path, ""),
+            source=making.sources.get(item.id, "") if kept.get(one.id) else "",
             options=_options(one, {}),
         )
         found[path] = _with_problem(bound, path, making)

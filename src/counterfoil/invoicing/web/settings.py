@@ -151,7 +151,7 @@ def reference_field(request: Request, field_id: UUID) -> HttpResponse:
         only=names,
         writable=_writable(request),
         problems=refused or (),
-        locked={"key": "It never changes.", "kind": "It never changes."},
+        locked={"key": "Programs may know it.", "kind": "Values of it may be there."},
     )
     return _form_page(request, "invoicing/reference_field.html", form, row, refused)
 
