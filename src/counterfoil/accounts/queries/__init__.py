@@ -1,7 +1,7 @@
 """What is known of accounts, contacts and terms.
 
-``billing_facts``, ``ancestors`` and the lookups by key are for commands, never for output; everything else gives rows
-for an actor.
+``billing_facts``, ``ancestors``, ``accounts_paid_by``, ``payer_sql`` and the lookups by key are for commands, never for
+output; everything else gives rows for an actor.
 """
 
 from __future__ import annotations
