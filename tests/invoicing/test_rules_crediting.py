@@ -35,7 +35,7 @@ def issued(amounts: list[Money], kinds: list[Borne], rounding: str) -> tuple[dic
     totals = invoice_totals(lines, "EUR", rounding)
     own = totals.line_taxes or [None] * len(lines)
     found = {
-        UUID(int=place): Creditable(UUID(int=place), INVOICE, amount, kind, taxes, ZERO, (ZERO,) * len(kind))
+        UUID(int=place): Creditable(UUID(int=place), INVOICE, amount, kind, taxes, *(ZERO, (ZERO,) * len(kind)) * 3)
         for place, (amount, kind, taxes) in enumerate(zip(amounts, borne_by, own, strict=True), 1)
     }
     return found, {(INVOICE, one.tax): one.amount for one in totals.taxes}

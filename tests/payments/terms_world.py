@@ -12,9 +12,10 @@ from payments_world import SYSTEM, user
 
 from counterfoil.access.actors import Actor
 from counterfoil.accounts import commands as accounts
+from counterfoil.core.errors import Refusal
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import Instalment, Invoice
-from counterfoil.invoicing.rules.orders import DraftOrder, OrderLine
+from counterfoil.invoicing.models import Instalment, Invoice, InvoiceLine
+from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.ledger import commands as ledger
 from counterfoil.ledger.models import Posting
 from counterfoil.payments import commands
@@ -87,6 +88,18 @@ class Selling:
         return commands.record_payment(
             actor=self.bea, values=values, allocations=allocations, on=NOON.date(), at=NOON, **more
         )
+
+    def credit(self, invoice_id: UUID, *amounts: str) -> str:
+        """Of the lines in their order, zero for none of one; net and tax of the credit note, or why it is refused."""
+        ids = InvoiceLine.objects.filter(invoice=invoice_id).order_by("position").values_list("id", flat=True)
+        pairs = zip(ids, map(Decimal, amounts), strict=False)
+        order = CreditOrder(tuple(CreditLine(line, amount) for line, amount in pairs if amount))
+        try:
+            (note,) = invoicing.credit(actor=SYSTEM, orders=[order], on=NOON.date(), at=NOON, send=False)
+        except Refusal as refusal:
+            return refusal.code
+        found = Invoice.objects.get(pk=note)
+        return f"{found.net:.2f} + {found.tax:.2f}"
 
     def deliver(self) -> None:
         """What the jobs would do: the news of issued invoices reaches this room."""

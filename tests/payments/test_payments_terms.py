@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from unittest import mock
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,9 @@ from terms_world import NOON, THIRD_AND_REST, TWO_IN_TEN, Selling, day, make_sel
 
 from counterfoil.access.actors import Actor
 from counterfoil.core.errors import Refusal
-from counterfoil.invoicing.models import Instalment, Invoice
+from counterfoil.core.ids import new_id
+from counterfoil.invoicing.models import Instalment, Invoice, InvoiceLine, LineAllowance
+from counterfoil.invoicing.rules.crediting import Creditable
 from counterfoil.payments import commands
 from counterfoil.payments.models import Allocation, Allowance, Payment
 from counterfoil.plumbing.invariants import verify
@@ -20,6 +23,10 @@ from counterfoil.plumbing.models import OutboxEvent
 
 SYSTEM = Actor.system("Tests", origin="test")
 D = Decimal
+
+
+def broken() -> list[str]:
+    return [one.invariant.key for one in verify() if not one.holds]
 
 
 # Issuing -------------------------------------------------------------------------------------------------------------
@@ -123,6 +130,98 @@ def test_an_undone_payment_takes_its_allowance_back(selling: Selling) -> None:
     assert selling.allowances() == ["19 %: 2.00 + 0.38", "19 %: -2.00 + -0.38"]
     selling.pay("116.62", "02-11", [(invoice_id, D("116.62"))])
     assert selling.open(invoice_id) == "0.00"
+
+
+def test_a_full_credit_gives_back_what_was_paid(selling: Selling) -> None:
+    """116.62 settled 119.00; crediting all of the line gives back 116.62: all that is left is the payer's money."""
+    invoice_id = selling.invoice("100", tax="standard", **TWO_IN_TEN)
+    selling.pay("116.62", "02-11", [(invoice_id, D("116.62"))])
+    assert selling.credit(invoice_id, "100.00") == "98.00 + 18.62"
+    assert selling.books() == {"bank": "116.62", "receivable": "-116.62"}
+    note = Invoice.objects.get(kind="credit_note").pk
+    commands.take_credits(actor=SYSTEM, credit_note_ids=[note], on=NOON.date(), at=NOON)
+    assert selling.books() == {"bank": "116.62", "customer_credit": "-116.62"}
+    assert selling.credit(invoice_id, "0.01") == "more_than_left"
+    assert broken() == []
+
+
+def test_a_credit_in_parts_completes_what_was_paid(selling: Selling) -> None:
+    """Half of the line at its amount, and then all that earlier credits left of it: together what was paid."""
+    invoice_id = selling.invoice("100", tax="standard", **TWO_IN_TEN)
+    selling.pay("116.62", "02-11", "oldest")
+    assert selling.credit(invoice_id, "98.01") == "more_than_left"
+    assert selling.credit(invoice_id, "50.00") == "50.00 + 9.50"
+    assert selling.credit(invoice_id, "48.01") == "more_than_left"
+    assert selling.credit(invoice_id, "50.00") == "48.00 + 9.12"
+    assert selling.books() == {"bank": "116.62", "receivable": "-116.62"}
+    assert broken() == []
+
+
+def test_every_rate_is_completed_by_its_last_credit(selling: Selling) -> None:
+    """Two rates and two lines of one: each line gives back what the allowance left of it, to the cent."""
+    invoice_id = selling.invoice("standard: 33.33; standard: 66.66; reduced: 100", **TWO_IN_TEN)
+    selling.pay("221.47", "02-05", "oldest")
+    assert selling.allowances() == ["19 %: 2.00 + 0.38", "7 %: 2.00 + 0.14"]
+    assert selling.credit(invoice_id, "33.33") == "32.66 + 6.21"
+    assert selling.credit(invoice_id, "0", "66.66", "100") == "163.33 + 19.27"
+    assert selling.books() == {"bank": "221.47", "receivable": "-221.47"}
+    assert broken() == []
+
+
+def test_a_credit_before_the_payment_leaves_less_to_allow(selling: Selling) -> None:
+    """One of two lines is gone, so the allowance is off the other one, and so is its credit."""
+    invoice_id = selling.invoice("standard: 100; reduced: 100", **TWO_IN_TEN)
+    assert selling.credit(invoice_id, "100") == "100.00 + 19.00"
+    selling.pay("102.48", "02-05", "oldest")
+    assert selling.allowances() == ["7 %: 4.22 + 0.30"]
+    assert selling.credit(invoice_id, "0", "100") == "95.78 + 6.70"
+    assert selling.books() == {"bank": "102.48", "receivable": "-102.48"}
+    assert broken() == []
+
+
+def test_no_more_is_allowed_than_credits_left(selling: Selling) -> None:
+    """The invoice was paid and credited whole before its money bounced: what it owes again is allowed nothing."""
+    invoice_id = selling.invoice("100", tax="standard", **TWO_IN_TEN)
+    payment_id = selling.pay("119", "02-05", "oldest")
+    assert selling.credit(invoice_id, "100") == "100.00 + 19.00"
+    commands.undo_payment(actor=selling.bea, payment_id=payment_id, on=day("02-06"), at=NOON)
+    selling.pay("116.62", "02-07", "oldest")
+    assert (selling.open(invoice_id), selling.allowances()) == ("2.38", [])
+    assert broken() == []
+
+
+def test_an_allowance_that_ends_is_charged_again(selling: Selling) -> None:
+    """All was credited less the allowance; the payment is undone, and then the rest can be credited too."""
+    invoice_id = selling.invoice("100", tax="standard", **TWO_IN_TEN)
+    payment_id = selling.pay("116.62", "02-11", "oldest")
+    assert selling.credit(invoice_id, "100") == "98.00 + 18.62"
+    commands.undo_payment(actor=selling.bea, payment_id=payment_id, on=day("02-12"), at=NOON)
+    assert selling.open(invoice_id) == "119.00"
+    assert selling.credit(invoice_id, "2.00") == "2.00 + 0.38"
+    assert selling.books() == {}
+    assert broken() == []
+
+
+def test_the_database_refuses_to_give_back_an_allowance(selling: Selling) -> None:
+    """Whoever asks: more than a line has is neither allowed, nor credited once it was allowed."""
+    invoice_id = selling.invoice("100", tax="standard", **TWO_IN_TEN)
+    payment_id = selling.pay("116.62", "02-11", "oldest")
+    with pytest.raises(DatabaseError, match="more is allowed of a line"), transaction.atomic():
+        LineAllowance.objects.bulk_create(
+            [
+                LineAllowance(
+                    id=new_id(), line_id=InvoiceLine.objects.get().pk, source_id=payment_id, category="S",
+                    percent=D(19), included=False, again=0, said=D("98.01"), net=D("98.01"), tax=D(0), currency="EUR",
+                    created_at=NOON,
+                )
+            ]
+        )  # fmt: skip
+    with (
+        pytest.raises(DatabaseError, match="more is taken back of a line"),
+        transaction.atomic(),
+        mock.patch.object(Creditable, "left", property(lambda line: line.said - line.taken)),
+    ):
+        selling.credit(invoice_id, "100")
 
 
 def test_any_allocation_that_is_undone_ends_the_allowance(selling: Selling) -> None:

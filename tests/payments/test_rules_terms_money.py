@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.core.money import Money, sum_of
+from counterfoil.core.money import Money, rounded, sum_of
+from counterfoil.invoicing.rules.allowances import TaxedPart, allowance_by_line, by_rate
+from counterfoil.invoicing.rules.crediting import Creditable, Rate
+from counterfoil.invoicing.rules.totals import TaxKey, borne, tax_on
 from counterfoil.payments.rules.aging import bucket_of, labels
 from counterfoil.payments.rules.allocating import OpenInvoice, Settlement, as_ordered, oldest_first, spread
-from counterfoil.payments.rules.allowances import Taxed, TaxedPart, allowance_by_rate
 from counterfoil.payments.rules.orders import Share
 
 PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "terms.md"
@@ -73,33 +75,67 @@ def taxed(text: str) -> tuple[TaxedPart, ...]:
     for one in text.split("; "):
         match = re.fullmatch(r"(\S+) %: (\S+) \+ (\S+)", one)
         assert match, one
-        net, tax = Money(D(match[2]), "EUR"), Money(D(match[3]), "EUR")
-        found.append(TaxedPart("S", D(match[1]), net, tax))
+        found.append(TaxedPart("S", D(match[1]), eur(match[2]), eur(match[3])))
     return tuple(found)
+
+
+def eur(text: str) -> Money:
+    return Money(D(text), "EUR")
+
+
+def line(number: int, said: Money, percents: list[str], *, noted: str = "0", **off: tuple[Money, ...]) -> Creditable:
+    """A line with its taxes; ``noted`` of its amount was taken back by credit notes."""
+    taxes, none = borne([("S", D(one), False) for one in percents]), (Money.zero("EUR"),) * len(percents)
+    back = off.get("taxes_noted", none)
+    return Creditable(
+        UUID(int=number), INVOICE, said, taxes, None, eur(noted), back, eur(noted), back, Money.zero("EUR"), none
+    )
+
+
+INVOICE = UUID(int=9)
 
 
 @pytest.mark.parametrize("row", table("Invoice"))
 def test_allowances_by_rate_are_those_of_the_documentation(row: list[str]) -> None:
     """Net and tax of each rate."""
-    parts, allowed, by_rate = row
-    assert allowance_by_rate(Money(D(allowed), "EUR"), [alone(one) for one in taxed(parts)]) == taxed(by_rate)
-
-
-def alone(one: TaxedPart) -> Taxed:
-    return Taxed(((one.category, one.percent),), Fraction(one.gross.amount))
+    parts, allowed, expected = row
+    lines = [line(number, one.net, [str(one.percent)]) for number, one in enumerate(taxed(parts))]
+    taxes = {(INVOICE, lines[number].taxes[0]): one.tax for number, one in enumerate(taxed(parts))}
+    assert by_rate(allowance_by_line(eur(allowed), lines, taxes)) == taxed(expected)
 
 
 @pytest.mark.parametrize("row", table("Lines with their taxes"))
 def test_an_allowance_on_several_taxes_is_that_of_the_documentation(row: list[str]) -> None:
     """What lines come to with their taxes, each on the same net."""
-    lines, allowed, by_rate = row
-    found = []
-    for line in lines.split("; "):
-        gross, percents = line.split(" @ ")
-        found.append(Taxed(tuple(("S", D(one)) for one in percents.split(" + ")), Fraction(D(gross))))
-    made = allowance_by_rate(Money(D(allowed), "EUR"), found)
-    assert made == taxed(by_rate)
-    assert sum_of((one.gross for one in made), "EUR") == Money(D(allowed), "EUR")
+    texts, allowed, expected = row
+    lines, taxes = [], {}
+    for number, text in enumerate(texts.split("; ")):
+        gross, percents = text.split(" @ ")
+        share = 1 + sum((Fraction(one) for one in percents.split(" + ")), Fraction(0)) / 100
+        lines.append(line(number, rounded(Fraction(gross) / share, "EUR"), percents.split(" + ")))
+    for one in lines:
+        for key in one.taxes:
+            taxes[INVOICE, key] = taxes.get((INVOICE, key), Money.zero("EUR")) + tax_on(one.said, key.percent)
+    made = by_rate(allowance_by_line(eur(allowed), lines, taxes))
+    assert made == taxed(expected)
+    assert sum_of((one.gross for one in made), "EUR") == eur(allowed)
+
+
+@pytest.mark.parametrize("row", table("Charged"))
+def test_what_is_left_of_an_invoice_bears_the_allowance(row: list[str]) -> None:
+    """Each line with its rate and what credit notes took back of it; the allowance by line, net and tax."""
+    charged, allowed, expected = row
+    lines, taxes = [], {}
+    for number, text in enumerate(charged.split("; "), 1):
+        match = re.fullmatch(r"(\S+) @ (\S+)(?: less (\S+))?", text)
+        assert match, text
+        said, percent, noted = eur(match[1]), match[2], match[3] or "0"
+        lines.append(line(number, said, [percent], noted=noted, taxes_noted=(tax_on(eur(noted), D(percent)),)))
+    for one in lines:
+        (key,) = one.taxes
+        taxes[INVOICE, key] = taxes.get((INVOICE, key), Money.zero("EUR")) + tax_on(one.said, key.percent)
+    made = sorted(allowance_by_line(eur(allowed), lines, taxes), key=lambda one: one.line_id)
+    assert "; ".join(f"{one.line_id.int}: {one.net.amount} + {one.tax.amount}" for one in made) == expected
 
 
 @pytest.mark.parametrize("row", table("Due on"))
@@ -125,63 +161,22 @@ def test_buckets_have_names_and_rise() -> None:
     st.decimals("0.01", "500", places=2),
 )  # fmt: skip
 def test_an_allowance_is_whole(parts: list[tuple[Decimal, Decimal]], amount: Decimal) -> None:
-    """Its nets and taxes sum to it to the cent, each rate's tax has the sign of its part, and none is nothing."""
-    found = []
-    for net, percent in parts:
-        tax = (net * percent / 100).quantize(D("0.01"))
-        found.append(TaxedPart("S", percent, Money(net, "EUR"), Money(tax, "EUR")))
-    total = sum_of((one.gross for one in found), "EUR")
+    """Its nets and taxes sum to it to the cent, none of its rates gets nothing, and no line less than nothing."""
+    lines = [line(place, Money(net, "EUR"), [str(percent)]) for place, (net, percent) in enumerate(parts, 1)]
+    taxes: dict[Rate, Money] = {}
+    for percent in {percent for _, percent in parts}:
+        net = sum_of((one.said for one in lines if one.taxes[0].percent == percent), "EUR")
+        taxes[INVOICE, TaxKey("S", percent)] = tax_on(net, percent)
+    total = sum_of([*(one.said for one in lines), *taxes.values()], "EUR")
     allowance = Money(min(amount, total.amount), "EUR")
     if allowance.amount <= 0:
         return
-    made = allowance_by_rate(allowance, [alone(one) for one in found])
+    by_line = allowance_by_line(allowance, lines, taxes)
+    made = by_rate(by_line)
     assert sum_of((one.gross for one in made), "EUR") == allowance
-    assert all(one.gross and (one.tax.amount * one.gross.amount >= 0) for one in made)
-    if len(made) == 1:
-        exact = made[0].gross.amount * made[0].percent / (100 + made[0].percent)
-        assert abs(made[0].tax.amount - exact) <= D("0.005")
-
-
-OWED = st.lists(
-    st.tuples(st.decimals("0.01", "999.99", places=2), st.integers(0, 99), st.integers(-1, 1)), min_size=1, max_size=6
-)
-
-
-@given(OWED, st.decimals("0.01", "5000", places=2))
-def test_no_cent_is_lost_or_made(owed: list[tuple[Decimal, int, int]], amount: Decimal) -> None:
-    """No invoice gets more than it owes, no money is spent twice, and nobody is spared more than a discount in time.
-
-    What is allowed settles its invoice; money that is left over means that everything is settled.
-    """
-    invoices = [
-        invoice(place, one, (one * percent / 100).quantize(D("0.01")), days)
-        for place, (one, percent, days) in enumerate(owed)
-    ]
-    by_id = {one.id: one for one in invoices}
-    left = {one.id: one.open for one in invoices}
-    for found in (oldest_first(amount, invoices, left, DAY), spread(amount, invoices, left, DAY)):
-        spent = sum((one.amount for one in found), D(0))
-        assert spent <= amount
-        for one in found:
-            assert one.amount > 0
-            assert one.whole <= left[one.invoice_id]
-            assert 0 <= one.allowance <= by_id[one.invoice_id].spared(DAY)
-            assert not one.allowance or one.whole == left[one.invoice_id]
-        settled = sum((one.whole for one in found), D(0))
-        assert spent == amount or settled == sum(left.values())
-
-
-@given(OWED)
-def test_what_covers_all_less_the_discounts_settles_all(owed: list[tuple[Decimal, int, int]]) -> None:
-    """To the cent; and a cent less does not where the invoices are named."""
-    invoices = [
-        invoice(place, one, (one * percent / 100).quantize(D("0.01")), days)
-        for place, (one, percent, days) in enumerate(owed)
-    ]
-    invoices = [one for one in invoices if one.spared(DAY) < one.open]
-    left = {one.id: one.open for one in invoices}
-    needed = sum((one.open - one.spared(DAY) for one in invoices), D(0))
-    for found in (oldest_first(needed, invoices, left, DAY), spread(needed, invoices, left, DAY)):
-        assert sum((one.whole for one in found), D(0)) == sum(left.values())
-    short = spread(needed - D("0.01"), invoices, left, DAY) if needed > D("0.01") else ()
-    assert not any(one.allowance for one in short)
+    assert all(one.gross for one in made)
+    if len(taxes) == 1:
+        said = {one.id: one.said for one in lines}
+        assert all(abs(one.said) <= abs(said[one.line_id]) and one.said.amount * said[one.line_id].amount >= 0
+                   for one in by_line)  # fmt: skip
+        assert sum_of((one.tax for one in by_line), "EUR") <= sum_of(taxes.values(), "EUR")

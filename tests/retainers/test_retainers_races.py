@@ -175,6 +175,19 @@ def test_the_run_does_not_wait_for_a_retainer_that_somebody_holds() -> None:
     assert_billed_once(1)
 
 
+def test_the_run_leaves_a_retainer_to_who_is_billing_it() -> None:
+    """Somebody bills the six hours of 3 March and has not committed yet: the run does not know what they leave of ten,
+    so the six of the day after wait. Of these four are borne, and two are beyond.
+    """
+    work = make_work()
+    busy(work, 1)
+    with transaction.atomic():
+        assert commands.bill_unbilled(actor=work.bea, on=date(2026, 3, 3), at=NOON).covered == 1
+        assert at_once(bill_due) == [1]
+    assert sorted(line.description for line in InvoiceLine.objects.all()) == ["Basic", "Extra"]
+    assert_billed_once(1)
+
+
 def test_a_sweep_over_companies_and_the_button_never_wait_for_each_other() -> None:
     """While somebody holds the other company's retainer, the sweep drafts the first one's and goes on; then the rest.
 

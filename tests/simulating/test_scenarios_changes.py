@@ -331,3 +331,48 @@ def test_usage_has_no_share_and_is_rounded_half_up(play: Play, rounding: str) ->
 def test_the_first_year_of_the_calendar(play: Play) -> None:
     found = played(play, [entry("subscribe", "0001-01-01", "basic")], "0001-02-01")
     assert on_day(found, "0001-02-01") == ["INV-2 recurring basic 28/28 100.00"]
+
+
+# After an early payment -----------------------------------------------------------------------------------------------
+
+EARLY = {
+    "taxes": [{"key": "std", "rate": "19"}],
+    "terms": [{"key": "early", "due": {"days": 30}, "early_discount": {"percent": "2", "days": 10}}],
+    "accounts": [{"key": "acme", "terms": "early"}],
+}
+
+
+def test_a_full_credit_after_an_early_payment_gives_back_what_was_paid(play: Play) -> None:
+    """100.00 and 19.00 were settled by 116.62: a part is credited as named, all of the rest as it was paid."""
+    lines = [{"text": "Work", "unit_price": "100.00", "tax": "std"}]
+    entries = [
+        {"on": "2026-01-05", "do": "invoice", "as": "i", "account": "acme", "lines": lines},
+        {"on": "2026-01-15", "do": "pay", "account": "acme", "amount": "116.62", "for": ["i"]},
+        {"on": "2026-01-20", "do": "credit", "invoice": "i", "lines": [{"line": 1, "amount": "40.00"}]},
+        {"on": "2026-01-21", "do": "credit", "invoice": "i", "lines": [{"line": 1, "amount": "60.00"}]},
+    ]
+    found = played(play, entries, "2026-01-31", **EARLY)
+    notes = [(one["net"], one["tax"], one["total"]) for one in found["documents"] if one["kind"] == "credit_note"]
+    assert notes == [("40.00", "7.60", "47.60"), ("58.00", "11.02", "69.02")]
+    assert found["balances"] == {"acme": {"EUR": "-116.62"}}
+    assert {role: amount for role, amount in found["ledger"].items() if amount != "0.00"} == {
+        "bank": "116.62",
+        "customer_credit": "-116.62",
+    }
+
+
+@pytest.mark.parametrize(
+    ("day", "share", "net", "total"),
+    [("2026-01-01", "31/31", "98.00", "116.62"), ("2026-01-17", "15/31", "47.42", "56.43")],
+)
+def test_a_period_paid_early_gives_back_its_share_of_what_was_paid(
+    play: Play, day: str, share: str, net: str, total: str
+) -> None:
+    """A subscription of 100.00 and 19.00, settled by 116.62, ends: whole, or 15/31 × 98.00 with its tax."""
+    prices = [{"key": "basic", "amount": "100.00", "tax": "std"}]
+    start = entry("subscribe", "2026-01-01", "basic")
+    paid = {"on": "2026-01-01", "do": "pay", "account": "acme", "amount": "116.62"}
+    found = played(play, [start, paid, entry("cancel", day, when="now")], "2026-01-31", prices=prices, **EARLY)
+    note = found["documents"][-1]
+    assert (note["lines"][0]["share"], note["net"], note["total"]) == (share, net, total)
+    assert found["balances"] == {"acme": {"EUR": f"-{total}"}}

@@ -6,12 +6,13 @@ import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from subscriptions_world import SYSTEM, Billing, add_account, item
 
 from counterfoil.invoicing import commands as invoicing
-from counterfoil.invoicing.models import Invoice
+from counterfoil.invoicing.models import Invoice, InvoiceLine
 from counterfoil.invoicing.queries import creditable_lines
 from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder
 from counterfoil.plumbing.invariants import verify
@@ -133,4 +134,57 @@ def test_a_document_credited_by_hand_is_not_charged_again(billing: Billing) -> N
     billing.cancel(subscription, when=date(2026, 1, 16))
     made = billing.books()[len(before) :]
     assert [line.split(" ", 2)[2] for line in made] == ["proration_credit Basic 2026-01-16/2026-02-01 1 16/31 51.61"]
+    assert [finding.invariant.key for finding in verify() if not finding.holds] == []
+
+
+def february(billing: Billing, *parts: str) -> UUID:
+    """Twenty seats from 11 January, ten from the 21st beside what is paid for: the invoice of 1 February has charges of
+    135.48, 100.00 and 100.00 and gives 35.48 of the first on a line of its own. A person credits so much of its lines.
+    """
+    subscription = billing.start(item("basic"), policy=Policy(increase="next_invoice", decrease="next_invoice"))
+    for day, seats in ((11, "20"), (21, "10")):
+        billing.on = date(2026, 1, day)
+        billing.change(subscription, item("basic"), item("seat", seats))
+    billing.run("2026-02-01")
+    lines = InvoiceLine.objects.filter(invoice__issued_on="2026-02-01")
+    by_name = {f"{one.kind} {one.description}": one for one in lines}
+    assert {name: f"{one.net:.2f}" for name, one in by_name.items()} == {
+        "proration_charge Seat": "135.48",
+        "proration_credit Seat": "-35.48",
+        "recurring Seat": "100.00",
+        "recurring Basic": "100.00",
+    }
+    wanted = (part.split(" of ") for part in parts)
+    order = CreditOrder(tuple(CreditLine(by_name[name].pk, Decimal(amount)) for amount, name in wanted))
+    invoicing.credit(actor=SYSTEM, orders=[order], on=billing.on, at=billing.at, send=False)
+    return subscription
+
+
+CHARGE, GIVEN = "proration_charge Seat", "proration_credit Seat"
+
+
+@pytest.mark.parametrize(
+    ("parts", "made"),
+    [
+        ([f"135.48 of {CHARGE}"], ["100.00", "100.00", "-35.48"]),
+        ([f"135.48 of {CHARGE}", f"-35.48 of {GIVEN}"], ["100.00", "100.00"]),
+        ([f"120.00 of {CHARGE}"], ["100.00", "100.00", "-20.00"]),
+        ([f"100.00 of {CHARGE}"], ["100.00", "100.00"]),
+        ([f"135.48 of {CHARGE}", "100.00 of recurring Basic", "64.52 of recurring Seat"], []),
+    ],
+)
+def test_an_end_is_possible_after_any_credit_by_hand(billing: Billing, parts: list[str], made: list[str]) -> None:
+    """The end on 1 February gives back what is left of that invoice: what a line of its own gave of a charge that was
+    credited is set off. An end that is moved to the first day gives back the rest: in all, what was paid.
+    """
+    subscription = february(billing, *parts)
+    before = len(billing.books())
+    billing.on = date(2026, 2, 1)
+    billing.cancel(subscription)
+    assert [line.split()[-1] for line in billing.books()[before:]] == made
+    billing.cancel(subscription, when=date(2026, 1, 1))
+    notes, invoices = (
+        sum((one.net for one in Invoice.objects.filter(kind=kind)), Decimal(0)) for kind in ("credit_note", "invoice")
+    )
+    assert (notes, invoices) == (Decimal("400.00"), Decimal("400.00"))
     assert [finding.invariant.key for finding in verify() if not finding.holds] == []

@@ -17,9 +17,10 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from subscriptions_world import SYSTEM, Billing, add_account, item, make_billing
 
+from counterfoil.accounts.queries import accounts_paid_by, billing_facts, payer_sql
 from counterfoil.core.ids import new_id
 from counterfoil.invoicing.models import Invoice, SeriesCounter
 from counterfoil.ledger.models import JournalEntry
@@ -27,7 +28,9 @@ from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.subscriptions import commands
 from counterfoil.subscriptions.agreements import load
+from counterfoil.subscriptions.commands import running
 from counterfoil.subscriptions.models import BilledPeriod, Subscription
+from counterfoil.subscriptions.queries.runs import due_on
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 
@@ -149,6 +152,64 @@ def test_what_shares_a_document_is_never_split_between_workers(billing: Billing)
         pass
     documents = [invoice.lines.count() for invoice in Invoice.objects.all()]
     assert documents == [5] * 12
+
+
+def family() -> list[UUID]:
+    """Accounts for which one payer pays, each for another reason; the last two pay for themselves."""
+    head = add_account("Head AG")
+    child = add_account("Child AG", parent=str(head), invoiced_account=str(head))
+    friend = add_account("Friend AG", payer=str(head))
+    below = add_account("Below AG", parent=str(friend))
+    own = add_account("Own AG", parent=str(friend), payer=str(add_account("Bank AG")))
+    return [head, child, friend, below, add_account("Alone AG", parent=str(head)), own]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 500])
+def test_accounts_of_one_payer_share_a_document_whatever_the_workers(billing: Billing, chunk: int) -> None:
+    """While one worker holds its first chunk, another takes nothing of its payers: one document with the four of one
+    payer, and one of each that pays for itself.
+    """
+    accounts = family()
+    orders = [
+        SubscriptionOrder(account_id=account_id, items=(item("basic"),), start=JANUARY[place % 2])
+        for place, account_id in enumerate(accounts)
+    ]
+    commands.start_subscriptions(actor=SYSTEM, orders=orders, on=billing.on, at=billing.at, is_billed=False)
+
+    def claimed() -> set[UUID]:
+        try:
+            with transaction.atomic():
+                ids = running._claim(due_on({billing.entity: JANUARY[1]}), chunk)
+                return set(Subscription.objects.filter(pk__in=ids).values_list("account_id", flat=True))
+        finally:
+            if threading.current_thread() is not threading.main_thread():
+                connections.close_all()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        mine = claimed()
+        theirs = pool.submit(claimed).result()
+    of_head = {accounts[place] for place in (0, 1, 2, 3)}
+    assert (mine & of_head, theirs & of_head) == (of_head, set())
+    assert mine.isdisjoint(theirs)
+    while commands.bill_due(actor=SYSTEM, on=JANUARY[1], at=noon(JANUARY[1]), chunk=chunk).subscriptions:
+        pass
+    documents = sorted((str(one.payer_id == accounts[0]), one.lines.count()) for one in Invoice.objects.all())
+    assert documents == [("False", 1), ("False", 1), ("True", 4)]
+
+
+def test_who_pays_is_the_same_in_sql() -> None:
+    """A claim asks the database what ``billing_facts`` works out."""
+    make_billing()
+    accounts = family()
+    facts = billing_facts(accounts, JANUARY[0])
+    payers = {account_id: fact.payer.value for account_id, fact in facts.items()}
+    assert len(set(payers.values())) == 3
+    for payer_id in set(payers.values()):
+        own = {account_id for account_id, each in payers.items() if each == payer_id}
+        assert set(accounts_paid_by([payer_id])) & set(accounts) == own
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT a.id, {payer_sql('a')} FROM accounts_account a WHERE a.id = ANY(%s)", [accounts])
+        assert dict(cursor.fetchall()) == payers
 
 
 def test_killed_in_between(billing: Billing) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import Money, formatted, rounded
 from counterfoil.invoicing.borne import amounts_of, keys_of
-from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceLine, InvoiceTax
+from counterfoil.invoicing.models import DocumentKind, Invoice, InvoiceLine, InvoiceTax, LineAllowance
 from counterfoil.invoicing.rules.crediting import Creditable, Rate, creditable_tax
 from counterfoil.invoicing.rules.totals import TaxKey, exact_tax
 from counterfoil.plumbing.bulk import read_where
@@ -33,12 +33,12 @@ _OWNERS = "id IN (SELECT line.invoice_id FROM invoicing_invoiceline line WHERE l
 
 
 def credited_invoices(invoice_ids: Collection[UUID]) -> Credited:
-    """The issued invoices among these ids, in four statements."""
+    """The issued invoices among these ids, in five statements."""
     return _credited(read_where(Invoice, f"id = ANY(%s) AND {_ISSUED}", list(invoice_ids), order="id"))
 
 
 def invoices_of_lines(line_ids: Collection[UUID]) -> Credited:
-    """The issued invoices of these lines, in four statements; locked in the order of their ids."""
+    """The issued invoices of these lines, in five statements; locked in the order of their ids."""
     return _credited(read_where(Invoice, f"{_OWNERS} AND {_ISSUED}", list(line_ids), order="id", lock=True))
 
 
@@ -46,18 +46,25 @@ def _credited(found: Iterable[Invoice]) -> Credited:
     invoices = {one.pk: one for one in found}
     of_them = read_where(InvoiceLine, "invoice_id = ANY(%s)", list(invoices), order="invoice_id, position")
     rows = {line.pk: line for line in of_them}
-    taken, taxes_taken = _taken(rows)
+    taken, noted = _taken(rows)
+    allowed = _allowed(rows)
     lines = {}
     for row in rows.values():
-        currency = invoices[row.invoice_id].currency
+        currency, borne = invoices[row.invoice_id].currency, keys_of(row)
+        none = _Off.none(currency, len(borne))
+        off, by_notes, by_payment = (each.get(row.pk, none) for each in (taken, noted, allowed))
         lines[row.pk] = Creditable(
             id=row.pk,
             invoice_id=row.invoice_id,
             said=Money.exact(row.net, currency),
-            taxes=keys_of(row),
+            taxes=borne,
             own_taxes=_money(amounts_of(row), currency),
-            taken=taken.get(row.pk, Money.zero(currency)),
-            taxes_taken=taxes_taken.get(row.pk) or (Money.zero(currency),) * len(keys_of(row)),
+            taken=off.said,
+            taxes_taken=off.taxes,
+            noted=by_notes.said,
+            taxes_noted=by_notes.taxes,
+            allowed=by_payment.said,
+            taxes_allowed=by_payment.taxes,
             takes_back=row.credits_line_id is not None,
         )
     rate_taxes, reasons = _rates(invoices, lines)
@@ -68,13 +75,28 @@ def _money(amounts: Sequence[Decimal] | None, currency: str) -> tuple[Money, ...
     return None if amounts is None else tuple(Money.exact(amount, currency) for amount in amounts)
 
 
-def _taken(rows: dict[UUID, InvoiceLine]) -> tuple[dict[UUID, Money], dict[UUID, tuple[Money, ...]]]:
-    """What issued documents took back of each line, and with how much of each of its taxes.
+@dataclass(frozen=True, slots=True)
+class _Off:
+    """What was taken off a line, in its own terms, and off each of its taxes."""
+
+    said: Money
+    taxes: tuple[Money, ...]
+
+    @staticmethod
+    def none(currency: str, taxes: int) -> _Off:
+        return _Off(Money.zero(currency), (Money.zero(currency),) * taxes)
+
+    def __add__(self, more: _Off) -> _Off:
+        return _Off(self.said + more.said, tuple(one + two for one, two in zip(self.taxes, more.taxes, strict=True)))
+
+
+def _taken(rows: dict[UUID, InvoiceLine]) -> tuple[dict[UUID, _Off], dict[UUID, _Off]]:
+    """What issued documents took back of each line, and what credit notes did of it.
 
     The lines of credit notes are positive. Those of invoices are negative, and their tax is rounded with others.
     """
-    taken: dict[UUID, Money] = {}
-    taxes_taken: dict[UUID, tuple[Money, ...]] = {}
+    taken: dict[UUID, _Off] = {}
+    noted: dict[UUID, _Off] = {}
     back = read_where(InvoiceLine, "credits_line_id = ANY(%s)", list(rows))
     named = list({line.invoice_id for line in back})
     told = ("kind", "currency")
@@ -86,17 +108,31 @@ def _taken(rows: dict[UUID, InvoiceLine]) -> tuple[dict[UUID, Money], dict[UUID,
             continue
         assert key is not None
         currency = document.currency
-        net, zero = Money.exact(line.net, currency), Money.zero(currency)
+        net = Money.exact(line.net, currency)
         taxes = _money(amounts_of(line), currency)
         if taxes is None:
             borne = keys_of(line)
             taxes = tuple(rounded(exact_tax(net, one, borne), currency) for one in borne)
-        if document.kind != DocumentKind.CREDIT_NOTE:
-            net, taxes = -net, tuple(-one for one in taxes)
-        before = taxes_taken.get(key) or (zero,) * len(taxes)
-        taken[key] = taken.get(key, zero) + net
-        taxes_taken[key] = tuple(old + new for old, new in zip(before, taxes, strict=True))
-    return taken, taxes_taken
+        none = _Off.none(currency, len(taxes))
+        if document.kind == DocumentKind.CREDIT_NOTE:
+            off = _Off(net, taxes)
+            noted[key] = noted.get(key, none) + off
+        else:
+            off = _Off(-net, tuple(-one for one in taxes))
+        taken[key] = taken.get(key, none) + off
+    return taken, noted
+
+
+def _allowed(rows: dict[UUID, InvoiceLine]) -> dict[UUID, _Off]:
+    """What early payments need not pay of each line."""
+    found: dict[UUID, _Off] = {}
+    for one in read_where(LineAllowance, "line_id = ANY(%s)", list(rows)):
+        borne, zero = keys_of(rows[one.line_id]), Money.zero(one.currency)
+        own = TaxKey(one.category, one.percent.normalize(), one.included, one.again)
+        taxes = tuple(Money.exact(one.tax, one.currency) if key == own else zero for key in borne)
+        off = _Off(Money.exact(one.said, one.currency), taxes)
+        found[one.line_id] = found.get(one.line_id, _Off.none(one.currency, len(borne))) + off
+    return found
 
 
 def _rates(invoices: dict[UUID, Invoice], lines: dict[UUID, Creditable]) -> tuple[dict[Rate, Money], dict[Rate, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterfoil.invoicing.models import taxes_sql
+from counterfoil.invoicing.models import allowed_tax_sql, taxes_sql
 from counterfoil.plumbing.invariants import invariant
 
 # Every tax of every line, one row each. The usual line bears one, and is read without looking for more.
@@ -71,6 +71,21 @@ def credits_fit() -> str:
     """
 
 
+@invariant("L7d", "of a line, credit notes and allowances together take off no more than it says")
+def allowances_fit() -> str:
+    return """
+        SELECT c.id, c.net, a.said, b.net FROM invoicing_invoiceline c
+        JOIN (SELECT line_id, SUM(said) AS said FROM invoicing_lineallowance GROUP BY line_id) a ON a.line_id = c.id
+        LEFT JOIN (
+            SELECT l.credits_line_id, SUM(l.net) AS net FROM invoicing_invoiceline l
+            JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued' AND d.kind = 'credit_note'
+            WHERE l.credits_line_id IS NOT NULL GROUP BY 1
+        ) b ON b.credits_line_id = c.id
+        WHERE c.credits_line_id IS NULL
+          AND a.said + COALESCE(b.net, 0) NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
+    """
+
+
 @invariant("L7b", "what lines take back whole, their tax takes back whole")
 def whole_credits_take_the_whole_tax() -> str:
     return f"""
@@ -82,9 +97,13 @@ def whole_credits_take_the_whole_tax() -> str:
             FROM {_BORNE} l JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
             WHERE l.credits_line_id IS NOT NULL GROUP BY 1, 2, 3, 4, 5
         ) b ON b.credits_line_id = c.id AND {_SAME.format("b", "c")}
-        GROUP BY t.id, t.invoice_id, t.category, t.percent, t.amount
-        HAVING bool_and(COALESCE(b.net = c.net AND b.is_noted AND c.credits_line_id IS NULL, false))
-           AND SUM(b.tax) <> t.amount
+        LEFT JOIN (SELECT line_id, SUM(said) AS said FROM invoicing_lineallowance GROUP BY line_id) a
+               ON a.line_id = c.id
+        GROUP BY t.id, t.invoice_id, t.category, t.percent, t.included, t.again, t.amount
+        HAVING bool_and(COALESCE(
+                   b.net = c.net - COALESCE(a.said, 0) AND b.is_noted AND c.credits_line_id IS NULL, false
+               ))
+           AND SUM(b.tax) <> t.amount - COALESCE(({allowed_tax_sql("t")}), 0)
     """  # noqa: S608 - constants
 
 
@@ -98,7 +117,8 @@ def credits_take_no_more_tax() -> str:
         WHERE NOT EXISTS (
             SELECT 1 FROM invoicing_invoiceline b WHERE b.invoice_id = t.invoice_id AND b.credits_line_id IS NOT NULL
         )
-        GROUP BY t.id, t.invoice_id, t.category, t.percent, t.amount HAVING SUM(l.amount) > t.amount
+        GROUP BY t.id, t.invoice_id, t.category, t.percent, t.included, t.again, t.amount
+        HAVING SUM(l.amount) > t.amount - COALESCE(({allowed_tax_sql("t")}), 0)
         UNION ALL
         SELECT l.invoice_id, l.tax_category, l.tax_percent FROM invoicing_invoiceline l
         JOIN invoicing_invoiceline c ON c.id = l.credits_line_id

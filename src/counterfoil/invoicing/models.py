@@ -310,6 +310,16 @@ def taxes_sql(line: str) -> str:
     )"""  # noqa: S608 - the alias of a table
 
 
+def allowed_tax_sql(tax: str) -> str:
+    """SQL for what early payments need not pay of the tax of a rate, as far as it could be taken back."""
+    return f"""
+        SELECT SUM(a.tax) FROM invoicing_lineallowance a
+        JOIN invoicing_invoiceline o ON o.id = a.line_id AND o.credits_line_id IS NULL
+        WHERE o.invoice_id = {tax}.invoice_id AND (a.category, a.percent, a.included, a.again)
+              = ({tax}.category, {tax}.percent, {tax}.included, {tax}.again)
+    """  # noqa: S608 - the alias of a table
+
+
 # A document that becomes issued takes back no more of any line, nor of the tax of any rate, than it says. The lines are
 # locked first, so that two documents at once are looked at one after the other.
 _CREDITS_FIT = f"""
@@ -330,6 +340,7 @@ IF EXISTS (
     WHERE c.id IN (SELECT t.credits_line_id FROM <became> n JOIN invoicing_invoiceline t ON t.invoice_id = n.id)
     GROUP BY c.id, c.net
     HAVING SUM(CASE d.kind WHEN 'credit_note' THEN l.net ELSE -l.net END)
+           + COALESCE((SELECT SUM(a.said) FROM invoicing_lineallowance a WHERE a.line_id = c.id), 0)
            NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
 ) THEN
     RAISE EXCEPTION 'more is taken back of a line than it comes to' USING ERRCODE = 'CF005';
@@ -366,7 +377,7 @@ IF EXISTS (
             WHERE b.invoice_id = t.invoice_id AND b.credits_line_id IS NOT NULL
             GROUP BY y.in_price
         ) g
-    ), 0)
+    ), 0) - COALESCE(({allowed_tax_sql("t")}), 0)
 ) THEN
     RAISE EXCEPTION 'more tax is taken back than was charged' USING ERRCODE = 'CF005';
 END IF;
@@ -697,6 +708,67 @@ class InvoiceLine(Record):
                 condition=Q(subscription_id__isnull=False),
                 name="invoicing_invoiceline_subscr",
             ),
+        ]
+
+
+# Credit notes lower what an invoice has, and an allowance is of what is left of that. What a later invoice takes back
+# of a line still stands on this one.
+_ALLOWANCES_FIT = """
+IF EXISTS (
+    SELECT 1 FROM invoicing_invoiceline c
+    WHERE c.id IN (SELECT n.line_id FROM new_rows n) AND c.credits_line_id IS NULL
+      AND (SELECT SUM(a.said) FROM invoicing_lineallowance a WHERE a.line_id = c.id) + COALESCE((
+              SELECT SUM(l.net) FROM invoicing_invoiceline l
+              JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued' AND d.kind = 'credit_note'
+              WHERE l.credits_line_id = c.id
+          ), 0) NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
+) THEN
+    RAISE EXCEPTION 'more is allowed of a line than it comes to' USING ERRCODE = 'CF005';
+END IF;
+RETURN NULL;
+"""
+
+
+class LineAllowance(models.Model):
+    """What an early payment need not pay of an issued line, one row for each of its taxes: it lowers the line and the
+    ``tax`` of that rate.
+
+    ``said``, in the line's own terms, and ``net``, without any tax, stand at the first one. ``source_id`` names what
+    settled the invoice. An allowance that ends has rows with the negative amounts.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    line = models.ForeignKey(InvoiceLine, on_delete=models.PROTECT, related_name="+")
+    source_id = models.UUIDField()
+    category = models.CharField(max_length=2)
+    percent = models.DecimalField(max_digits=7, decimal_places=4)
+    included = models.BooleanField()
+    again = models.PositiveSmallIntegerField()
+    said = AmountField()
+    net = AmountField()
+    tax = AmountField()
+    currency = CurrencyField()
+    ends = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [
+            append_only(),
+            pgtrigger.Trigger(
+                name="allowances_fit",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
+                func=_ALLOWANCES_FIT,
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source_id", "line", "category", "percent", "included", "again", "ends"],
+                name="invoicing_lineallowance_once",
+            ),
+            exact_amounts("said", "net", "tax", name="invoicing_lineallowance_exact"),
         ]
 
 

@@ -47,6 +47,22 @@ def allowances_fit() -> str:
     """
 
 
+@invariant("L9g", "an allowance is by its lines what it is by its rates")
+def allowances_are_their_lines() -> str:
+    return """
+        SELECT COALESCE(r.allocation_id, l.source_id), r.net, l.net, r.tax, l.tax FROM (
+            SELECT allocation_id, undoes_id IS NOT NULL AS ends, tax_category, tax_percent, SUM(net) AS net,
+                   SUM(tax) AS tax
+            FROM payments_allowance GROUP BY 1, 2, 3, 4
+        ) r FULL JOIN (
+            SELECT source_id, ends, category, percent, SUM(net) AS net, SUM(tax) AS tax
+            FROM invoicing_lineallowance GROUP BY 1, 2, 3, 4 HAVING SUM(net + tax) <> 0
+        ) l ON (l.source_id, l.ends, l.category, l.percent)
+             = (r.allocation_id, r.ends, r.tax_category, r.tax_percent)
+        WHERE (r.net, r.tax) IS DISTINCT FROM (l.net, l.tax)
+    """
+
+
 @invariant("L9e", "an allowance stands only while its allocation does and its invoice is settled")
 def allowances_are_earned() -> str:
     return """

@@ -14,14 +14,16 @@ from counterfoil.core.money import Money
 from counterfoil.invoicing.queries import FIRST_OPEN_DAY
 from counterfoil.payments.rules.allocating import OpenInvoice
 
-# The last one is what was allowed of the early discount already. Whether named ones are issued is looked at afterwards:
-# as a condition, it would lead a planner who knows nothing of the table yet to the index of all issued documents.
+# The last one is what is left of the early discount, no more than credit notes left of the invoice. Whether named ones
+# are issued is looked at afterwards: as a condition, it would lead a planner who knows nothing of the table yet to the
+# index of all issued documents.
 _READ = f"""
 SELECT status = 'issued' AND kind = 'invoice', id, number, payer_id, account_id, invoiced_account_id, entity_id,
-    currency, total - settled - credited, issued_on, {FIRST_OPEN_DAY}, early_discount_until, early_discount_amount,
-    CASE WHEN early_discount_until IS NOT NULL THEN (
-        SELECT COALESCE(SUM(a.amount), 0) FROM payments_allowance a WHERE a.invoice_id = invoicing_invoice.id
-    ) END
+    currency, total - settled - credited, issued_on, {FIRST_OPEN_DAY}, early_discount_until,
+    CASE WHEN early_discount_until IS NOT NULL THEN GREATEST(LEAST(
+        early_discount_amount,
+        total - (SELECT COALESCE(SUM(c.amount), 0) FROM invoicing_credit c WHERE c.invoice_id = invoicing_invoice.id)
+    ) - (SELECT COALESCE(SUM(a.amount), 0) FROM payments_allowance a WHERE a.invoice_id = invoicing_invoice.id), 0) END
 FROM invoicing_invoice WHERE """  # noqa: S608 - constants
 _NAMED = "id = ANY(%(ids)s::uuid[])"
 _OPEN_OF = (
@@ -69,9 +71,7 @@ def _open_invoice(
     due_on: date,
     discount_until: date | None,
     discount: Decimal | None,
-    allowed: Decimal | None,
 ) -> OpenInvoice:
-    spared = Decimal(0) if discount is None or allowed is None else discount - allowed
     return OpenInvoice(
         id=invoice_id,
         number=number,
@@ -82,6 +82,6 @@ def _open_invoice(
         open=Money.exact(left, currency).amount,
         issued_on=issued_on,
         due_on=due_on,
-        discount=Money.exact(spared, currency).amount if spared else spared,
+        discount=Money.exact(discount, currency).amount if discount else Decimal(0),
         discount_until=discount_until,
     )

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from counterfoil.catalog.rules.pricing import Pricing, tiers_as_rows, tiers_from
-from counterfoil.invoicing.queries import credited_by_hand
+from counterfoil.invoicing.queries import taken_off_besides
 from counterfoil.plumbing.bulk import Wanted, read_together, read_where
 from counterfoil.subscriptions.models import (
     BilledPeriod,
@@ -196,8 +196,8 @@ def _seen(
 
 
 def _given(billed: Iterable[BilledPeriod]) -> dict[UUID, Decimal]:
-    """What credit notes by hand took back of the lines of these rows, signed like them."""
-    return credited_by_hand([row.line_id for row in billed if row.line_id is not None])
+    """What credit notes by hand and early payments took off the lines of these rows, signed like them."""
+    return taken_off_besides([row.line_id for row in billed if row.line_id is not None])
 
 
 def _agreement(

@@ -1,7 +1,7 @@
 """What is known of accounts, contacts and terms.
 
-``billing_facts``, ``ancestors`` and the lookups by key are for commands, never for output; everything else gives rows
-for an actor.
+``billing_facts``, ``ancestors``, ``accounts_paid_by``, ``payer_sql`` and the lookups by key are for commands, never for
+output; everything else gives rows for an actor.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from counterfoil.accounts.queries.contacts import (
     get_role,
     list_contacts,
 )
-from counterfoil.accounts.queries.hierarchy import ancestors, height_of
+from counterfoil.accounts.queries.hierarchy import accounts_paid_by, ancestors, height_of, payer_sql
 from counterfoil.accounts.queries.terms import get_defaults, get_terms, list_terms, terms_fact
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "account_facts_for_page",
     "account_titles",
     "accounts_after",
+    "accounts_paid_by",
     "ancestors",
     "billing_facts",
     "contacts_after",
@@ -56,6 +57,7 @@ __all__ = [
     "list_accounts",
     "list_contacts",
     "list_terms",
+    "payer_sql",
     "terms_by_key",
     "terms_fact",
     "tree_of",

@@ -1,5 +1,6 @@
 """The verbs of drafts and issued documents."""
 
+from counterfoil.invoicing.commands.allowing import AllowanceOrder, allow, end_allowances
 from counterfoil.invoicing.commands.billing import BilledOrders, bill_invoices
 from counterfoil.invoicing.commands.crediting import HandedOver, credit, hand_over_credit
 from counterfoil.invoicing.commands.delivery import (
@@ -29,11 +30,13 @@ from counterfoil.invoicing.commands.settling import dispute_invoice, settle
 from counterfoil.invoicing.commands.taking_over import take_over_invoices, void_taken_over
 
 __all__ = [
+    "AllowanceOrder",
     "BilledOrders",
     "HandedOver",
     "add_draft",
     "add_reference_field",
     "add_tax_rate",
+    "allow",
     "ask_to_deliver",
     "bill_invoices",
     "change_draft",
@@ -45,6 +48,7 @@ __all__ = [
     "discard_draft",
     "dispute_invoice",
     "draft_invoices",
+    "end_allowances",
     "hand_over_credit",
     "install_defaults",
     "issue_clean",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -31,8 +31,16 @@ from counterfoil.invoicing.models import (
     LineKind,
     Origin,
 )
-from counterfoil.invoicing.rules.crediting import Wanted, after_credit, credit_taxes, problems_of
-from counterfoil.invoicing.rules.orders import CreditOrder
+from counterfoil.invoicing.rules.crediting import (
+    Creditable,
+    Wanted,
+    after_credit,
+    credit_taxes,
+    problems_of,
+    set_offs,
+    whole_is_what_is_left,
+)
+from counterfoil.invoicing.rules.orders import CreditLine, CreditOrder
 from counterfoil.invoicing.rules.totals import TaxKey
 from counterfoil.ledger.commands import post
 from counterfoil.ledger.queries import entities
@@ -72,7 +80,10 @@ def credit(*, actor: Actor, orders: Sequence[CreditOrder], on: date, at: datetim
 
     The lines of one order belong to one payer, company and currency, and may be of several invoices. Each invoice's
     part lowers what is open of it; what exceeds that stays open on the credit note, as money of the payer
-    (``hand_over_credit``). Their figures are positive. A fixed number of statements, however many orders.
+    (``hand_over_credit``). Who asks for all of a line gets what is still charged of it, which is less where an early
+    payment was allowed. Of an order of a subscription, lines below zero of the same invoices are taken back with the
+    others where less is left of a rate than it gives back. Their figures are positive. A fixed number of statements,
+    however many orders.
     """
     if not orders:
         return []
@@ -103,7 +114,9 @@ def _notes(
     for place, order in enumerate(orders):
         path = f"{place}." if len(orders) > 1 else ""
         found = _problems(order, credited, path)
-        wanted = [] if found else _wanted(order, credited)
+        if not found and order.origin == Origin.SUBSCRIPTION:
+            order = _with_set_offs(order, credited, lines)
+        wanted = [] if found else whole_is_what_is_left(_wanted(order, credited), lines)
         found += problems_of(wanted, lines, path)
         if found:
             problems += found
@@ -115,7 +128,7 @@ def _notes(
         invoice.issued_on, invoice.due_on, invoice.issued_at, invoice.issued_by_name = on, on, at, actor.name
         invoice.command_run, invoice.seller = current.run, sellers[first.entity_id]
         invoice.send_requested_at = at if send else None
-        note = _filled(invoice, order, taxes, credited)
+        note = _filled(invoice, order, wanted, taxes, credited)
         if invoice.total <= 0 or any(one.amount <= 0 for one in note.credits):
             text = "A credit note takes something back of each invoice that it names."
             problems.append(Problem(f"{path}lines", "nothing", text))
@@ -165,6 +178,25 @@ def _wanted(order: CreditOrder, credited: Credited) -> list[Wanted]:
     ]
 
 
+def _with_set_offs(order: CreditOrder, credited: Credited, lines: Mapping[UUID, Creditable]) -> CreditOrder:
+    """An end must always be possible: what its invoices gave on lines of their own is set off where credits by hand
+    left less than it gives back.
+    """
+    more = tuple(
+        CreditLine(
+            invoice_line_id=one.line_id,
+            amount=one.amount.amount,
+            description=credited.rows[one.line_id].description,
+            kind=LineKind.PRORATION_CHARGE,
+            service_from=credited.rows[one.line_id].service_from,
+            service_to=credited.rows[one.line_id].service_to,
+            why="Given already on the same invoice",
+        )
+        for one in set_offs(_wanted(order, credited), lines)
+    )
+    return replace(order, lines=(*order.lines, *more)) if more else order
+
+
 def _document(first: Invoice, order: CreditOrder, at: datetime) -> Invoice:
     """The credit note for whom the first credited invoice was, as it was printed there."""
     return Invoice(
@@ -193,7 +225,13 @@ def _document(first: Invoice, order: CreditOrder, at: datetime) -> Invoice:
     )
 
 
-def _filled(invoice: Invoice, order: CreditOrder, taxes: Sequence[Sequence[Money]], credited: Credited) -> _Note:
+def _filled(
+    invoice: Invoice,
+    order: CreditOrder,
+    wanted: Sequence[Wanted],
+    taxes: Sequence[Sequence[Money]],
+    credited: Credited,
+) -> _Note:
     """The document with its lines, its taxes per rate, and what it takes back of each invoice."""
     zero = Money.zero(invoice.currency)
     lines: list[InvoiceLine] = []
@@ -201,9 +239,8 @@ def _filled(invoice: Invoice, order: CreditOrder, taxes: Sequence[Sequence[Money
     words: dict[TaxKey, tuple[str, str]] = {}
     parts: dict[UUID, Money] = {}
     net = tax_sum = zero
-    for place, (asked, own) in enumerate(zip(order.lines, taxes, strict=True), 1):
-        old, line = credited.rows[asked.invoice_line_id], credited.lines[asked.invoice_line_id]
-        amount = Money.exact(asked.amount, invoice.currency)
+    for place, (asked, one, own) in enumerate(zip(order.lines, wanted, taxes, strict=True), 1):
+        old, line, amount = credited.rows[one.line_id], credited.lines[one.line_id], one.amount
         new = _line(invoice, place, old, asked.description or old.description, amount, own)
         lines.append(new)
         new.id = asked.line_id or new.id

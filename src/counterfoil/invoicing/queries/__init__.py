@@ -4,9 +4,10 @@ from counterfoil.invoicing.plans import due_plans
 from counterfoil.invoicing.queries.crediting import (
     CreditableLine,
     creditable_lines,
-    credited_by_hand,
     credits_of,
+    given_already,
     line_ids_of,
+    taken_off_besides,
     unissued_of,
 )
 from counterfoil.invoicing.queries.delivery import (
@@ -74,7 +75,6 @@ __all__ = [
     "clean_drafts",
     "count_drafts_to_review",
     "creditable_lines",
-    "credited_by_hand",
     "credits_of",
     "day_of",
     "document_file",
@@ -84,6 +84,7 @@ __all__ = [
     "get_reference_field",
     "get_series",
     "get_tax_rate",
+    "given_already",
     "invoices_after",
     "invoices_of_deals",
     "last_invoices_of",
@@ -103,6 +104,7 @@ __all__ = [
     "reference_fields_after",
     "review_queue",
     "series_after",
+    "taken_off_besides",
     "tax_rates_after",
     "titles_of",
     "touches",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,7 @@ from counterfoil.access.actors import Actor
 from counterfoil.core.money import Money
 from counterfoil.invoicing.crediting import credited_invoices
 from counterfoil.invoicing.models import Credit, InvoiceLine
+from counterfoil.invoicing.rules.crediting import Wanted, set_offs
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,14 @@ def creditable_lines(actor: Actor, invoice_id: UUID) -> list[CreditableLine]:
     ]
 
 
-_BY_HAND = """
-SELECT l.credits_line_id, SUM(l.net)
-FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
-WHERE l.credits_line_id = ANY(%s) AND i.kind = 'credit_note' AND i.status = 'issued' AND i.origin <> 'subscription'
-GROUP BY l.credits_line_id
+_BESIDES = """
+SELECT line_id, SUM(amount) FROM (
+    SELECT l.credits_line_id AS line_id, l.net AS amount
+    FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
+    WHERE l.credits_line_id = ANY(%s) AND i.kind = 'credit_note' AND i.status = 'issued' AND i.origin <> 'subscription'
+    UNION ALL
+    SELECT line_id, said FROM invoicing_lineallowance WHERE line_id = ANY(%s)
+) off GROUP BY line_id
 """
 _UNISSUED = """
 SELECT l.id FROM invoicing_invoiceline l JOIN invoicing_invoice i ON i.id = l.invoice_id
@@ -65,15 +70,33 @@ def unissued_of(line_ids: Collection[UUID]) -> frozenset[UUID]:
         return frozenset(line_id for (line_id,) in cursor.fetchall())
 
 
-def credited_by_hand(line_ids: Collection[UUID]) -> dict[UUID, Decimal]:
-    """How much credit notes that a person or a program asked for took back of issued lines. For commands, never for
-    output.
+def taken_off_besides(line_ids: Collection[UUID]) -> dict[UUID, Decimal]:
+    """How much was taken off issued lines otherwise than by billing: by credit notes that a person or a program asked
+    for, and by what early payments need not pay. For commands, never for output.
     """
     if not line_ids:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_BY_HAND, [list(line_ids)])
+        cursor.execute(_BESIDES, [list(line_ids)] * 2)
         return dict(cursor.fetchall())
+
+
+def given_already(asked: Sequence[tuple[UUID, Decimal]]) -> frozenset[UUID]:
+    """Those issued lines whose invoices have nothing left that a credit note of these amounts would give back. For
+    commands, never for output.
+    """
+    lines = [line_id for line_id, _ in asked]
+    owners = InvoiceLine.objects.filter(pk__in=lines).values_list("invoice_id", flat=True)
+    credited = credited_invoices(set(owners))
+    wanted = [
+        Wanted(line_id, Money.exact(amount, credited.lines[line_id].said.currency))
+        for line_id, amount in asked
+        if line_id in credited.lines
+    ]
+    sums: dict[UUID, Decimal] = defaultdict(Decimal)
+    for one in (*wanted, *set_offs(wanted, credited.lines)):
+        sums[credited.lines[one.line_id].invoice_id] += one.amount.amount
+    return frozenset(one.line_id for one in wanted if sums[credited.lines[one.line_id].invoice_id] <= 0)
 
 
 def credits_of(actor: Actor, invoice_id: UUID) -> list[dict[str, Any]]:

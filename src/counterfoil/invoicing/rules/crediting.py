@@ -21,8 +21,9 @@ from counterfoil.invoicing.rules.totals import Borne, TaxKey, exact_tax, tax_on,
 class Creditable:
     """An issued line: what it says, and how much of that and of each of its taxes was taken back by other documents.
 
-    ``own_taxes`` are there where the document rounded its tax per line. ``takes_back`` marks a line that itself takes
-    back an issued one: it is not taken back in turn.
+    ``own_taxes`` are there where the document rounded its tax per line. ``noted`` is what credit notes took back: the
+    rest of what was ``taken`` stands on later invoices. ``allowed`` is what early payments need not pay of it.
+    ``takes_back`` marks a line that itself takes back an issued one: it is not taken back in turn.
     """
 
     id: UUID
@@ -32,11 +33,17 @@ class Creditable:
     own_taxes: tuple[Money, ...] | None
     taken: Money
     taxes_taken: tuple[Money, ...]
+    noted: Money
+    taxes_noted: tuple[Money, ...]
+    allowed: Money
+    taxes_allowed: tuple[Money, ...]
     takes_back: bool = False
 
     @property
     def left(self) -> Money:
-        return self.said - self.taken
+        """What is still charged of it. What was allowed is not, so it is not given back either."""
+        rest = self.said - self.taken - self.allowed
+        return rest if (rest.amount < 0) == (self.said.amount < 0) else Money.zero(rest.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,21 @@ class Wanted:
 
 Rate = tuple[UUID, TaxKey]
 """An invoice and one kind of tax on it."""
+
+
+def whole_is_what_is_left(wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable]) -> list[Wanted]:
+    """Who asks for all of a line that was not taken back yet asks for what is still charged of it: an allowance lowered
+    that.
+    """
+    taken = {line.id: line.taken for line in lines.values()}
+    found = []
+    for one in wanted:
+        line = lines[one.line_id]
+        left = replace(line, taken=taken[line.id]).left
+        is_whole = one.amount == line.said - taken[line.id] and bool(left)
+        taken[line.id] += one.amount
+        found.append(replace(one, amount=left) if is_whole else one)
+    return found
 
 
 def left_of_rate(rate: Rate, lines: Mapping[UUID, Creditable]) -> Money:
@@ -93,6 +115,29 @@ def problems_of(wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable], path
             problem = Problem(f"{path}lines.{places[0]}.amount", "more_than_left_of_rate", text)
             by_line.setdefault(places[0], problem)
     return list(by_line.values())
+
+
+def set_offs(wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable]) -> list[Wanted]:
+    """What else has to be taken back, so that credits do not give more than is left of their rates together: lines
+    below zero, which gave something on the same invoice already.
+    """
+    named = {one.line_id for one in wanted}
+    found: list[Wanted] = []
+    for rate in _by_rate(wanted, lines):
+        together = [*wanted, *found]
+        asked = sum_of((together[place].amount for place in _by_rate(together, lines)[rate]), _currency(lines))
+        short = asked - max(left_of_rate(rate, lines), Money.zero(asked.currency))
+        for line in _of(rate, lines):
+            if short.amount > 0 and line.left.amount < 0 and line.id not in named:
+                part = max(line.left, -short)
+                short += part
+                named.add(line.id)
+                found.append(Wanted(line.id, part))
+    return found
+
+
+def _currency(lines: Mapping[UUID, Creditable]) -> str:
+    return next(iter(lines.values())).said.currency
 
 
 def credit_taxes(
@@ -159,7 +204,8 @@ def _tax_of_rate(
         one = wanted[place]
         asked[one.line_id] = asked.get(one.line_id, Money.zero(currency)) + one.amount
     same = _of(rate, lines)
-    left = whole - sum_of((line.taxes_taken[line.taxes.index(rate[1])] for line in same), currency)
+    own = [(line, line.taxes.index(rate[1])) for line in same]
+    left = whole - sum_of((line.taxes_taken[at] + line.taxes_allowed[at] for line, at in own), currency)
     if all(line.left == asked.get(line.id, Money.zero(currency)) for line in same):
         return left
     amount = sum_of(asked.values(), currency)
@@ -180,8 +226,9 @@ def _taxes_per_line(wanted: Sequence[Wanted], lines: Mapping[UUID, Creditable]) 
         line = after[one.line_id]
         assert line.own_taxes is not None
         taxes = []
-        for tax, own, taken in zip(taxes_of(one.amount, line.taxes), line.own_taxes, line.taxes_taken, strict=True):
-            left = own - taken
+        off = zip(line.taxes_taken, line.taxes_allowed, strict=True)
+        for tax, own, (taken, allowed) in zip(taxes_of(one.amount, line.taxes), line.own_taxes, off, strict=True):
+            left = own - taken - allowed
             taxes.append(left if one.amount == line.left or abs(tax) > abs(left) else tax)
         found.append(tuple(taxes))
         after = after_credit(after, [one], [tuple(taxes)])

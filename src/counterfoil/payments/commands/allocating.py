@@ -52,7 +52,7 @@ def allocate_payment(
     payment.allocated += total
     save_raised(payment, "allocated")
     made = Allocation.objects.bulk_create([allocation_of(payment, share, actor.name, on, at) for share in shares])
-    discounts = allow(spared_by(made, shares, invoices))
+    discounts = allow(actor, spared_by(made, shares, invoices), at)
     settle(actor=actor, amounts={share.invoice_id: share.whole for share in shares}, on=on)
     entry = booking.allocated(
         source=f"allocation:{made[0].pk}",
@@ -139,7 +139,7 @@ def undo_allocation(*, actor: Actor, allocation_id: UUID, on: date, at: datetime
     payment.allocated -= allocation.amount
     save_raised(payment, "allocated")
     Allocation.objects.bulk_create(counters)
-    discounts, allowed = take_back(invoices, on, at)
+    discounts, allowed = take_back(actor, invoices, on, at)
     owed = allocation.amount + allowed.get(allocation.invoice_id, Decimal(0))
     settle(actor=actor, amounts={allocation.invoice_id: -owed}, on=on)
     entry = booking.allocated(

@@ -6,29 +6,23 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
 from uuid import UUID
 
+from counterfoil.access.actors import Actor
 from counterfoil.core.ids import new_id
 from counterfoil.core.money import Money
-from counterfoil.invoicing.borne import keys_of
-from counterfoil.invoicing.models import InvoiceLine, InvoiceTax
-from counterfoil.invoicing.rules.totals import included_percent
+from counterfoil.invoicing import commands as invoicing
+from counterfoil.invoicing.commands import AllowanceOrder
+from counterfoil.invoicing.rules.allowances import TaxedPart
 from counterfoil.ledger.rules.entries import EntryOrder
 from counterfoil.payments import events
 from counterfoil.payments.models import Allocation, Allowance
 from counterfoil.payments.rules import booking
 from counterfoil.payments.rules.allocating import OpenInvoice, Settlement
-from counterfoil.payments.rules.allowances import Taxed, TaxedPart, allowance_by_rate
-from counterfoil.plumbing.bulk import insert_rows, read_where
+from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.outbox import emit
 
 MEMO = "Early payment discount"
-# All lines of the invoices of which any line bears several taxes.
-_OF_SEVERAL = """invoice_id = ANY(%s) AND EXISTS (
-    SELECT 1 FROM invoicing_invoiceline other
-    WHERE other.invoice_id = invoicing_invoiceline.invoice_id AND other.more_taxes IS NOT NULL
-)"""
 
 
 @dataclass(frozen=True)
@@ -51,19 +45,18 @@ def spared_by(
     ]
 
 
-def allow(spared: Sequence[Spared]) -> list[EntryOrder]:
+def allow(actor: Actor, spared: Sequence[Spared], at: datetime) -> list[EntryOrder]:
     """Write the allowances of allocations that are there already, and answer the entries for the books.
 
-    Two statements to read the taxes and one to write, however many; none for none. The caller settles the invoices.
+    A fixed number of statements, however many; none for none. The caller settles the invoices.
     """
     if not spared:
         return []
-    taxed = _taxed({one.invoice.id for one in spared})
+    orders = [AllowanceOrder(one.allocation.pk, one.invoice.id, one.amount) for one in spared]
     rows: list[Allowance] = []
     entries: list[EntryOrder] = []
-    for one in spared:
-        amount = Money.exact(one.amount, one.invoice.currency)
-        made = [_row(one.allocation, part) for part in allowance_by_rate(amount, taxed[one.invoice.id])]
+    for one, parts in zip(spared, invoicing.allow(actor=actor, orders=orders, at=at), strict=True):
+        made = [_row(one.allocation, part) for part in parts]
         rows += made
         entries.append(_entry(made, one.allocation, one.invoice, f"allowance:{one.allocation.pk}", MEMO))
         emit(
@@ -71,34 +64,16 @@ def allow(spared: Sequence[Spared]) -> list[EntryOrder]:
                 payment_id=one.allocation.payment_id,
                 account_id=one.invoice.payer_id,
                 invoice_ids=(one.invoice.id,),
-                amount=amount.amount,
-                currency=amount.currency,
+                amount=Money.exact(one.amount, one.invoice.currency).amount,
+                currency=one.invoice.currency,
             )
         )
     insert_rows(rows)
     return entries
 
 
-def _taxed(invoice_ids: Collection[UUID]) -> dict[UUID, list[Taxed]]:
-    """What each invoice has by rate; by line, where a line bears several taxes, since their bases overlap."""
-    found: dict[UUID, list[Taxed]] = {}
-    lines = read_where(InvoiceLine, _OF_SEVERAL, list(invoice_ids), order="invoice_id, position")
-    overlapping = {line.invoice_id for line in lines}
-    for tax in read_where(InvoiceTax, "invoice_id = ANY(%s)", list(invoice_ids), order="percent DESC, category"):
-        if tax.invoice_id not in overlapping:
-            rate = (tax.category, tax.percent)
-            found.setdefault(tax.invoice_id, []).append(Taxed((rate,), Fraction(tax.base + tax.amount)))
-    for line in lines:
-        borne = sorted(keys_of(line))
-        whole = 100 + sum((Fraction(key.percent) for key in borne), Fraction(0))
-        gross = Fraction(line.net) * whole / (100 + included_percent(tuple(borne)))
-        rates = tuple((key.category, key.percent) for key in borne)
-        found.setdefault(line.invoice_id, []).append(Taxed(rates, gross))
-    return found
-
-
 def take_back(
-    invoices: Mapping[UUID, OpenInvoice], day: date, at: datetime
+    actor: Actor, invoices: Mapping[UUID, OpenInvoice], day: date, at: datetime
 ) -> tuple[list[EntryOrder], dict[UUID, Decimal]]:
     """End the allowances of invoices that owe again: counter-entries, those for the books, and what each owes more.
 
@@ -115,6 +90,7 @@ def take_back(
         by_allocation.setdefault(one.allocation_id, []).append(_counter(one, day, at))
         amounts[one.invoice_id] = amounts.get(one.invoice_id, Decimal(0)) + one.amount
     insert_rows(counter for counters in by_allocation.values() for counter in counters)
+    invoicing.end_allowances(actor=actor, source_ids=list(by_allocation), at=at)
     allocations = {one.allocation_id: one.allocation for one in live}
     entries = [
         _entry(

@@ -60,7 +60,7 @@ def apply_credit(*, actor: Actor, invoice_ids: Sequence[UUID], at: datetime) -> 
     with one_trip():
         update_rows(list(touched.values()), ["allocated", "version"])
         insert_rows(made)
-        discounts = allow(spared_by(made, [share for _, share in shares], invoices))
+        discounts = allow(actor, spared_by(made, [share for _, share in shares], invoices), at)
     settled: dict[UUID, Decimal] = {}
     for _, share in shares:
         settled[share.invoice_id] = settled.get(share.invoice_id, Decimal(0)) + share.whole

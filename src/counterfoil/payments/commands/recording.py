@@ -283,7 +283,7 @@ def _write(actor: Actor, received: Sequence[_Received], invoices: Mapping[UUID, 
         insert_rows(one.payment for one in received)
         # In one statement: the database compares a payment with all of its allocations.
         insert_rows(allocations)
-        entries += allow(spared)
+        entries += allow(actor, spared, at)
     if settled:
         settle(actor=actor, amounts=settled, on=at.date())
     post(actor=actor, entries=entries, at=at)

@@ -108,7 +108,7 @@ def _end(
     Allocation.objects.bulk_create(counters)
     discounts: list[EntryOrder] = []
     if live:
-        discounts, allowed = take_back(invoices, day, at)
+        discounts, allowed = take_back(actor, invoices, day, at)
         amounts = {invoice_id: -amount for invoice_id, amount in allowed.items()}
         for one in live:
             amounts[one.invoice_id] = amounts.get(one.invoice_id, Decimal(0)) - one.amount

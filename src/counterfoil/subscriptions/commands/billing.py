@@ -22,7 +22,7 @@ from counterfoil.core.errors import Conflict
 from counterfoil.core.ids import new_id
 from counterfoil.core.references import ReferencePairs, reference_pairs
 from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
-from counterfoil.invoicing.queries import blocks_of, order_total, order_totals, unissued_of
+from counterfoil.invoicing.queries import blocks_of, given_already, order_total, order_totals, unissued_of
 from counterfoil.invoicing.rules.orders import LINES_MAX, CreditLine, CreditOrder, DraftOrder, OrderLine
 from counterfoil.plumbing.bulk import insert_rows, new_row, one_trip, update_rows
 from counterfoil.subscriptions.agreements import Loaded
@@ -128,7 +128,7 @@ def write(
         if invoice:
             drafts.append(_draft_order(invoice, facts))
             drafted.append(invoice)
-        credits = _own(parts.credit_note)
+        credits = _that_give(_own(parts.credit_note))
         if credits:
             notes.append(CreditOrder(tuple(_credit_lines(credits)), reason="", origin="subscription"))
             noted.append(credits)
@@ -201,6 +201,19 @@ def waiting_for_review(charges: Sequence[Charged]) -> list[Charged]:
 def still_in_review() -> Conflict:
     text = "A draft that bills this subscription waits for review. Issue it first: then this gives back its part."
     return Conflict("waits_for_review", text, "when")
+
+
+def _that_give(credits: Sequence[_Line]) -> list[_Line]:
+    """The lines of a credit note, without those of invoices of which all was given back by hand: they come to nothing,
+    and are written so.
+    """
+    asked = [(line_id, part) for line in credits for line_id, part in line.difference.credits]
+    nothing = given_already(asked) if asked else frozenset()
+    for line in credits if nothing else ():
+        parts = tuple((line_id, part) for line_id, part in line.difference.credits if line_id not in nothing)
+        net = -sum((part for _, part in parts), Decimal(0))
+        line.difference = line.difference._replace(net=net, before_discount=net, credits=parts)
+    return [line for line in credits if line.net]
 
 
 def settle(charges: Iterable[Charged]) -> None:

@@ -201,8 +201,8 @@ class Billed:
 
     ``quantity`` and ``gross`` (the price of the whole period after percentages) are signed like ``net``. ``credits``
     are the lines that a negative row takes back, each with its part; those of a positive one are where it was billed
-    before a pause. ``given`` is what credit notes by hand took back of its line, signed like ``net``. ``is_void`` says
-    that its period came to nothing.
+    before a pause. ``given`` is what credit notes by hand and early payments took off its line, signed like ``net``.
+    ``is_void`` says that its period came to nothing.
     """
 
     item_id: UUID

@@ -69,8 +69,7 @@ class _Left:
     """What may still be given back of a period: in all, and of each line that billed it."""
 
     def __init__(self, rows: Sequence[Billed]) -> None:
-        # A charge can be taken back whole by hand, beside a credit that its own document gave: then nothing is left.
-        self.total = max(sum((row.net - row.given for row in rows), ZERO), ZERO)
+        self.total = max(sum((row.net - row.given for row in rows), ZERO) + _given_twice(rows), ZERO)
         self.span = (min((row.start for row in rows), default=None), max((row.end for row in rows), default=None))
         self._lines: dict[UUID, Decimal] = {}
         for row in rows:
@@ -94,6 +93,27 @@ class _Left:
                 self._lines[line_id] -= part
                 amount -= part
         return tuple(parts.items())
+
+
+def _given_twice(rows: Sequence[Billed]) -> Decimal:
+    """What was given back of charges before they were taken back by hand, beyond what was left of them: that is set
+    off, so the earlier credit stands no more.
+    """
+    credited: dict[UUID, Decimal] = {}
+    for row in rows:
+        undone = -row.given if row.net < 0 else ZERO
+        for line_id, part in row.credits if row.net < 0 else ():
+            stands = part - min(part, undone)
+            undone -= part - stands
+            credited[line_id] = credited.get(line_id, ZERO) + stands
+    return sum(
+        (
+            max(row.given + credited[row.line_id] - row.net, ZERO)
+            for row in rows
+            if row.line_id in credited and row.net > 0 and row.given > 0
+        ),
+        ZERO,
+    )
 
 
 class _Piece(NamedTuple):
@@ -508,7 +528,8 @@ def _adjustment(
     share = share_of(piece.start, piece.end, whole, item.interval, agreement.policy.basis)
     old_gross = sum((row.gross for row in piece.rows), ZERO)
     gross = _times(price_of(item.pricing, piece.quantity), factor(covering)) - old_gross
-    paid = sum((_value(agreement, row) for row in piece.rows), Fraction(0))
+    # What was given back of a charge that was then credited by hand is no debt of the customer.
+    paid = max(sum((_value(agreement, row) for row in piece.rows), Fraction(0)), Fraction(0))
     change = max(Fraction(gross), -paid) if piece.quantity else -paid
     is_all = not piece.quantity and (piece.start, piece.end) == left.span
     net = -left.total if is_all else max(_rounded(agreement, change * share.fraction), -left.total)
