@@ -477,6 +477,57 @@ def test_bad_files_name_the_path(path: str, value: Any, said: str) -> None:
         read_scenario(_bad(path, value))
 
 
+TEN = {"unit_price": "10.00"}
+
+
+def pay(on: str, *invoices: str, amount: str = "5.00", **more: Any) -> dict[str, Any]:
+    return {"on": on, "do": "pay", "account": "acme", "amount": amount, "for": list(invoices), **more}
+
+
+@pytest.mark.parametrize("until", ["2025-12-31", "2026-12-31"])
+@pytest.mark.parametrize(
+    ("timeline", "said"),
+    [
+        ([pay("2026-01-01", "i1"), invoice("2026-01-01", TEN)], "timeline[0].for[0]: i1 does not exist yet"),
+        ([invoice("2026-01-02", TEN), pay("2026-01-01", "i1")], "timeline[1].for[0]: i1 does not exist yet"),
+        (
+            [invoice("2026-01-02", TEN), pay("2026-01-01T23:30:00Z", "i1", "i1")],
+            "timeline[1].for[1]: i1 is there already",
+        ),
+        ([credit("2026-01-01", (1, "1.00")), invoice("2026-01-02", TEN)], "timeline[0].invoice: i1 does not exist yet"),
+        ([invoice("2026-01-01", TEN), credit("2026-01-02", (1, "1.00"), (2, "1.00"))],
+         "timeline[1].lines[1].line: i1 has no line 2"),
+        ([act("2026-01-01", "pause"), subscribe("2026-01-02", ("basic", "1"))],
+         "timeline[0].subscription: s1 does not exist yet"),
+        ([pay("2026-01-01", amount="0.00")], "timeline[0].amount: not above zero"),
+        ([pay("2026-01-01", amount="-5.00")], "timeline[0].amount: below zero"),
+    ],
+)  # fmt: skip
+def test_entries_that_cannot_happen_are_refused_also_after_the_end(
+    timeline: list[dict[str, Any]], said: str, until: str
+) -> None:
+    """Entries after ``until`` are checked: what they name is there by their turn, whether that comes or not."""
+    with pytest.raises(Refusal) as refused:
+        read_scenario(scenario(*timeline, until=until))
+    (problem,) = refused.value.problems
+    assert f"{problem.field}: {problem.message}" == said
+
+
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        ({**invoice("2026-01-01", TEN), "name": "i2"}, "timeline[0].name"),
+        ({**pay("2026-01-01"), "invoices": []}, "timeline[0].invoices"),
+    ],
+)
+def test_a_key_that_the_file_does_not_have_is_refused(entry: dict[str, Any], path: str) -> None:
+    """A key is known by what the file calls it alone: ``as`` and ``for``."""
+    other = {"name": "as", "invoices": "for"}[path.split(".")[1]]
+    with pytest.raises(Refusal) as refused:
+        read_scenario(scenario({key: value for key, value in entry.items() if key != other}, until="2026-01-31"))
+    assert (path, "unknown") in [(one.field, one.message) for one in refused.value.problems]
+
+
 def test_more_than_is_left_of_a_line(play: Play) -> None:
     """A credit beyond its line is refused with its entry's path, and the next scenario goes on."""
     bad = example("terms")
@@ -532,24 +583,12 @@ def test_a_key_said_twice_is_refused(once: str, twice: str, path: str) -> None:
     ("timeline", "path", "code"),
     [
         pytest.param(
-            [
-                invoice("2026-01-01", {"unit_price": "10.00"}),
-                {"on": "2026-01-02", "do": "pay", "account": "acme", "amount": "5.00", "for": ["i1"] * 2},
-            ],
-            "timeline[1].for", "twice", id="an invoice that is named twice",
-        ),
-        pytest.param(
             [subscribe("2026-01-01", ("basic", "1")), act("2026-01-05", "cancel"), usage("2026-01-06")],
             "timeline[2].on", "after_end", id="a use after the end",
         ),
-        pytest.param([act("2026-01-01", "pause")], "timeline[0].subscription", "not_yet", id="a subscription to come"),
         pytest.param(
             [subscribe("2026-01-01", ("basic", "1"), end_on="2025-12-31")], "timeline[0].end_on", None,
             id="an end before the start",
-        ),
-        pytest.param(
-            [invoice("2026-01-01", {"unit_price": "10.00"}), credit("2026-01-02", (2, "1.00"))],
-            "timeline[1].lines[0].line", "no_such_line", id="a line that is not there",
         ),
         pytest.param(
             [subscribe("9000-01-01", ("long", "1"))], "timeline[0]", "beyond_calendar", id="a period without an end",
@@ -565,9 +604,8 @@ def test_refusals_while_playing_name_the_field(
 ) -> None:
     """What the product refuses, and what neither calendar nor columns hold, has the path of what the file says."""
     prices = [*PRICES, {"key": "long", "amount": "1.00", "interval": "year", "count": 1000}]
-    entries = [*timeline, subscribe("2026-01-02", ("basic", "1"))] if timeline[0]["do"] == "pause" else timeline
     with pytest.raises(Refusal) as refused:
-        play(scenario(*entries, until="9001-01-01", prices=prices))
+        play(scenario(*timeline, until="9001-01-01", prices=prices))
     problem = refused.value.problems[0]
     assert problem.field == path
     assert code in (None, problem.code)
@@ -684,6 +722,24 @@ def test_outcomes_said_later_on_the_day_of_the_invoice(play: Play) -> None:
         ("2026-01-02", "INV-2", "paid")
     ]
     assert [document["open"] for document in found["documents"]] == ["10.00", "0.00"]
+
+
+def test_charges_of_one_day_run_in_the_order_of_issue(play: Play) -> None:
+    """The outcomes go to the attempts in the order of issue, also when numbers begin again with a year in between."""
+    entries = [
+        declined("2025-12-01", "declined", "declined", "paid", "declined"),
+        invoice("2025-12-30", {"unit_price": "10.00"}, **{"as": "i0"}),
+        invoice("2025-12-30", {"unit_price": "20.00"}, **{"as": "i1"}),
+        invoice("2026-01-02", {"unit_price": "30.00"}, **{"as": "i2"}),
+    ]
+    found = play(scenario(*entries, until="2026-01-04", policies={"retry": {"days_after_failure": [3]}}))
+    assert [(one["on"], one["document"], one["outcome"]) for one in found["charges"]] == [
+        ("2025-12-30", "INV-1", "declined"),
+        ("2025-12-30", "INV-2", "declined"),
+        ("2026-01-02", "INV-1", "paid"),
+        ("2026-01-02", "INV-2", "declined"),
+        ("2026-01-02", "INV-3", "declined"),
+    ]
 
 
 def test_reminders_while_a_charge_is_tried_again(play: Play) -> None:

@@ -40,6 +40,8 @@ R = TypeVar("R")
 _FOLLOWED = (
     "kind", "payer_id", "entity_id", "currency", "total", "settled", "credited", "issued_on", "due_on",
 )  # fmt: skip
+_AS_ISSUED = "issued_on, sequence"
+"""Numbers begin again with each year."""
 STAGES_AT_ONCE = 8
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _NO_YEAR = re.compile(r"year -?\d+ is out of range|.* is outside the calendar$")
@@ -243,23 +245,16 @@ class Play:
         self.stage.invoices[entry.name] = ids[0]
 
     def _credit(self, entry: said.Credit, day: date, at: datetime) -> None:
-        invoice_id = self._invoice_id(entry.invoice)
+        invoice_id = self._invoice_id(entry.invoice, "invoice")
         found = read_where(InvoiceLine, "invoice_id = %s", invoice_id, only=("position",))
         lines = {line.position: line.pk for line in found}
-        unknown = [
-            Problem(f"lines.{place}.line", "no_such_line", f"{entry.invoice} has no line {part.line}")
-            for place, part in enumerate(entry.lines)
-            if part.line not in lines
-        ]
-        if unknown:
-            raise Refusal.of(unknown)
         order = CreditOrder(tuple(CreditLine(lines[part.line], part.amount) for part in entry.lines))
         invoicing.credit(actor=ACTOR, orders=[order], on=day, at=at, send=False)
 
-    def _invoice_id(self, name: str) -> UUID:
+    def _invoice_id(self, name: str, field: str) -> UUID:
         found = self.stage.invoices.get(name)
-        if found is None:
-            raise Refusal("not_yet", f"{name} does not exist yet", "invoice")
+        if found is None:  # on the basis of seconds its instant may be after the end
+            raise Refusal("not_yet", f"{name} does not exist yet", field)
         return found
 
     def _pay(self, entry: said.Pay, day: date, at: datetime) -> None:
@@ -271,7 +266,7 @@ class Play:
             received_on=day,
             entity_id=self.stage.entity,
             allocations=() if entry.invoices else "oldest",
-            invoices=tuple(self._invoice_id(name) for name in entry.invoices),
+            invoices=tuple(self._invoice_id(name, f"invoices.{place}") for place, name in enumerate(entry.invoices)),
         )
         payments.record_payments(actor=ACTOR, orders=[order], at=at)
 
@@ -298,7 +293,7 @@ class Play:
         """What follows the issue of documents in production as news follows here at once."""
         self.looked_at.clear()
         new = "entity_id = %s AND status = 'issued' AND id > %s"
-        fresh = read_where(Invoice, new, self.stage.entity, self.latest, order="sequence", only=_FOLLOWED)
+        fresh = read_where(Invoice, new, self.stage.entity, self.latest, order=_AS_ISSUED, only=_FOLLOWED)
         self.latest = max((one.pk for one in fresh), default=self.latest)
         invoices = [one for one in fresh if one.kind == DocumentKind.INVOICE]
         over = [one.pk for one in fresh if one.kind == DocumentKind.CREDIT_NOTE and one.open]
@@ -324,7 +319,7 @@ class Play:
         if not wanted <= self.looked_at.keys():
             ids = list(wanted.union(self.watched, self.retries))
             still = "id = ANY(%s) AND total > settled + credited"
-            found = {one.pk: one for one in read_where(Invoice, still, ids, order="sequence", only=_FOLLOWED)}
+            found = {one.pk: one for one in read_where(Invoice, still, ids, order=_AS_ISSUED, only=_FOLLOWED)}
             self.looked_at = {**found, **dict.fromkeys(ids - found.keys())}
         return [one for pk, one in self.looked_at.items() if one is not None and pk in wanted]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import pairwise
@@ -158,7 +158,7 @@ Taxes = Annotated[
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Entity(_Part):
@@ -365,7 +365,7 @@ class Pay(_Part):
     do: Literal["pay"]
     on: Moment
     account: Key
-    amount: Positive
+    amount: Annotated[Decimal, BeforeValidator(_above_zero)]
     invoices: tuple[Key, ...] = Field(default=(), alias="for")
 
 
@@ -595,21 +595,26 @@ def _reference_problems(scenario: Scenario) -> list[Problem]:
         _known(found, account.bill_to, accounts, f"{at}.bill_to")
         if not is_country(account.country):
             found.append(Problem(f"{at}.country", "country", "not a country"))
-    subscriptions: set[str] = set()
-    invoices: set[str] = set()
+    subscriptions: dict[str, tuple[date, int]] = {}
+    invoices: dict[str, tuple[date, int]] = {}
+    lines: dict[str, int] = {}
     for place, entry in enumerate(scenario.timeline):
         at = f"timeline[{place}]"
         if isinstance(entry, Subscribe | Invoice):
             names = subscriptions if isinstance(entry, Subscribe) else invoices
             if entry.name in names:
                 found.append(Problem(f"{at}.as", "twice", f"{entry.name} is there already"))
-            names.add(entry.name)
+                continue
+            names[entry.name] = _turn(scenario, place)
+            if isinstance(entry, Invoice):
+                lines[entry.name] = len(entry.lines)
     for place, entry in enumerate(scenario.timeline):
         at = f"timeline[{place}]"
+        now = _turn(scenario, place)
         if isinstance(entry, Subscribe | Invoice | Pay | ChargeOutcomes):
             _known(found, entry.account, accounts, f"{at}.account")
         if isinstance(entry, Change | Usage | Pause | Resume | Cancel):
-            _known(found, entry.subscription, subscriptions, f"{at}.subscription")
+            _there(found, entry.subscription, subscriptions, now, f"{at}.subscription")
         if isinstance(entry, Subscribe | Change):
             for number, item in enumerate(entry.items):
                 _known(found, item.price, prices, f"{at}.items[{number}].price")
@@ -620,11 +625,22 @@ def _reference_problems(scenario: Scenario) -> list[Problem]:
             for number, line in enumerate(entry.lines):
                 _taxes_known(found, line.tax, taxes, f"{at}.lines[{number}].tax")
         if isinstance(entry, Credit):
-            _known(found, entry.invoice, invoices, f"{at}.invoice")
+            _there(found, entry.invoice, invoices, now, f"{at}.invoice")
+            for number, part in enumerate(entry.lines):
+                if part.line > lines.get(entry.invoice, part.line):
+                    words = f"{entry.invoice} has no line {part.line}"
+                    found.append(Problem(f"{at}.lines[{number}].line", "no_such_line", words))
         if isinstance(entry, Pay):
             for number, name in enumerate(entry.invoices):
-                _known(found, name, invoices, f"{at}.for[{number}]")
+                _there(found, name, invoices, now, f"{at}.for[{number}]")
+                if name in entry.invoices[:number]:
+                    found.append(Problem(f"{at}.for[{number}]", "twice", f"{name} is there already"))
     return found
+
+
+def _turn(scenario: Scenario, place: int) -> tuple[date, int]:
+    """When an entry comes, before or after the others: by local day, then as in the file."""
+    return local_day(scenario.timeline[place].on, scenario.entity.timezone), place
 
 
 def _names(found: list[Problem], at: str, keys: list[str]) -> set[str]:
@@ -634,9 +650,18 @@ def _names(found: list[Problem], at: str, keys: list[str]) -> set[str]:
     return set(keys)
 
 
-def _known(found: list[Problem], name: str | None, names: set[str], at: str) -> None:
+def _known(found: list[Problem], name: str | None, names: Collection[str], at: str) -> None:
     if name is not None and name not in names:
         found.append(Problem(at, "no_such_name", f"there is no {name}"))
+
+
+def _there(
+    found: list[Problem], name: str, names: Mapping[str, tuple[date, int]], now: tuple[date, int], at: str
+) -> None:
+    """Also an entry after ``until`` names only what is there by its turn."""
+    _known(found, name, names, at)
+    if names.get(name, now) > now:
+        found.append(Problem(at, "not_yet", f"{name} does not exist yet"))
 
 
 def _taxes_known(found: list[Problem], tax: str | tuple[str, ...] | None, names: set[str], at: str) -> None:
