@@ -217,7 +217,8 @@ def bill() -> int:
     actor = Actor.system("Bench", "cli")
     run_id = new_id()
     made = 0
-    while (done := commands.bill_due(actor=actor, on=ON, at=AT, run_id=run_id)).subscriptions:
+    done = commands.ChunkDone()
+    while (done := commands.bill_due(actor=actor, on=ON, at=AT, run_id=run_id, after=done.reached)).subscriptions:
         made += done.documents
     return made
 

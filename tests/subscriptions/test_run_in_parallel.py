@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -154,6 +155,27 @@ def test_what_shares_a_document_is_never_split_between_workers(billing: Billing)
     assert documents == [5] * 12
 
 
+def test_where_a_chunk_got_to_leaves_nothing_out(billing: Billing) -> None:
+    """A worker goes on behind its last chunk, and comes back for what became due before it."""
+    account = add_account("First AG")
+    orders = [SubscriptionOrder(account_id=account, items=(item("basic"),), start=day) for day in JANUARY[:3]]
+    others = [
+        SubscriptionOrder(account_id=add_account(f"Other {day} AG"), items=(item("basic"),), start=day)
+        for day in JANUARY[1:3]
+    ]
+    start = partial(commands.start_subscriptions, actor=SYSTEM, on=billing.on, at=billing.at, is_billed=False)
+    start(orders=others)
+    on, at = JANUARY[3], noon(JANUARY[3])
+    first = commands.bill_due(actor=SYSTEM, on=on, at=at, chunk=1)
+    assert (first.documents, first.reached is not None) == (1, True)
+    start(orders=orders[:1])
+    second = commands.bill_due(actor=SYSTEM, on=on, at=at, chunk=1, after=first.reached)
+    third = commands.bill_due(actor=SYSTEM, on=on, at=at, chunk=1, after=second.reached)
+    assert (second.documents, third.documents) == (1, 1)
+    assert {one.account.legal_name for one in Invoice.objects.order_by("id")[2:]} == {"First AG"}
+    assert not commands.bill_due(actor=SYSTEM, on=on, at=at, after=third.reached).subscriptions
+
+
 def family() -> list[UUID]:
     """Accounts for which one payer pays, each for another reason; the last two pay for themselves."""
     head = add_account("Head AG")
@@ -179,7 +201,7 @@ def test_accounts_of_one_payer_share_a_document_whatever_the_workers(billing: Bi
     def claimed() -> set[UUID]:
         try:
             with transaction.atomic():
-                ids = running._claim(due_on({billing.entity: JANUARY[1]}), chunk)
+                ids, _ = running._claim(due_on({billing.entity: JANUARY[1]}), chunk)
                 return set(Subscription.objects.filter(pk__in=ids).values_list("account_id", flat=True))
         finally:
             if threading.current_thread() is not threading.main_thread():

@@ -20,16 +20,17 @@ ACTOR = Actor.system("Billing run")
 def bill(run_id: str) -> None:
     """Bill chunk by chunk until nothing is due. A chunk that fails is tried account by account."""
     passed: set[UUID] = set()
-    while _next_chunk(UUID(run_id), passed):
-        continue
+    done = _next_chunk(UUID(run_id), passed, commands.ChunkDone())
+    while done is not None:
+        done = _next_chunk(UUID(run_id), passed, done)
 
 
-def _next_chunk(run_id: UUID, passed: set[UUID]) -> bool:
-    """False when nothing is left. What waits, since a price of it has to rise first, is added to ``passed``: it does
+def _next_chunk(run_id: UUID, passed: set[UUID], before: commands.ChunkDone) -> commands.ChunkDone | None:
+    """None when nothing is left. What waits, since a price of it has to rise first, is added to ``passed``: it does
     not keep the chunks behind it from being billed.
     """
     try:
-        done = commands.bill_chunk(actor=ACTOR, run_id=run_id, at=clock.now(), passing=passed)
+        done = commands.bill_chunk(actor=ACTOR, run_id=run_id, at=clock.now(), passing=passed, after=before.reached)
     except OperationalError:
         raise
     except Exception:
@@ -39,13 +40,13 @@ def _next_chunk(run_id: UUID, passed: set[UUID]) -> bool:
             raise  # no account is to blame: the job fails and is seen, and does not go round for ever
     else:
         passed |= done.waiting if done is not None else frozenset()
-        return done is not None
+        return done
     for _ in range(commands.CHUNK - 1):
         passed |= done.waiting
         done = commands.bill_one(actor=ACTOR, run_id=run_id, at=clock.now(), passing=passed)
         if done is None:
             break
-    return True
+    return before
 
 
 @job("subscriptions.plan_increase")

@@ -39,11 +39,14 @@ from counterfoil.subscriptions.rules.grid import moment_of, next_day
 
 CHUNK = 500
 
+Reached = tuple[datetime, UUID]
+"""How far a claim got in the order in which things are due: the last one's ``due_at`` and id."""
+
 
 @dataclass
 class ChunkDone:
     """What one chunk of a run made. ``amounts`` are the net sums by currency; ``waiting`` is what was due and not
-    billed, since a price of it has to rise first.
+    billed, since a price of it has to rise first. ``reached`` is where the next chunk begins to look.
     """
 
     subscriptions: int = 0
@@ -51,6 +54,7 @@ class ChunkDone:
     parked: int = 0
     amounts: dict[str, Decimal] = field(default_factory=dict)
     waiting: frozenset[UUID] = frozenset()
+    reached: Reached | None = None
 
 
 @command("subscriptions.bill_due", needs="subscriptions.run")
@@ -63,6 +67,7 @@ def bill_due(
     run_id: UUID | None = None,
     entity_id: UUID | None = None,
     passing: Collection[UUID] = (),
+    after: Reached | None = None,
 ) -> ChunkDone:
     """Bill up to a chunk of what is due as of ``on``, of one company or of all but for what is passed by; answers what
     it made, all zero when nothing is due.
@@ -71,13 +76,16 @@ def bill_due(
     and the others go on. What a won deal started is reviewed before it goes out for the first time. Where a price
     should have risen by now and has not, since the customer is about to be told or another worker is at it, nothing is
     billed until it has. What rooms above have to bill of the same accounts goes on the same documents; where that, with
-    what joined earlier on the day, takes an account beyond its amount, they are reviewed before they go out.
+    what joined earlier on the day, takes an account beyond its amount, they are reviewed before they go out. Nothing is
+    left out for ``after``, where an earlier chunk got to: it only spares looking once more at what that chunk billed.
     """
     done = ChunkDone()
     due = due_on(dict.fromkeys([entity_id] if entity_id is not None else entities(), on))
     if passing:
         due = due.exclude(pk__in=passing)
-    ids = _claim(due, chunk)
+    ids, done.reached = _claim(due, chunk, after)
+    if after is not None and not ids:
+        ids, done.reached = _claim(due, chunk)
     if any_planned(ids):
         raise_prices(actor=actor, at=at, chunk=None, subscription_ids=ids)
         done.waiting = frozenset(unraised(at, ids))
@@ -125,29 +133,32 @@ def bill_due(
     return done
 
 
-def _claim(due: QuerySet[Subscription], chunk: int) -> list[UUID]:
-    """Lock what is due of the payers of what is due first, in the order of its accounts.
+def _claim(due: QuerySet[Subscription], chunk: int, after: Reached | None = None) -> tuple[list[UUID], Reached | None]:
+    """Lock what is due of the payers of what is due first, in the order of its accounts; and how far that got.
 
     The payers are locked before, and those that another worker has are skipped: nobody takes a part of what shares a
-    document. No lock is waited for, so workers never stand in each other's way.
+    document. No lock is waited for, so workers never stand in each other's way. What was billed stands at the head of
+    the index until it is cleaned up, and a claim from the start would walk past all of it.
     """
+    behind = "WHERE (due.due_at, due.id) > (%s, %s)" if after is not None else ""
     with connection.cursor() as cursor:
         statement, values = due.order_by().values("due_at", "id", "account_id").query.sql_with_params()
         cursor.execute(
             f"""
-            SELECT payer.id FROM ({statement}) due
+            SELECT payer.id, due.due_at, due.id FROM ({statement}) due
             JOIN accounts_account own ON own.id = due.account_id
             JOIN accounts_account payer ON payer.id = {payer_sql("own")}
-            ORDER BY due.due_at, due.id LIMIT %s FOR NO KEY UPDATE OF payer SKIP LOCKED
+            {behind} ORDER BY due.due_at, due.id LIMIT %s FOR NO KEY UPDATE OF payer SKIP LOCKED
             """,  # noqa: S608 - Django's own statement
-            [*values, chunk],
+            [*values, *(after or ()), chunk],
         )
-        payers = {payer_id for (payer_id,) in cursor.fetchall()}
-    if not payers:
-        return []
-    accounts = accounts_paid_by(payers)
+        first = cursor.fetchall()
+    if not first:
+        return [], None
+    accounts = accounts_paid_by({payer_id for payer_id, _, _ in first})
     found = due.filter(account__in=accounts).order_by("account_id", "id").select_for_update(skip_locked=True)
-    return list(found.values_list("pk", flat=True))
+    _, *last = first[-1]
+    return list(found.values_list("pk", flat=True)), (last[0], last[1])
 
 
 def _read(ids: Sequence[UUID]) -> list[Subscription]:

@@ -21,7 +21,7 @@ from counterfoil.ledger.queries import default_zone
 from counterfoil.plumbing.jobs import enqueue
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
-from counterfoil.subscriptions.commands.running import CHUNK, ChunkDone, bill_due
+from counterfoil.subscriptions.commands.running import CHUNK, ChunkDone, Reached, bill_due
 from counterfoil.subscriptions.models import BillingRun, RunParking, RunState, Subscription
 from counterfoil.subscriptions.queries.runs import due_at, local_days
 from counterfoil.subscriptions.rules.grid import moment_of
@@ -60,17 +60,25 @@ def ask_for_work(run_id: UUID, due: int) -> None:
 
 @command("subscriptions.bill_chunk", needs="subscriptions.run")
 def bill_chunk(
-    *, actor: Actor, run_id: UUID, at: datetime, chunk: int = CHUNK, passing: Collection[UUID] = ()
+    *,
+    actor: Actor,
+    run_id: UUID,
+    at: datetime,
+    chunk: int = CHUNK,
+    passing: Collection[UUID] = (),
+    after: Reached | None = None,
 ) -> ChunkDone | None:
     """Bill a chunk of what is due and note it on the run; none when nothing is left for this worker but what it passes
-    by.
+    by. ``after`` is where its last chunk got to.
 
     Several workers may do so at once. The run ends with the worker that finds nothing due at all.
     """
     _hold(shared=True)
     run = _known(run_id)
     for entity_id, on in local_days(at).items():
-        done = bill_due(actor=actor, on=on, at=at, chunk=chunk, run_id=run_id, entity_id=entity_id, passing=passing)
+        done = bill_due(
+            actor=actor, on=on, at=at, chunk=chunk, run_id=run_id, entity_id=entity_id, passing=passing, after=after
+        )
         if done.subscriptions:
             _note(run, done, at)
         if done.subscriptions or done.waiting:
