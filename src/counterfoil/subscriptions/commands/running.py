@@ -81,17 +81,7 @@ def bill_due(
     """
     done = ChunkDone()
     due = due_on(dict.fromkeys([entity_id] if entity_id is not None else entities(), on))
-    if passing:
-        due = due.exclude(pk__in=passing)
-    ids, done.reached = _claim(due, chunk, after)
-    if after is not None and not ids:
-        ids, done.reached = _claim(due, chunk)
-    if any_planned(ids):
-        raise_prices(actor=actor, at=at, chunk=None, subscription_ids=ids)
-        done.waiting = frozenset(unraised(at, ids))
-        still = set(due.filter(pk__in=ids).values_list("pk", flat=True)) - done.waiting
-        ids = [one for one in ids if one in still]
-    claimed = _read(ids)
+    claimed = _read(_ready(actor, due.exclude(pk__in=passing) if passing else due, at, chunk, after, done))
     charges: list[Charged] = []
     for loaded in load(claimed):
         subscription = loaded.subscription
@@ -131,6 +121,21 @@ def bill_due(
         if rider.line.line_id in placed:
             done.amounts[rider.currency] = done.amounts.get(rider.currency, Decimal(0)) + rider.net
     return done
+
+
+def _ready(
+    actor: Actor, due: QuerySet[Subscription], at: datetime, chunk: int, after: Reached | None, done: ChunkDone
+) -> list[UUID]:
+    """Claim a chunk, and raise the prices of it that should have risen; what waits for that is noted and left out."""
+    ids, done.reached = _claim(due, chunk, after)
+    if after is not None and not ids:
+        ids, done.reached = _claim(due, chunk)
+    if any_planned(ids):
+        raise_prices(actor=actor, at=at, chunk=None, subscription_ids=ids)
+        done.waiting = frozenset(unraised(at, ids))
+        still = set(due.filter(pk__in=ids).values_list("pk", flat=True)) - done.waiting
+        ids = [one for one in ids if one in still]
+    return ids
 
 
 def _claim(due: QuerySet[Subscription], chunk: int, after: Reached | None = None) -> tuple[list[UUID], Reached | None]:
