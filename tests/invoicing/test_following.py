@@ -63,6 +63,7 @@ def test_every_value_names_its_source(world: Issuing) -> None:
         "service": "Nothing given",
         "notes": "Nothing given",
         "references": "Nothing given",
+        "reference_values": "Nothing given",
         "lines": "Deal Fleet",
     }
     assert invoice.sources["party"] == {

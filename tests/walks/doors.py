@@ -141,7 +141,7 @@ class World:
             return self.secret
         if endpoint.route.startswith("password/"):
             return user.pk
-        if name in KEYS:
+        if name in KEYS and f"<uuid:{name}>" not in endpoint.route:
             return KEYS[name]
         if name == "record_id":
             return first_of("account")
@@ -186,6 +186,7 @@ MODELS = {
     "rate": "TaxRate",
     "entity": "LegalEntity",
     "batch": "ImportBatch",
+    "field": "ReferenceField",
     "increase": "PriceIncrease",
     "mail": "Mail",
     "address": "Address",

@@ -442,6 +442,9 @@ class _Loader:
                 self.entities[values["country"]] = ledger.add_entity(actor=self.actor, values=values)
             ledger.install_defaults(actor=self.actor)
             invoicing.install_defaults(actor=self.actor)
+            invoicing.add_reference_field(
+                actor=self.actor, values={"name": "Project", "kind": "text", "element": "BT-11"}
+            )
             deals.install_defaults(actor=self.actor)
             for product in PRODUCTS:
                 self.products[product["code"]] = catalog.add_product(

@@ -83,6 +83,11 @@ def plan_increase(*, actor: Actor, values: Mapping[str, Any], on: date, at: date
     return increase.pk
 
 
+def _is_sold(price_key: str) -> bool:
+    """Whether the catalog has the price, or a subscription one of its own by that name."""
+    return Price.objects.filter(key=price_key).exists() or SubscriptionItem.objects.filter(price_key=price_key).exists()
+
+
 def _refuse_bad(values: Mapping[str, Any], prices: Sequence[Mapping[str, str]], on: date) -> None:
     problems: list[Problem] = []
     percent = values.get("percent")
@@ -90,14 +95,14 @@ def _refuse_bad(values: Mapping[str, Any], prices: Sequence[Mapping[str, str]], 
         problems.append(Problem("percent", "one_of_both", "Give a percentage or new amounts."))
     if prices and not values.get("currency"):
         problems.append(Problem("currency", "missing", "Say in which currency the new amounts are."))
-    if values.get("price_key") and not Price.objects.filter(key=values["price_key"]).exists():
-        problems.append(Problem("price_key", "not_found", "The catalog has no such price."))
+    if values.get("price_key") and not _is_sold(values["price_key"]):
+        problems.append(Problem("price_key", "not_found", "Nothing is sold at such a price."))
     keys = [row["price"] for row in prices]
     for place, key in enumerate(keys):
         if key in keys[:place]:
             problems.append(Problem(f"prices.{place}.price", "twice", "Name each price once."))
-        elif not Price.objects.filter(key=key).exists():
-            problems.append(Problem(f"prices.{place}.price", "not_found", "The catalog has no such price."))
+        elif not _is_sold(key):
+            problems.append(Problem(f"prices.{place}.price", "not_found", "Nothing is sold at such a price."))
     if values["from_on"] < on:
         problems.append(Problem("from_on", "in_the_past", "A price rises from today on at the earliest."))
     if problems:
