@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import pairwise
@@ -450,6 +450,7 @@ def read_scenario(raw: Any) -> Scenario:
         *_price_problems(scenario),
         *_policy_problems(scenario),
         *_amount_problems(scenario),
+        *_credit_problems(scenario),
         *_reference_problems(scenario),
     ]
     if problems:
@@ -566,6 +567,29 @@ def _amounts(scenario: Scenario) -> Iterator[tuple[str, Decimal]]:
             for number, discount in enumerate(entry.discounts):
                 if discount.amount is not None:
                     yield f"{at}.discounts[{number}].amount", discount.amount
+
+
+def _credit_problems(scenario: Scenario) -> list[Problem]:
+    """Credits that no invoice bears, whatever happens before them: of nothing, or of the other sign than their line."""
+    lines = {entry.name: entry.lines for entry in scenario.timeline if isinstance(entry, Invoice)}
+    return [
+        Problem(f"timeline[{place}].lines[{number}].amount", "sign", words)
+        for place, entry in enumerate(scenario.timeline)
+        if isinstance(entry, Credit)
+        for number, part in enumerate(entry.lines)
+        if (words := _wrong_sign(part, lines.get(entry.invoice, ())))
+    ]
+
+
+def _wrong_sign(part: CreditPart, lines: Sequence[Line]) -> str:
+    if not part.amount:
+        return "say how much is to be taken back"
+    if part.line > len(lines):
+        return ""
+    price = lines[part.line - 1].unit_price
+    if price and (part.amount < 0) is not (price < 0):
+        return f"the line is {'below' if price < 0 else 'above'} zero, and so is what is taken back of it"
+    return ""
 
 
 def _price_problems(scenario: Scenario) -> list[Problem]:
