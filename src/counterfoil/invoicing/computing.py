@@ -13,8 +13,6 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import connection
-
 from counterfoil.accounts.models import PaymentTerms
 from counterfoil.accounts.queries import billing_facts, terms_fact
 from counterfoil.accounts.rules.facts import BillingFacts, TermsFact
@@ -34,7 +32,7 @@ from counterfoil.invoicing.rules.totals import (
     too_large,
 )
 from counterfoil.ledger.models import LegalEntity
-from counterfoil.plumbing.bulk import Wanted, new_row, read_together, read_where
+from counterfoil.plumbing.bulk import Asked, Wanted, new_row, read_together, read_where
 from counterfoil.plumbing.scratch import read_once
 
 # The latest hundred documents of a customer say what is usual, so that a customer of many years costs no more. The
@@ -143,11 +141,10 @@ def _credited(line_ids: Sequence[UUID]) -> dict[UUID, CreditedLine]:
 def _history(account_ids: Iterable[UUID]) -> tuple[dict[tuple[UUID, str], Money], dict[UUID, int]]:
     medians: dict[tuple[UUID, str], Money] = {}
     earlier: dict[UUID, int] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_HISTORY, [list(account_ids)])
-        for account_id, currency, count, median in cursor.fetchall():
-            medians[account_id, currency] = Money.exact(median, currency)
-            earlier[account_id] = earlier.get(account_id, 0) + count
+    (found,) = read_together(Asked(_HISTORY, (list(account_ids),)))
+    for account_id, currency, count, median in found:
+        medians[account_id, currency] = Money.exact(median, currency)
+        earlier[account_id] = earlier.get(account_id, 0) + count
     return medians, earlier
 
 

@@ -44,7 +44,7 @@ _GIVEN = ("is_net_given", "net", "before_discount", "share", "why")
 _CREDITED = ("credits_line_id", *TAX_COLUMNS)
 WHY_MAX, SHARE_MAX = 300, 60
 _KINDS = frozenset(LineKind.values)
-_NOTHING_GIVEN: Sourced[str] = Sourced("", "none", "Nothing given")
+_NOTHING_GIVEN = as_source(Sourced("", "none", "Nothing given"))
 
 
 # Making ---------------------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def new_draft(order: DraftOrder, around: Surroundings, at: datetime, by: str) ->
         **_of_account(facts),
         **({"terms": given} if order.terms_id else {}),
         **{
-            name: given if value else as_source(_NOTHING_GIVEN)
+            name: given if value else _NOTHING_GIVEN
             for name, value in (
                 ("po_number", order.po_number),
                 ("references", order.references),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from operator import attrgetter, itemgetter
+from itertools import repeat
+from operator import attrgetter, is_, itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -30,14 +31,12 @@ def new_row(model: type[M], /, **values: Any) -> M:
     """
     names, plain, made = _blank(model)
     row = model.__new__(model)
-    inside = row.__dict__
-    inside["_state"] = ModelState()
-    inside.update(plain)
+    inside = {"_state": ModelState(), **plain, **values}
     for name, make in made:
         if name not in values:
             inside[name] = make()
-    inside.update(values)
     assert len(inside) == len(names) + 1, values.keys() - names
+    row.__dict__ = inside
     return row
 
 
@@ -117,13 +116,13 @@ def _rows_read(one: Wanted | Asked, read: list[tuple[Any, ...]]) -> list[Any]:
 
 def _row_read(model: type[M], names: Sequence[str], json_places: Sequence[str], read: tuple[Any, ...]) -> M:
     row = model.__new__(model)
-    inside = row.__dict__
-    inside.update(zip(names, read, strict=True))
+    inside: dict[str, Any] = dict(zip(names, read, strict=True))
     for name in json_places:
         kept = inside[name]
         inside[name] = None if kept is None else orjson.loads(kept)
     state = inside["_state"] = ModelState()
     state.adding, state.db = False, "default"
+    row.__dict__ = inside
     return row
 
 
@@ -208,6 +207,7 @@ def _flush(statements: list[str] | None) -> None:
 
 
 _COPIED_AT_ONCE = 200
+_LOOKED_AT = 16
 _FEW = 4
 
 
@@ -242,10 +242,18 @@ def _column(values: tuple[Any, ...], *, is_json: bool) -> Sequence[str]:
     """A column of several rows as ``COPY`` reads it. Columns mostly hold one kind, often the same value, and no text
     with a character to escape; what rows share is written once.
     """
-    shared = dict(zip(map(id, values), values, strict=True))
-    if len(shared) * 2 <= len(values):
-        once = dict(zip(shared, _column(tuple(shared.values()), is_json=is_json), strict=True))
-        return list(map(once.__getitem__, map(id, values)))
+    first = values[0]
+    if first is values[-1] and all(map(is_, values, repeat(first))):
+        return [*_texts((first,), is_json=is_json)] * len(values)
+    if len({*map(id, values[:_LOOKED_AT])}) * 2 <= _LOOKED_AT:
+        shared = dict(zip(map(id, values), values, strict=True))
+        once = dict(zip(shared, _texts(tuple(shared.values()), is_json=is_json), strict=True))
+        return [*map(once.__getitem__, map(id, values))]
+    return _texts(values, is_json=is_json)
+
+
+def _texts(values: tuple[Any, ...], *, is_json: bool) -> Sequence[str]:
+    """Values of a column, each as ``COPY`` reads it."""
     if is_json:
         texts = ["" if value is None else _json(value) for value in values]
         if _needs_escape("".join(texts)):
@@ -358,6 +366,20 @@ def _array(value: Any) -> Any:
     if None in writers:
         return value
     return "{" + ",".join([write(one) for write, one in zip(writers, value, strict=True) if write]) + "}"
+
+
+@models.ForeignKey.register_lookup
+class Among(models.Lookup):
+    """``link__among=ids``: linked to one of many, which go as one array. As parameters, Django and psycopg look at
+    each of them several times.
+    """
+
+    lookup_name = "among"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column, values = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", (*values, _array(list(self.rhs)))
 
 
 def update_rows(rows: Sequence[models.Model], columns: Sequence[str]) -> None:

@@ -54,13 +54,13 @@ NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 
 
 def memory_settings() -> dict[str, str]:
-    """How much PostgreSQL keeps in memory: a sixteenth of what there is, at most 1 GiB, at least its own default.
+    """How much PostgreSQL keeps in memory: an eighth of what there is, at most 2 GiB, at least its own default.
 
     After each checkpoint every page that changes is written whole once more, so they are as rare as crash recovery
-    allows: with much memory 2 GiB of changes may lie between two of them, which take some ten seconds to repeat.
+    allows: with much memory 4 GiB of changes may lie between two of them, which take some twenty seconds to repeat.
     """
-    sixteenth = _memory() // 16 // (1 << 20)
-    kept = min(max(sixteenth, 128), 1024)
+    eighth = _memory() // 8 // (1 << 20)
+    kept = min(max(eighth, 128), 2048)
     return {"shared_buffers": f"{kept}MB", "max_wal_size": f"{max(kept * 2, 1024)}MB"}
 
 

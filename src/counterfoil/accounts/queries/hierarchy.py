@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from counterfoil.plumbing.bulk import Asked, read_together
+
 # Each walk ends after a hundred levels, more than there can be, even if the data were broken.
 
 _CHAINS = """
@@ -69,22 +71,22 @@ def payer_sql(account: str) -> str:
 _PAID_BY = f"""
 WITH RECURSIVE below (id) AS (
     SELECT id FROM (
-        SELECT id FROM accounts_account WHERE id = ANY(%(payers)s)
-        UNION SELECT id FROM accounts_account WHERE payer_id = ANY(%(payers)s)
-        UNION SELECT id FROM accounts_account WHERE invoiced_account_id = ANY(%(payers)s)
+        SELECT id FROM accounts_account WHERE id = ANY(%s)
+        UNION SELECT id FROM accounts_account WHERE payer_id = ANY(%s)
+        UNION SELECT id FROM accounts_account WHERE invoiced_account_id = ANY(%s)
     ) named
     UNION
     SELECT a.id FROM below b JOIN accounts_account a ON a.parent_id = b.id
 )
-SELECT a.id FROM below b JOIN accounts_account a ON a.id = b.id WHERE {payer_sql("a")} = ANY(%(payers)s)
+SELECT a.id FROM below b JOIN accounts_account a ON a.id = b.id WHERE {payer_sql("a")} = ANY(%s)
 """  # noqa: S608 - constants
 
 
 def accounts_paid_by(payer_ids: Collection[UUID]) -> list[UUID]:
     """The accounts for which one of these pays. One statement. For commands, never for output."""
-    with connection.cursor() as cursor:
-        cursor.execute(_PAID_BY, {"payers": list(payer_ids)})
-        return [account_id for (account_id,) in cursor.fetchall()]
+    payers = list(payer_ids)
+    (found,) = read_together(Asked(_PAID_BY, (payers, payers, payers, payers)))
+    return [account_id for (account_id,) in found]
 
 
 def ancestors(account_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:

@@ -161,7 +161,7 @@ def _claim(due: QuerySet[Subscription], chunk: int, after: Reached | None = None
     if not first:
         return [], None
     accounts = accounts_paid_by({payer_id for payer_id, _, _ in first})
-    found = due.filter(account__in=accounts).order_by("account_id", "id").select_for_update(skip_locked=True)
+    found = due.filter(account__among=accounts).order_by("account_id", "id").select_for_update(skip_locked=True)
     _, *last = first[-1]
     return list(found.values_list("pk", flat=True)), (last[0], last[1])
 
