@@ -91,6 +91,19 @@ def with_tax_in_prices(invoice: PrintedInvoice) -> PrintedInvoice:
     return replace(invoice, lines=lines, taxes=taxes, net=said - tax, tax=tax, total=said)
 
 
+def with_tax_in_the_first_price(invoice: PrintedInvoice) -> PrintedInvoice:
+    """The invoice whose first line says what it comes to with tax; the others bear the same rate on top."""
+    first, *others = invoice.lines
+    inside = rounded(Fraction(first.net.amount) * 19 / 119, "EUR")
+    on_top = rounded(sum_of((line.net for line in others), "EUR").amount * 19 / 100, "EUR")
+    base = first.net - inside
+    net = base + sum_of((line.net for line in others), "EUR")
+    (tax,) = invoice.taxes
+    taxes = (replace(tax, base=base, amount=inside), replace(tax, base=net - base, amount=on_top))
+    lines = (replace(first, base=base), *others)
+    return replace(invoice, lines=lines, taxes=taxes, net=net, tax=inside + on_top, total=net + inside + on_top)
+
+
 def a_cent_off(invoice: PrintedInvoice) -> PrintedInvoice:
     cent = Money(Decimal("0.01"), "EUR")
     taxes = (replace(invoice.taxes[0], amount=invoice.taxes[0].amount + cent),)
@@ -113,6 +126,7 @@ VALID = {
     "negative price": printed(lines=[SENSOR, ("Voucher", "", "", "1", "-10.55", "0")]),
     "given nets": with_given_nets(printed(rates=(Rate("19"),)), "54.84", "-20.16", "10"),
     "tax in the prices": with_tax_in_prices(printed(rates=(Rate("19"),))),
+    "tax in one of the prices": with_tax_in_the_first_price(printed(rates=(Rate("19"),))),
     "discount on the whole": with_given_nets(
         printed(rates=(Rate("19"),)), "1456.03", "1411.55", "2160.00", before=("1617.81", "1567.50", "2400.00")
     ),

@@ -5,7 +5,8 @@ It is built only from values that suffice for a valid one; ``einvoice_gaps`` say
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -267,7 +268,7 @@ def _settlement(transaction: ElementTree.Element, printed: PrintedInvoice, fille
         if printed.seller.bic:
             bic = normalised_code(printed.seller.bic)
             _put(means, "ram:PayeeSpecifiedCreditorFinancialInstitution/ram:BICID", bic)
-    for tax in printed.taxes:
+    for tax in _by_rate(printed.taxes):
         _tax(settlement, tax)
     _put_period(settlement, printed.service)
     if printed.terms or printed.due_on:
@@ -376,13 +377,24 @@ def _taxes_add_up(printed: PrintedInvoice) -> bool:
     bases: dict[tuple[str, Decimal], list[Money]] = {}
     for line in printed.lines:
         bases.setdefault((line.tax_category, line.tax_percent.normalize()), []).append(_net(line))
-    if len(printed.taxes) != len(bases):
+    taxes = _by_rate(printed.taxes)
+    if len(taxes) != len(bases):
         return False
     return all(
         tax.base == sum_of(bases.get((tax.category, tax.percent.normalize()), []), printed.currency)
         and abs(tax.amount - rounded(tax.base.amount * tax.percent / 100, printed.currency)).amount <= slack
-        for tax in printed.taxes
+        for tax in taxes
     )
+
+
+def _by_rate(taxes: Iterable[PrintedTax]) -> list[PrintedTax]:
+    """The taxes as EN 16931 has them: one of each category and rate, whether it is in the prices or comes on top."""
+    found: dict[tuple[str, Decimal], PrintedTax] = {}
+    for tax in taxes:
+        key = (tax.category, tax.percent.normalize())
+        same = found.get(key)
+        found[key] = tax if same is None else replace(same, base=same.base + tax.base, amount=same.amount + tax.amount)
+    return list(found.values())
 
 
 def _totals_add_up(printed: PrintedInvoice) -> bool:
