@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pgtrigger
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -18,6 +19,7 @@ from procrastinate.contrib.django import app as queue
 
 from counterfoil.access.rules.permissions import PERMISSIONS
 from counterfoil.plumbing.apps import rooms
+from counterfoil.plumbing.checks import check_written
 from counterfoil.plumbing.invariants import invariants, verify
 from counterfoil.plumbing.models import Record
 from counterfoil.plumbing.record_types import Field, Kind, record_types
@@ -42,6 +44,19 @@ def test_every_record_is_audited() -> None:
         and not {"audit_update", "audit_delete"} <= {trigger.name for trigger in getattr(model._meta, "triggers", [])}
     ]
     assert without == []
+
+
+def test_checks_of_whole_statements_look_up_by_index() -> None:
+    """A trigger that compares what a statement wrote with other rows is made by ``check_written``."""
+    first = check_written("any", "").func.split(";")[0]
+    otherwise = [
+        f"{model.__name__}.{trigger.name}"
+        for model in our_models()
+        for trigger in getattr(model._meta, "triggers", [])
+        if trigger.level == pgtrigger.Statement and not trigger.name.startswith("audit_")
+        if not trigger.func.startswith(first)
+    ]
+    assert otherwise == []
 
 
 def test_links_to_other_rooms_are_one_way_and_protected() -> None:

@@ -17,6 +17,7 @@ from django.db.models.functions import Upper
 
 from counterfoil.accounts.rules.terms import DAYS_MAX, MONTHS_MAX, Discount, Due, Terms, part_from
 from counterfoil.plumbing.audit import audit_all
+from counterfoil.plumbing.checks import check_written
 from counterfoil.plumbing.fields import CountryField, CurrencyField, DateRange
 from counterfoil.plumbing.models import Record
 
@@ -54,7 +55,6 @@ IF EXISTS (SELECT 1 FROM {changed}) THEN
         RAISE EXCEPTION 'the parents of an account make a circle' USING ERRCODE = 'CF002';
     END IF;
 END IF;
-RETURN NULL;
 """
 
 
@@ -66,17 +66,10 @@ def _no_circles() -> list[pgtrigger.Trigger]:
         " WHERE new_rows.parent_id IS NOT NULL AND new_rows.parent_id IS DISTINCT FROM old_rows.parent_id) n"
     )
     return [
-        pgtrigger.Trigger(
-            name=name,
-            level=pgtrigger.Statement,
-            when=pgtrigger.After,
-            operation=operation,
-            referencing=pgtrigger.Referencing(**tables),  # type: ignore[no-untyped-call]
-            func=_NO_CIRCLES.format(changed=changed, lock=HIERARCHY_LOCK, longest=_CHAIN_MAX),
-        )
-        for name, operation, changed, tables in (
-            ("no_circle_insert", pgtrigger.Insert, added, {"new": "new_rows"}),
-            ("no_circle_update", pgtrigger.Update, moved, {"old": "old_rows", "new": "new_rows"}),
+        check_written(name, _NO_CIRCLES.format(changed=changed, lock=HIERARCHY_LOCK, longest=_CHAIN_MAX), operation)
+        for name, operation, changed in (
+            ("no_circle_insert", pgtrigger.Insert, added),
+            ("no_circle_update", pgtrigger.Update, moved),
         )
     ]
 

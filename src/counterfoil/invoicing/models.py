@@ -19,6 +19,7 @@ from counterfoil.catalog.models import TaxClass
 from counterfoil.invoicing.rules.references import KEY
 from counterfoil.invoicing.rules.tax import MOST_TAXES
 from counterfoil.plumbing.audit import append_only, audit_all, audit_changes
+from counterfoil.plumbing.checks import check_written
 from counterfoil.plumbing.fields import (
     AmountField,
     CurrencyField,
@@ -279,20 +280,14 @@ IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
 RETURN NEW;
 """
 
-# Each document is looked up by itself, and by the index: the plan is made once, often before there is any document, and
-# walking over none of them looks cheapest ever after.
 _PARENT_FROZEN_ON_INSERT = """
-PERFORM set_config('enable_seqscan', 'off', true);
-is_frozen := EXISTS (
+IF EXISTS (
     SELECT 1 FROM new_rows n CROSS JOIN LATERAL (
         SELECT 1 FROM invoicing_invoice i WHERE i.id = n.invoice_id AND i.status IN ('issued', 'void') LIMIT 1
     ) frozen
-);
-PERFORM set_config('enable_seqscan', usual, true);
-IF is_frozen THEN
+) THEN
     RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';
 END IF;
-RETURN NULL;
 """
 
 
@@ -326,65 +321,63 @@ def allowed_tax_sql(tax: str) -> str:
 # A document that becomes issued takes back no more of any line, nor of the tax of any rate, than it says. The lines are
 # locked first, so that two documents at once are looked at one after the other.
 _CREDITS_FIT = f"""
-IF NOT EXISTS (
+IF EXISTS (
     SELECT 1 FROM <became> n CROSS JOIN LATERAL (
         SELECT 1 FROM invoicing_invoiceline l WHERE l.invoice_id = n.id AND l.credits_line_id IS NOT NULL LIMIT 1
     ) credit
 ) THEN
-    RETURN NULL;
+    PERFORM 1 FROM invoicing_invoiceline c WHERE c.id IN (
+        SELECT l.credits_line_id FROM <became> n JOIN invoicing_invoiceline l ON l.invoice_id = n.id
+    ) ORDER BY c.id FOR UPDATE;
+    IF EXISTS (
+        SELECT 1 FROM invoicing_invoiceline c
+        JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
+        JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
+        WHERE c.id IN (SELECT t.credits_line_id FROM <became> n JOIN invoicing_invoiceline t ON t.invoice_id = n.id)
+        GROUP BY c.id, c.net
+        HAVING SUM(CASE d.kind WHEN 'credit_note' THEN l.net ELSE -l.net END)
+               + COALESCE((SELECT SUM(a.said) FROM invoicing_lineallowance a WHERE a.line_id = c.id), 0)
+               NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
+    ) THEN
+        RAISE EXCEPTION 'more is taken back of a line than it comes to' USING ERRCODE = 'CF005';
+    END IF;
+    IF EXISTS (
+        SELECT 1 FROM <became> n JOIN invoicing_invoiceline l ON l.invoice_id = n.id
+        JOIN invoicing_invoiceline c ON c.id = l.credits_line_id
+        WHERE (SELECT array_agg((x.category, x.percent, x.included, x.again)) FROM {taxes_sql("l")} x)
+              IS DISTINCT FROM (SELECT array_agg((x.category, x.percent, x.included, x.again)) FROM {taxes_sql("c")} x)
+    ) THEN
+        RAISE EXCEPTION 'a line bears other taxes than the one that it takes back' USING ERRCODE = 'CF005';
+    END IF;
+    IF EXISTS (
+        SELECT 1 FROM invoicing_invoicetax t
+        JOIN invoicing_invoice i ON i.id = t.invoice_id
+        JOIN invoicing_invoiceline c ON c.invoice_id = t.invoice_id
+        JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
+        JOIN LATERAL {taxes_sql("l")} x ON (x.category, x.percent, x.included, x.again)
+             = (t.category, t.percent, t.included, t.again)
+        JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued' AND d.kind = 'credit_note'
+        WHERE c.invoice_id IN (
+            SELECT o.invoice_id FROM <became> n JOIN invoicing_invoiceline b ON b.invoice_id = n.id
+            JOIN invoicing_invoiceline o ON o.id = b.credits_line_id
+        )
+        GROUP BY t.id, i.currency
+        HAVING SUM(x.amount) > t.amount - COALESCE((
+            SELECT COALESCE(SUM(g.tax), ROUND(
+                SUM(g.net * t.percent / (100 + g.in_price)), counterfoil_currency_decimals(i.currency)
+            ))
+            FROM (
+                SELECT y.in_price, SUM(b.net) AS net, SUM(y.amount) AS tax
+                FROM invoicing_invoiceline b JOIN LATERAL {taxes_sql("b")} y
+                     ON (y.category, y.percent, y.included, y.again) = (t.category, t.percent, t.included, t.again)
+                WHERE b.invoice_id = t.invoice_id AND b.credits_line_id IS NOT NULL
+                GROUP BY y.in_price
+            ) g
+        ), 0) - COALESCE(({allowed_tax_sql("t")}), 0)
+    ) THEN
+        RAISE EXCEPTION 'more tax is taken back than was charged' USING ERRCODE = 'CF005';
+    END IF;
 END IF;
-PERFORM 1 FROM invoicing_invoiceline c WHERE c.id IN (
-    SELECT l.credits_line_id FROM <became> n JOIN invoicing_invoiceline l ON l.invoice_id = n.id
-) ORDER BY c.id FOR UPDATE;
-IF EXISTS (
-    SELECT 1 FROM invoicing_invoiceline c
-    JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
-    JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
-    WHERE c.id IN (SELECT t.credits_line_id FROM <became> n JOIN invoicing_invoiceline t ON t.invoice_id = n.id)
-    GROUP BY c.id, c.net
-    HAVING SUM(CASE d.kind WHEN 'credit_note' THEN l.net ELSE -l.net END)
-           + COALESCE((SELECT SUM(a.said) FROM invoicing_lineallowance a WHERE a.line_id = c.id), 0)
-           NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
-) THEN
-    RAISE EXCEPTION 'more is taken back of a line than it comes to' USING ERRCODE = 'CF005';
-END IF;
-IF EXISTS (
-    SELECT 1 FROM <became> n JOIN invoicing_invoiceline l ON l.invoice_id = n.id
-    JOIN invoicing_invoiceline c ON c.id = l.credits_line_id
-    WHERE (SELECT array_agg((x.category, x.percent, x.included, x.again)) FROM {taxes_sql("l")} x)
-          IS DISTINCT FROM (SELECT array_agg((x.category, x.percent, x.included, x.again)) FROM {taxes_sql("c")} x)
-) THEN
-    RAISE EXCEPTION 'a line bears other taxes than the one that it takes back' USING ERRCODE = 'CF005';
-END IF;
-IF EXISTS (
-    SELECT 1 FROM invoicing_invoicetax t
-    JOIN invoicing_invoice i ON i.id = t.invoice_id
-    JOIN invoicing_invoiceline c ON c.invoice_id = t.invoice_id
-    JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
-    JOIN LATERAL {taxes_sql("l")} x ON (x.category, x.percent, x.included, x.again)
-         = (t.category, t.percent, t.included, t.again)
-    JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued' AND d.kind = 'credit_note'
-    WHERE c.invoice_id IN (
-        SELECT o.invoice_id FROM <became> n JOIN invoicing_invoiceline b ON b.invoice_id = n.id
-        JOIN invoicing_invoiceline o ON o.id = b.credits_line_id
-    )
-    GROUP BY t.id, i.currency
-    HAVING SUM(x.amount) > t.amount - COALESCE((
-        SELECT COALESCE(SUM(g.tax), ROUND(
-            SUM(g.net * t.percent / (100 + g.in_price)), counterfoil_currency_decimals(i.currency)
-        ))
-        FROM (
-            SELECT y.in_price, SUM(b.net) AS net, SUM(y.amount) AS tax
-            FROM invoicing_invoiceline b JOIN LATERAL {taxes_sql("b")} y
-                 ON (y.category, y.percent, y.included, y.again) = (t.category, t.percent, t.included, t.again)
-            WHERE b.invoice_id = t.invoice_id AND b.credits_line_id IS NOT NULL
-            GROUP BY y.in_price
-        ) g
-    ), 0) - COALESCE(({allowed_tax_sql("t")}), 0)
-) THEN
-    RAISE EXCEPTION 'more tax is taken back than was charged' USING ERRCODE = 'CF005';
-END IF;
-RETURN NULL;
 """  # noqa: S608 - constants
 _ISSUED_NOW = "(SELECT id FROM new_rows WHERE status = 'issued')"
 _BECAME_ISSUED = (
@@ -394,22 +387,8 @@ _BECAME_ISSUED = (
 
 def _credits_fit() -> list[pgtrigger.Trigger]:
     return [
-        pgtrigger.Trigger(
-            name="credits_fit_at_once",
-            level=pgtrigger.Statement,
-            when=pgtrigger.After,
-            operation=pgtrigger.Insert,
-            referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
-            func=_CREDITS_FIT.replace("<became>", _ISSUED_NOW),
-        ),
-        pgtrigger.Trigger(
-            name="credits_fit",
-            level=pgtrigger.Statement,
-            when=pgtrigger.After,
-            operation=pgtrigger.Update,
-            referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),  # type: ignore[no-untyped-call]
-            func=_CREDITS_FIT.replace("<became>", _BECAME_ISSUED),
-        ),
+        check_written("credits_fit_at_once", _CREDITS_FIT.replace("<became>", _ISSUED_NOW)),
+        check_written("credits_fit", _CREDITS_FIT.replace("<became>", _BECAME_ISSUED), pgtrigger.Update),
     ]
 
 
@@ -424,15 +403,7 @@ def _with_parent() -> list[pgtrigger.Trigger]:
             declare=[("parents", "uuid[]")],
             func=_PARENT_FROZEN,
         ),
-        pgtrigger.Trigger(
-            name="frozen_against_more",
-            level=pgtrigger.Statement,
-            when=pgtrigger.After,
-            operation=pgtrigger.Insert,
-            referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
-            declare=[("usual", "text := current_setting('enable_seqscan')"), ("is_frozen", "boolean")],
-            func=_PARENT_FROZEN_ON_INSERT,
-        ),
+        check_written("frozen_against_more", _PARENT_FROZEN_ON_INSERT),
     ]
 
 
@@ -606,7 +577,6 @@ IF EXISTS (
 ) THEN
     RAISE EXCEPTION 'what credit notes took off an invoice does not sum to what it says' USING ERRCODE = 'CF006';
 END IF;
-RETURN NULL;
 """
 
 
@@ -628,14 +598,7 @@ class Credit(models.Model):
     class Meta:
         triggers = [
             append_only(),
-            pgtrigger.Trigger(
-                name="sum_is_credited",
-                level=pgtrigger.Statement,
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
-                func=_SUM_IS_CREDITED,
-            ),
+            check_written("sum_is_credited", _SUM_IS_CREDITED),
         ]
         constraints = [
             models.UniqueConstraint(fields=["credit_note", "invoice"], name="invoicing_credit_once"),
@@ -716,20 +679,22 @@ class InvoiceLine(Record):
 
 
 # Credit notes lower what an invoice has, and an allowance is of what is left of that. What a later invoice takes back
-# of a line still stands on this one.
+# of a line still stands on this one. A status beside an id may be looked up by the index of all issued documents.
 _ALLOWANCES_FIT = """
 IF EXISTS (
-    SELECT 1 FROM invoicing_invoiceline c
-    WHERE c.id IN (SELECT n.line_id FROM new_rows n) AND c.credits_line_id IS NULL
-      AND (SELECT SUM(a.said) FROM invoicing_lineallowance a WHERE a.line_id = c.id) + COALESCE((
-              SELECT SUM(l.net) FROM invoicing_invoiceline l
-              JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued' AND d.kind = 'credit_note'
-              WHERE l.credits_line_id = c.id
-          ), 0) NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
+    SELECT 1 FROM (SELECT DISTINCT n.line_id AS id FROM new_rows n) allowed CROSS JOIN LATERAL (
+        SELECT 1 FROM invoicing_invoiceline c WHERE c.id = allowed.id AND c.credits_line_id IS NULL
+          AND (SELECT SUM(a.said) FROM invoicing_lineallowance a WHERE a.line_id = c.id) + COALESCE((
+                  SELECT SUM(l.net) FROM invoicing_invoiceline l WHERE l.credits_line_id = c.id AND (
+                      SELECT d.status = 'issued' AND d.kind = 'credit_note' FROM invoicing_invoice d
+                      WHERE d.id = l.invoice_id
+                  )
+              ), 0) NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
+        LIMIT 1
+    ) off
 ) THEN
     RAISE EXCEPTION 'more is allowed of a line than it comes to' USING ERRCODE = 'CF005';
 END IF;
-RETURN NULL;
 """
 
 
@@ -758,14 +723,7 @@ class LineAllowance(models.Model):
     class Meta:
         triggers = [
             append_only(),
-            pgtrigger.Trigger(
-                name="allowances_fit",
-                level=pgtrigger.Statement,
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
-                func=_ALLOWANCES_FIT,
-            ),
+            check_written("allowances_fit", _ALLOWANCES_FIT),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pgtrigger
 from django.db import models
 from django.db.models import Q
 
 from counterfoil.plumbing.audit import append_only, audit_all
+from counterfoil.plumbing.checks import check_written
 from counterfoil.plumbing.fields import AmountField, CountryField, CurrencyField, exact_amounts
 from counterfoil.plumbing.models import Record
 
@@ -110,8 +110,6 @@ class JournalEntry(models.Model):
         constraints = [models.UniqueConstraint(fields=["source"], name="ledger_journalentry_source_once")]
 
 
-# Each entry's postings are looked up by themselves: joined, they would be found by a walk over all postings, in a plan
-# that was made for the thousand entries of an earlier statement.
 _SUM_IS_ZERO = """
 SELECT entry.id INTO unbalanced FROM (SELECT DISTINCT n.entry_id AS id FROM new_rows n) entry
 CROSS JOIN LATERAL (
@@ -121,7 +119,6 @@ CROSS JOIN LATERAL (
 IF FOUND THEN
     RAISE EXCEPTION 'the postings of entry % do not sum to zero', unbalanced USING ERRCODE = 'CF002';
 END IF;
-RETURN NULL;
 """
 
 
@@ -145,15 +142,7 @@ class Posting(models.Model):
     class Meta:
         triggers = [
             append_only(),
-            pgtrigger.Trigger(
-                name="sum_is_zero",
-                level=pgtrigger.Statement,
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
-                declare=[("unbalanced", "uuid")],
-                func=_SUM_IS_ZERO,
-            ),
+            check_written("sum_is_zero", _SUM_IS_ZERO, declare=[("unbalanced", "uuid")]),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(amount=0), name="ledger_posting_not_zero"),

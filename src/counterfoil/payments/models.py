@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
 from counterfoil.plumbing.audit import append_only, audit_all
+from counterfoil.plumbing.checks import check_written
 from counterfoil.plumbing.fields import AmountField, CurrencyField, exact_amounts
 from counterfoil.plumbing.models import Record
 
@@ -84,7 +84,6 @@ class Payment(Record):
         ]
 
 
-# Each payment is looked up by itself: joined, all payments would be walked over, in a plan of when there were few.
 _SUM_IS_ALLOCATED = """
 IF EXISTS (
     SELECT 1 FROM (SELECT DISTINCT n.payment_id AS id FROM new_rows n) paid CROSS JOIN LATERAL (
@@ -95,7 +94,6 @@ IF EXISTS (
 ) THEN
     RAISE EXCEPTION 'the allocations of a payment do not sum to what it has allocated' USING ERRCODE = 'CF004';
 END IF;
-RETURN NULL;
 """
 
 
@@ -119,14 +117,7 @@ class Allocation(models.Model):
     class Meta:
         triggers = [
             append_only(),
-            pgtrigger.Trigger(
-                name="sum_is_allocated",
-                level=pgtrigger.Statement,
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
-                func=_SUM_IS_ALLOCATED,
-            ),
+            check_written("sum_is_allocated", _SUM_IS_ALLOCATED),
         ]
         constraints = [
             models.CheckConstraint(
@@ -140,13 +131,15 @@ class Allocation(models.Model):
 
 _WITHIN_THE_DISCOUNT = """
 IF EXISTS (
-    SELECT 1 FROM invoicing_invoice i WHERE i.id IN (SELECT n.invoice_id FROM new_rows n)
-    AND (SELECT SUM(a.amount) FROM payments_allowance a WHERE a.invoice_id = i.id)
-        NOT BETWEEN 0 AND COALESCE(i.early_discount_amount, 0)
+    SELECT 1 FROM (SELECT DISTINCT n.invoice_id AS id FROM new_rows n) allowed CROSS JOIN LATERAL (
+        SELECT 1 FROM invoicing_invoice i WHERE i.id = allowed.id
+        AND (SELECT SUM(a.amount) FROM payments_allowance a WHERE a.invoice_id = i.id)
+            NOT BETWEEN 0 AND COALESCE(i.early_discount_amount, 0)
+        LIMIT 1
+    ) off
 ) THEN
     RAISE EXCEPTION 'an allowance is more than the early discount of its invoice' USING ERRCODE = 'CF004';
 END IF;
-RETURN NULL;
 """
 
 
@@ -173,14 +166,7 @@ class Allowance(models.Model):
     class Meta:
         triggers = [
             append_only(),
-            pgtrigger.Trigger(
-                name="within_the_discount",
-                level=pgtrigger.Statement,
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
-                func=_WITHIN_THE_DISCOUNT,
-            ),
+            check_written("within_the_discount", _WITHIN_THE_DISCOUNT),
         ]
         constraints = [
             models.CheckConstraint(

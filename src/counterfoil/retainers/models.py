@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from counterfoil.catalog.models import TaxClass
 from counterfoil.plumbing.audit import audit_all
+from counterfoil.plumbing.checks import check_written
 from counterfoil.plumbing.fields import AmountField, CurrencyField, QuantityField, UnitPriceField, exact_amounts
 from counterfoil.plumbing.models import Record
 
@@ -319,13 +320,15 @@ class PutOff(Record):
 
 _WITHIN_THE_GRANT = """
 IF EXISTS (
-    SELECT 1 FROM retainers_draw d JOIN retainers_retainer r ON r.id = d.retainer_id
-    WHERE (d.retainer_id, d.granted_on) IN (SELECT n.retainer_id, n.granted_on FROM new_rows n)
-    GROUP BY d.retainer_id, d.granted_on, r.amount HAVING SUM(d.quantity) > r.amount
+    SELECT 1 FROM (SELECT DISTINCT n.retainer_id AS id, n.granted_on FROM new_rows n) drawn CROSS JOIN LATERAL (
+        SELECT 1 FROM retainers_retainer r WHERE r.id = drawn.id AND r.amount < (
+            SELECT SUM(d.quantity) FROM retainers_draw d WHERE d.retainer_id = r.id AND d.granted_on = drawn.granted_on
+        )
+        LIMIT 1
+    ) off
 ) THEN
     RAISE EXCEPTION 'more is drawn from a period of a retainer than it grants' USING ERRCODE = 'CF004';
 END IF;
-RETURN NULL;
 """
 
 
@@ -344,14 +347,7 @@ class Draw(Record):
     class Meta(Record.Meta):
         triggers = [
             *audit_all(),
-            pgtrigger.Trigger(
-                name="within_the_grant",
-                level=pgtrigger.Statement,
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
-                func=_WITHIN_THE_GRANT,
-            ),
+            check_written("within_the_grant", _WITHIN_THE_GRANT),
             pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update),
         ]
         constraints = [
