@@ -213,6 +213,7 @@ def test_accounts_of_one_payer_share_a_document_whatever_the_workers(billing: Bi
     of_head = {accounts[place] for place in (0, 1, 2, 3)}
     assert (mine & of_head, theirs & of_head) == (of_head, set())
     assert mine.isdisjoint(theirs)
+    assert bool(theirs) is (chunk < len(accounts))  # behind what the first one holds, the next is looked at
     while commands.bill_due(actor=SYSTEM, on=JANUARY[1], at=noon(JANUARY[1]), chunk=chunk).subscriptions:
         pass
     documents = sorted((str(one.payer_id == accounts[0]), one.lines.count()) for one in Invoice.objects.all())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 from screens_world import Screens, make_screens
-from subscriptions_world import add_account
+from subscriptions_world import add_account, item
 
 from counterfoil.core.errors import Conflict, Refusal
 from counterfoil.invoicing import commands as invoicing
@@ -18,8 +20,9 @@ from counterfoil.invoicing.models import Invoice
 from counterfoil.plumbing import clock as product_clock
 from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.jobs import run_waiting_jobs
-from counterfoil.subscriptions import commands, jobs
+from counterfoil.subscriptions import commands, jobs, queries
 from counterfoil.subscriptions.models import BilledPeriod, BillingRun, RunParking, Subscription
+from counterfoil.subscriptions.rules.agreement import Policy
 from staff import SYSTEM, Staff
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +32,21 @@ OURS = {f"S{number}" for number in range(1, 9)}
 
 def broken() -> set[str]:
     return {one.invariant.key for one in verify() if not one.holds} & OURS
+
+
+def test_the_list_filters_by_the_day_that_it_shows(screens: Screens) -> None:
+    """Where seconds are counted the next bill of May is due at midnight in Berlin, which in UTC is still April."""
+    start = datetime(2026, 4, 1, tzinfo=ZoneInfo("Europe/Berlin"))
+    one = screens.billing.start(item("basic"), start=start, policy=Policy(basis="seconds"))
+
+    def found(first: date | None, last: date | None) -> list[UUID]:
+        filters = {"due_on": (first, last)}
+        return [row.id for row in queries.list_subscriptions(SYSTEM, filters=filters, today=date(2026, 4, 1)).rows]
+
+    screens.billing.run("2026-04-01")
+    assert queries.get_subscription(SYSTEM, one).due_on == date(2026, 5, 1)
+    assert found(date(2026, 5, 1), date(2026, 5, 1)) == [one]
+    assert found(None, date(2026, 4, 30)) == []
 
 
 def test_the_sweep_bills_what_is_due_once(screens: Screens, clock: Any) -> None:

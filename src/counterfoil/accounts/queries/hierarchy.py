@@ -45,6 +45,22 @@ SELECT max(depth) FROM branch
 """
 
 
+def _above_sql(account: str) -> str:
+    """SQL for the payer and the invoiced account that an account says or takes over, each from the first of its chain
+    that says one. Where there is a payer, nothing else matters.
+    """
+    return f"""
+        WITH RECURSIVE chain (parent_id, payer_id, invoiced_id, depth) AS (
+            SELECT {account}.parent_id, {account}.payer_id, {account}.invoiced_account_id, 0
+            UNION ALL
+            SELECT up.parent_id, up.payer_id, COALESCE(c.invoiced_id, up.invoiced_account_id), c.depth + 1
+            FROM chain c JOIN accounts_account up ON up.id = c.parent_id
+            WHERE c.payer_id IS NULL AND c.depth < 100
+        )
+        SELECT payer_id, invoiced_id FROM chain ORDER BY depth DESC LIMIT 1
+    """  # noqa: S608 - the alias of a table
+
+
 def payer_sql(account: str) -> str:
     """SQL for the id of who pays what is billed to an account, the row of which goes by this name: the first of its
     chain that says a payer, else whose name is on its invoices.
@@ -52,33 +68,30 @@ def payer_sql(account: str) -> str:
     return f"""CASE
         WHEN {account}.payer_id IS NOT NULL THEN {account}.payer_id
         WHEN {account}.parent_id IS NULL THEN COALESCE({account}.invoiced_account_id, {account}.id)
-        ELSE (
-            WITH RECURSIVE chain (parent_id, payer_id, invoiced_id, depth) AS (
-                SELECT {account}.parent_id, {account}.payer_id, {account}.invoiced_account_id, 0
-                UNION ALL
-                SELECT up.parent_id, up.payer_id, up.invoiced_account_id, c.depth + 1
-                FROM chain c JOIN accounts_account up ON up.id = c.parent_id WHERE c.depth < 100
-            )
-            SELECT COALESCE(
-                (array_agg(payer_id ORDER BY depth) FILTER (WHERE payer_id IS NOT NULL))[1],
-                (array_agg(invoiced_id ORDER BY depth) FILTER (WHERE invoiced_id IS NOT NULL))[1],
-                {account}.id
-            ) FROM chain
-        )
+        ELSE (SELECT COALESCE(payer_id, invoiced_id, {account}.id) FROM ({_above_sql(account)}) above)
     END"""  # noqa: S608 - the alias of a table
 
 
+# From those who name a payer down. Each row is looked up by itself (OFFSET 0): the planner takes what is below for many
+# times as much as it is, and would walk over all accounts.
 _PAID_BY = f"""
-WITH RECURSIVE below (id) AS (
-    SELECT id FROM (
+WITH RECURSIVE below (id, payer_id, invoiced_id) AS (
+    SELECT named.id, named.payer_id, named.invoiced_id FROM (
         SELECT id FROM accounts_account WHERE id = ANY(%s)
         UNION SELECT id FROM accounts_account WHERE payer_id = ANY(%s)
         UNION SELECT id FROM accounts_account WHERE invoiced_account_id = ANY(%s)
+    ) naming CROSS JOIN LATERAL (
+        SELECT a.id, above.payer_id, above.invoiced_id
+        FROM accounts_account a CROSS JOIN LATERAL ({_above_sql("a")}) above
+        WHERE a.id = naming.id OFFSET 0
     ) named
     UNION
-    SELECT a.id FROM below b JOIN accounts_account a ON a.parent_id = b.id
+    SELECT a.id, COALESCE(a.payer_id, b.payer_id), COALESCE(a.invoiced_account_id, b.invoiced_id)
+    FROM below b CROSS JOIN LATERAL (
+        SELECT id, payer_id, invoiced_account_id FROM accounts_account WHERE parent_id = b.id OFFSET 0
+    ) a
 )
-SELECT a.id FROM below b JOIN accounts_account a ON a.id = b.id WHERE {payer_sql("a")} = ANY(%s)
+SELECT DISTINCT id FROM below WHERE COALESCE(payer_id, invoiced_id, id) = ANY(%s)
 """  # noqa: S608 - constants
 
 

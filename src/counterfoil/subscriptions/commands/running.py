@@ -23,7 +23,7 @@ from counterfoil.access.door import command
 from counterfoil.accounts.queries import accounts_paid_by, payer_sql
 from counterfoil.core.errors import Conflict, NotFound, Refusal
 from counterfoil.ledger.queries import entities
-from counterfoil.plumbing.bulk import read_where
+from counterfoil.plumbing.bulk import Asked, read_together, read_where
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
@@ -145,25 +145,40 @@ def _claim(due: QuerySet[Subscription], chunk: int, after: Reached | None = None
     document. No lock is waited for, so workers never stand in each other's way. What was billed stands at the head of
     the index until it is cleaned up, and a claim from the start would walk past all of it.
     """
+    while first := _first_due(due, chunk, after):
+        due_at, subscription_id, _ = first[-1]
+        after = (due_at, subscription_id)
+        payers = {payer_id for _, _, payer_id in first}
+        (locked,) = read_together(Asked(_LOCK_PAYERS, (list(payers),)))
+        if not locked:
+            continue
+        accounts = accounts_paid_by([payer_id for (payer_id,) in locked])
+        found = due.filter(account__among=accounts).order_by("account_id", "id").select_for_update(skip_locked=True)
+        if ids := list(found.values_list("pk", flat=True)):
+            return ids, after
+    return [], None
+
+
+_LOCK_PAYERS = "SELECT id FROM accounts_account WHERE id = ANY(%s) FOR NO KEY UPDATE SKIP LOCKED"
+
+
+def _first_due(due: QuerySet[Subscription], count: int, after: Reached | None) -> list[tuple[datetime, UUID, UUID]]:
+    """What is due first, behind where an earlier chunk got to: when, which, and who pays. Who pays is worked out for
+    no more than is answered.
+    """
+    statement, values = due.order_by().values("due_at", "id", "account_id").query.sql_with_params()
     behind = "WHERE (due.due_at, due.id) > (%s, %s)" if after is not None else ""
     with connection.cursor() as cursor:
-        statement, values = due.order_by().values("due_at", "id", "account_id").query.sql_with_params()
         cursor.execute(
             f"""
-            SELECT payer.id, due.due_at, due.id FROM ({statement}) due
-            JOIN accounts_account own ON own.id = due.account_id
-            JOIN accounts_account payer ON payer.id = {payer_sql("own")}
-            {behind} ORDER BY due.due_at, due.id LIMIT %s FOR NO KEY UPDATE OF payer SKIP LOCKED
+            SELECT first.due_at, first.id, {payer_sql("own")}
+            FROM (SELECT * FROM ({statement}) due {behind} ORDER BY due.due_at, due.id LIMIT %s) first
+            CROSS JOIN LATERAL (SELECT * FROM accounts_account WHERE id = first.account_id OFFSET 0) own
+            ORDER BY first.due_at, first.id
             """,  # noqa: S608 - Django's own statement
-            [*values, *(after or ()), chunk],
+            [*values, *(after or ()), count],
         )
-        first = cursor.fetchall()
-    if not first:
-        return [], None
-    accounts = accounts_paid_by({payer_id for payer_id, _, _ in first})
-    found = due.filter(account__among=accounts).order_by("account_id", "id").select_for_update(skip_locked=True)
-    _, *last = first[-1]
-    return list(found.values_list("pk", flat=True)), (last[0], last[1])
+        return list(cursor.fetchall())
 
 
 def _read(ids: Sequence[UUID]) -> list[Subscription]:

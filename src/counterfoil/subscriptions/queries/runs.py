@@ -29,8 +29,9 @@ class _DayIn(Func):
     output_field = DateField()
 
 
-# Where days are counted a kept moment is the midnight UTC that names its day.
-_DUE_DAY = Case(When(basis=SECONDS, then=_DayIn(F("zone"), F("due_at"))), default=_DayIn(Value("UTC"), F("due_at")))
+DUE_DAY = Case(When(basis=SECONDS, then=_DayIn(F("zone"), F("due_at"))), default=_DayIn(Value("UTC"), F("due_at")))
+"""The day on which a subscription is due. Where days are counted, a kept moment is the midnight UTC that names its day.
+"""
 
 
 def list_runs(actor: Actor, *, offset: int = 0, limit: int = 50) -> tuple[list[Row], int]:
@@ -100,7 +101,7 @@ def due_on(days: Mapping[UUID, date]) -> QuerySet[Subscription]:
     own = drafts.filter(status=InvoiceStatus.DRAFT, pk=OuterRef("invoice_id"))
     first = BilledPeriod.objects.filter(Exists(own), subscription=OuterRef("pk"))
     reviewed = Q(deal_id=None) | ~(Exists(of_deal) | Exists(first))
-    return Subscription.objects.alias(due_day=_DUE_DAY).filter(due & reviewed, parked_at=None)
+    return Subscription.objects.alias(due_day=DUE_DAY).filter(due & reviewed, parked_at=None)
 
 
 def count_due(at: datetime) -> int:

@@ -22,6 +22,7 @@ from counterfoil.invoicing.references import shown
 from counterfoil.subscriptions.models import Subscription, SubscriptionItem
 from counterfoil.subscriptions.ordering import offered_to
 from counterfoil.subscriptions.queries.rows import rows_of, with_state
+from counterfoil.subscriptions.queries.runs import DUE_DAY
 
 _SORTS = {
     "number": "number", "name": "title", "account": "account__sort_key", "start": "starts_at", "due_on": "due_at",
@@ -77,7 +78,8 @@ def _matching(actor: Actor, text: str, filters: Mapping[str, Any], today: date) 
             found = found.filter(**{f"{name}__in": value})
         elif name in ("due_on", "committed_to"):
             start, end = value
-            column = "due_at__date" if name == "due_on" else name
+            column = "due_day" if name == "due_on" else name
+            found = found.alias(due_day=DUE_DAY)
             found = found.filter(**{f"{column}__gte": start}) if start is not None else found
             found = found.filter(**{f"{column}__lte": end}) if end is not None else found
     if text:
