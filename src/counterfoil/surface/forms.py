@@ -7,12 +7,13 @@ A form shows inputs, keeps what was typed and puts each problem at its field. It
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -445,6 +446,37 @@ def values_from(post: Any, key: str, only: Iterable[str] = (), prefix: str = "",
     typed = _typed([by_id[name] for name in names], post, f"{prefix}-" if prefix else "")
     typed.version = version_from(post)
     return typed
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What came with a request for a page with one form: nothing while it is only shown. ``answer`` is what saving it
+    answered, ``refused`` why it was not saved.
+    """
+
+    typed: Typed | None = None
+    answer: Any = None
+    refused: Refusal | None = None
+
+    @property
+    def is_saved(self) -> bool:
+        return self.typed is not None and self.refused is None
+
+    @property
+    def status(self) -> int:
+        """The status of the page that shows the form, if need be once more."""
+        return self.refused.status if self.refused else 200
+
+
+def save_sent(request: HttpRequest, key: str, save: Callable[[Typed], Any], only: Iterable[str] = ()) -> Sent:
+    """Have what was posted, by field id, saved by a command; of these fields alone where some are named."""
+    if request.method != "POST":
+        return Sent()
+    typed = values_from(request.POST, key, only)
+    try:
+        return Sent(typed, save(typed))
+    except Refusal as refusal:
+        return Sent(typed, refused=refusal)
 
 
 def version_from(post: Any) -> int | None:

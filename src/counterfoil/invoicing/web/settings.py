@@ -11,13 +11,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
-from counterfoil.core.errors import Refusal
 from counterfoil.invoicing import commands, queries
 from counterfoil.invoicing.rules.numbering import bad_pattern, document_number
 from counterfoil.ledger.queries import list_entities
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import record_type
-from counterfoil.surface.forms import Form, record_form, values_from, version_from
+from counterfoil.surface.forms import Form, Sent, Typed, record_form, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 RATE, SERIES, REFERENCE = "invoicing.tax_rate", "invoicing.series", "invoicing.reference_field"
@@ -48,48 +47,39 @@ def tax_rates(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_tax_rate(request: Request) -> HttpResponse:
     """A rate from a day on. The open-ended one of the same class and part ends before it."""
-    typed: dict[str, Any] | None = None
-    refused: Refusal | None = None
-    if request.method == "POST":
-        typed = values_from(request.POST, RATE, RATE_FIELDS)
-        try:
-            commands.add_tax_rate(actor=request.actor, values=typed)
-        except Refusal as refusal:
-            refused = refusal
-        else:
-            say(request, "The rate is there.")
-            return go(request, reverse("invoicing:tax_rates"))
-    form = _rate_form(request, {"category": "S", "part": 1, "valid_from": queries.local_today()}, typed, refused)
-    return _form_page(request, "invoicing/tax_rate.html", form, None, refused)
+    sent = save_sent(
+        request, RATE, lambda typed: commands.add_tax_rate(actor=request.actor, values=typed), only=RATE_FIELDS
+    )
+    if sent.is_saved:
+        say(request, "The rate is there.")
+        return go(request, reverse("invoicing:tax_rates"))
+    form = _rate_form(request, {"category": "S", "part": 1, "valid_from": queries.local_today()}, sent)
+    return _form_page(request, "invoicing/tax_rate.html", form, None, sent)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def tax_rate(request: Request, rate_id: UUID) -> HttpResponse:
     row = queries.get_tax_rate(request.actor, rate_id)
-    typed: dict[str, Any] | None = None
-    refused: Refusal | None = None
-    if request.method == "POST":
-        typed = values_from(request.POST, RATE, RATE_FIELDS)
-        try:
-            version = version_from(request.POST)
-            commands.change_tax_rate(actor=request.actor, rate_id=rate_id, values=typed, version=version)
-        except Refusal as refusal:
-            refused = refusal
-        else:
-            say(request, "Saved. Issued invoices keep the tax that they were issued with.")
-            return go(request, reverse("invoicing:tax_rates"))
-    return _form_page(request, "invoicing/tax_rate.html", _rate_form(request, row, typed, refused), row, refused)
+
+    def save(typed: Typed) -> None:
+        commands.change_tax_rate(actor=request.actor, rate_id=rate_id, values=typed, version=typed.version)
+
+    sent = save_sent(request, RATE, save, only=RATE_FIELDS)
+    if sent.is_saved:
+        say(request, "Saved. Issued invoices keep the tax that they were issued with.")
+        return go(request, reverse("invoicing:tax_rates"))
+    return _form_page(request, "invoicing/tax_rate.html", _rate_form(request, row, sent), row, sent)
 
 
-def _rate_form(request: Request, values: Any, typed: dict[str, Any] | None, refused: Refusal | None) -> Form:
+def _rate_form(request: Request, values: Any, sent: Sent) -> Form:
     entities = [(row.id, row.name) for row in list_entities(request.actor)]
     return record_form(
         RATE,
         values=values,
-        typed=typed,
+        typed=sent.typed,
         only=RATE_FIELDS,
         writable=_writable(request),
-        problems=refused or (),
+        problems=sent.refused or (),
         options={"entity": entities},
     )
 
@@ -105,25 +95,21 @@ def reference_fields(request: Request) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_reference_field(request: Request) -> HttpResponse:
-    typed: dict[str, Any] | None = None
-    refused: Refusal | None = None
-    if request.method == "POST":
-        typed = values_from(request.POST, REFERENCE, REFERENCE_FIELDS)
-        try:
-            commands.add_reference_field(actor=request.actor, values=typed)
-        except Refusal as refusal:
-            refused = refusal
-        else:
-            say(request, "The reference is there: deals, subscriptions and drafts ask for it.")
-            return go(request, reverse("invoicing:reference_fields"))
+    def save(typed: Typed) -> None:
+        commands.add_reference_field(actor=request.actor, values=typed)
+
+    sent = save_sent(request, REFERENCE, save, only=REFERENCE_FIELDS)
+    if sent.is_saved:
+        say(request, "The reference is there: deals, subscriptions and drafts ask for it.")
+        return go(request, reverse("invoicing:reference_fields"))
     form = record_form(
         REFERENCE,
         values={"kind": "text", "element": "note", "is_printed": True},
-        typed=typed,
+        typed=sent.typed,
         only=REFERENCE_FIELDS,
-        problems=refused or (),
+        problems=sent.refused or (),
     )
-    return _form_page(request, "invoicing/reference_field.html", form, None, refused)
+    return _form_page(request, "invoicing/reference_field.html", form, None, sent)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -132,28 +118,24 @@ def reference_field(request: Request, field_id: UUID) -> HttpResponse:
     names = [
         name for name in [*REFERENCE_FIELDS, "position", "is_retired"] if row.kind == "choice" or name != "options"
     ]
-    typed: dict[str, Any] | None = None
-    refused: Refusal | None = None
-    if request.method == "POST":
-        typed = values_from(request.POST, REFERENCE, [name for name in names if name not in ("key", "kind")])
-        try:
-            version = version_from(request.POST)
-            commands.change_reference_field(actor=request.actor, field_id=field_id, values=typed, version=version)
-        except Refusal as refusal:
-            refused = refusal
-        else:
-            say(request, "Saved. Issued documents keep what they say.")
-            return go(request, reverse("invoicing:reference_fields"))
+
+    def save(typed: Typed) -> None:
+        commands.change_reference_field(actor=request.actor, field_id=field_id, values=typed, version=typed.version)
+
+    sent = save_sent(request, REFERENCE, save, only=[name for name in names if name not in ("key", "kind")])
+    if sent.is_saved:
+        say(request, "Saved. Issued documents keep what they say.")
+        return go(request, reverse("invoicing:reference_fields"))
     form = record_form(
         REFERENCE,
         values=row,
-        typed=typed,
+        typed=sent.typed,
         only=names,
         writable=_writable(request),
-        problems=refused or (),
+        problems=sent.refused or (),
         locked={"key": "Programs may know it.", "kind": "Values of it may be there."},
     )
-    return _form_page(request, "invoicing/reference_field.html", form, row, refused)
+    return _form_page(request, "invoicing/reference_field.html", form, row, sent)
 
 
 @require_safe
@@ -165,20 +147,16 @@ def all_series(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def series(request: Request, series_id: UUID) -> HttpResponse:
     row = _with_example(queries.get_series(request.actor, series_id))
-    typed: dict[str, Any] | None = None
-    refused: Refusal | None = None
-    if request.method == "POST":
-        typed = values_from(request.POST, SERIES)
-        try:
-            version = version_from(request.POST)
-            commands.change_series(actor=request.actor, series_id=series_id, values=typed, version=version)
-        except Refusal as refusal:
-            refused = refusal
-        else:
-            say(request, "Saved. Numbers that were given stay, and the counter goes on.")
-            return go(request, reverse("invoicing:all_series"))
-    form = record_form(SERIES, values=row, typed=typed, writable=_writable(request), problems=refused or ())
-    return _form_page(request, "invoicing/series.html", form, row, refused)
+
+    def save(typed: Typed) -> None:
+        commands.change_series(actor=request.actor, series_id=series_id, values=typed, version=typed.version)
+
+    sent = save_sent(request, SERIES, save)
+    if sent.is_saved:
+        say(request, "Saved. Numbers that were given stay, and the counter goes on.")
+        return go(request, reverse("invoicing:all_series"))
+    form = record_form(SERIES, values=row, typed=sent.typed, writable=_writable(request), problems=sent.refused or ())
+    return _form_page(request, "invoicing/series.html", form, row, sent)
 
 
 def _with_example(row: Row) -> Row:
@@ -191,6 +169,6 @@ def _writable(request: Request) -> frozenset[str]:
     return request.actor.writes if request.actor.may("settings.change") else frozenset()
 
 
-def _form_page(request: Request, template: str, form: Form, row: Row | None, refused: Refusal | None) -> HttpResponse:
+def _form_page(request: Request, template: str, form: Form, row: Row | None, sent: Sent) -> HttpResponse:
     context = {"form": form, "row": row, "may_change": request.actor.may("settings.change")}
-    return page(request, template, context, status=refused.status if refused else 200)
+    return page(request, template, context, status=sent.status)

@@ -9,10 +9,10 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
-from counterfoil.core.errors import Refusal
 from counterfoil.ledger import commands, queries
-from counterfoil.surface.forms import record_form, values_from, version_from
+from counterfoil.surface.forms import Sent, Typed, record_form, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 KEY = "ledger.entity"
@@ -35,42 +35,36 @@ def entities(request: Request) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_entity(request: Request) -> HttpResponse:
-    typed: dict[str, Any] | None = None
-    refused: Refusal | None = None
-    if request.method == "POST":
-        typed = values_from(request.POST, KEY)
-        try:
-            entity_id = commands.add_entity(actor=request.actor, values=typed)
-        except Refusal as refusal:
-            refused = refusal
-        else:
-            say(request, "The company is there. Give it its number series and tax rates next.")
-            return go(request, reverse("ledger:entity", args=[entity_id]))
-    form = record_form(
-        KEY, values=NEW, typed=typed, sections=SECTIONS, writable=request.actor.writes, problems=refused or ()
-    )
-    context = {"form": form, "row": None, "may_change": True}
-    return page(request, "ledger/entity.html", context, status=refused.status if refused else 200)
+    sent = save_sent(request, KEY, lambda typed: commands.add_entity(actor=request.actor, values=typed))
+    if sent.is_saved:
+        say(request, "The company is there. Give it its number series and tax rates next.")
+        return go(request, reverse("ledger:entity", args=[sent.answer]))
+    return _form_page(request, NEW, sent, may_change=True)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def entity(request: Request, entity_id: UUID) -> HttpResponse:
     """A company's particulars, to be read by all who see the books and changed by those who keep the settings."""
     row = queries.get_entity(request.actor, entity_id)
-    typed: dict[str, Any] | None = None
-    refused: Refusal | None = None
-    if request.method == "POST":
-        typed = values_from(request.POST, KEY)
-        try:
-            version = version_from(request.POST)
-            commands.change_entity(actor=request.actor, entity_id=entity_id, values=typed, version=version)
-        except Refusal as refusal:
-            refused = refusal
-        else:
-            say(request, "Saved. Issued invoices keep the particulars that they were issued with.")
-            return go(request, reverse("ledger:entity", args=[entity_id]))
-    may_change = request.actor.may("settings.change")
-    writable = request.actor.writes if may_change else frozenset()
-    form = record_form(KEY, values=row, typed=typed, sections=SECTIONS, writable=writable, problems=refused or ())
-    context = {"form": form, "row": row, "may_change": may_change}
-    return page(request, "ledger/entity.html", context, status=refused.status if refused else 200)
+
+    def save(typed: Typed) -> None:
+        commands.change_entity(actor=request.actor, entity_id=entity_id, values=typed, version=typed.version)
+
+    sent = save_sent(request, KEY, save)
+    if sent.is_saved:
+        say(request, "Saved. Issued invoices keep the particulars that they were issued with.")
+        return go(request, reverse("ledger:entity", args=[entity_id]))
+    return _form_page(request, row, sent, may_change=request.actor.may("settings.change"))
+
+
+def _form_page(request: Request, values: Row | dict[str, Any], sent: Sent, *, may_change: bool) -> HttpResponse:
+    form = record_form(
+        KEY,
+        values=values,
+        typed=sent.typed,
+        sections=SECTIONS,
+        writable=request.actor.writes if may_change else frozenset(),
+        problems=sent.refused or (),
+    )
+    context = {"form": form, "row": values if isinstance(values, Row) else None, "may_change": may_change}
+    return page(request, "ledger/entity.html", context, status=sent.status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -11,11 +10,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
-from counterfoil.core.errors import Refusal
 from counterfoil.plumbing import clock
 from counterfoil.subscriptions import commands, queries
 from counterfoil.subscriptions.record_types import COUPON
-from counterfoil.surface.forms import record_form, values_from, version_from
+from counterfoil.surface.forms import Typed, record_form, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 SECTIONS: dict[str, list[str]] = {
@@ -48,28 +46,24 @@ def coupon(request: Request, coupon_id: UUID) -> HttpResponse:
 
 def _form(request: Request, row: Row | None) -> HttpResponse:
     may_save = request.actor.may("catalog.change")
-    typed: dict[str, Any] | None = None
-    refused: Refusal | None = None
-    if request.method == "POST":
-        typed = values_from(request.POST, COUPON, FIELDS)
-        try:
-            if row is None:
-                commands.add_coupon(actor=request.actor, values=typed, at=clock.now())
-            else:
-                version = version_from(request.POST)
-                commands.change_coupon(actor=request.actor, coupon_id=row.id, values=typed, version=version)
-        except Refusal as refusal:
-            refused = refusal
+
+    def save(typed: Typed) -> None:
+        if row is None:
+            commands.add_coupon(actor=request.actor, values=typed, at=clock.now())
         else:
-            say(request, "Saved.")
-            return go(request, reverse("subscriptions:coupons"))
+            commands.change_coupon(actor=request.actor, coupon_id=row.id, values=typed, version=typed.version)
+
+    sent = save_sent(request, COUPON, save, only=FIELDS)
+    if sent.is_saved:
+        say(request, "Saved.")
+        return go(request, reverse("subscriptions:coupons"))
     form = record_form(
         COUPON,
         values=row if row is not None else {"is_active": True},
-        typed=typed,
+        typed=sent.typed,
         sections=SECTIONS,
-        problems=refused or (),
+        problems=sent.refused or (),
         writable=request.actor.writes if may_save else frozenset(),
     )
     context = {"coupon": row, "form": form, "may_save": may_save}
-    return page(request, "subscriptions/coupon.html", context, status=refused.status if refused else 200)
+    return page(request, "subscriptions/coupon.html", context, status=sent.status)

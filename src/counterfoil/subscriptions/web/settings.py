@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -10,9 +9,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from counterfoil.access.requests import Request
-from counterfoil.core.errors import Refusal
 from counterfoil.subscriptions import commands, queries
-from counterfoil.surface.forms import record_form, values_from, version_from
+from counterfoil.surface.forms import Typed, record_form, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 KEY = "subscriptions.policy"
@@ -32,27 +30,22 @@ def policies(request: Request) -> HttpResponse:
 def policy(request: Request, entity_id: UUID) -> HttpResponse:
     """A company's policy, to be read by all who see the settings and changed by those who keep them."""
     row = queries.get_policy(request.actor, entity_id)
-    typed: dict[str, Any] | None = None
-    refused: Refusal | None = None
-    if request.method == "POST":
-        typed = values_from(request.POST, KEY, [name for names in SECTIONS.values() for name in names])
-        try:
-            commands.set_policy(
-                actor=request.actor, entity_id=entity_id, values=typed, version=version_from(request.POST)
-            )
-        except Refusal as refusal:
-            refused = refusal
-        else:
-            say(request, "Saved. Subscriptions that run keep what they were agreed with.")
-            return go(request, reverse("subscriptions:policies"))
+
+    def save(typed: Typed) -> None:
+        commands.set_policy(actor=request.actor, entity_id=entity_id, values=typed, version=typed.version)
+
+    sent = save_sent(request, KEY, save, only=[name for names in SECTIONS.values() for name in names])
+    if sent.is_saved:
+        say(request, "Saved. Subscriptions that run keep what they were agreed with.")
+        return go(request, reverse("subscriptions:policies"))
     may_change = request.actor.may("settings.change")
     form = record_form(
         KEY,
         values=row,
-        typed=typed,
+        typed=sent.typed,
         sections=SECTIONS,
         writable=request.actor.writes if may_change else frozenset(),
-        problems=refused or (),
+        problems=sent.refused or (),
     )
     context = {"form": form, "row": row, "may_change": may_change}
-    return page(request, "subscriptions/policy.html", context, status=refused.status if refused else 200)
+    return page(request, "subscriptions/policy.html", context, status=sent.status)

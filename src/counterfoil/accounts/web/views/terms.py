@@ -13,8 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from counterfoil.access.requests import Request
 from counterfoil.accounts import commands, queries
 from counterfoil.accounts.web.forms import READ_OR_SAVE, terms_options
-from counterfoil.core.errors import Refusal
-from counterfoil.surface.forms import Typed, record_form, values_from, version_from
+from counterfoil.surface.forms import Typed, record_form, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 TERMS, DEFAULTS = "accounts.terms", "accounts.defaults"
@@ -39,7 +38,7 @@ def list_terms(request: Request) -> HttpResponse:
 
 @require_http_methods(READ_OR_SAVE)
 def new_terms(request: Request) -> HttpResponse:
-    def save(typed: Typed, version: int | None) -> str:
+    def save(typed: Typed) -> str:
         commands.add_terms(actor=request.actor, values=typed)
         return reverse("accounts:list_terms")
 
@@ -50,8 +49,8 @@ def new_terms(request: Request) -> HttpResponse:
 def terms(request: Request, terms_id: UUID) -> HttpResponse:
     row = queries.get_terms(request.actor, terms_id)
 
-    def save(typed: Typed, version: int | None) -> str:
-        commands.change_terms(actor=request.actor, terms_id=terms_id, values=typed, version=version)
+    def save(typed: Typed) -> str:
+        commands.change_terms(actor=request.actor, terms_id=terms_id, values=typed, version=typed.version)
         return reverse("accounts:list_terms")
 
     return _form(request, TERMS, TERMS_FIELDS, row.title, row, save)
@@ -61,8 +60,8 @@ def terms(request: Request, terms_id: UUID) -> HttpResponse:
 def defaults(request: Request) -> HttpResponse:
     row = queries.get_defaults(request.actor)
 
-    def save(typed: Typed, version: int | None) -> str:
-        commands.change_billing_defaults(actor=request.actor, values=typed, version=version)
+    def save(typed: Typed) -> str:
+        commands.change_billing_defaults(actor=request.actor, values=typed, version=typed.version)
         return reverse("accounts:defaults")
 
     options = {"terms": terms_options(request.actor)}
@@ -75,32 +74,25 @@ def _form(
     sections: Mapping[str, Any],
     title: str,
     values: Any,
-    save: Callable[[Typed, int | None], str],
+    save: Callable[[Typed], str],
     options: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """A page with one form: shown, saved, or shown again with what is wrong."""
     may_save = request.actor.may("settings.change")
-    typed = Typed()
-    problems: Any = ()
-    status = 200
-    if request.method == "POST":
-        typed = values_from(request.POST, key, only=[name for names in sections.values() for name in names])
-        try:
-            where = save(typed, version_from(request.POST))
-            say(request, "Saved.")
-            return go(request, where)
-        except Refusal as refusal:
-            status, problems = refusal.status, refusal
+    sent = save_sent(request, key, save, only=[name for names in sections.values() for name in names])
+    if sent.is_saved:
+        say(request, "Saved.")
+        return go(request, sent.answer)
     form = record_form(
         key,
         values=values,
-        typed=typed,
+        typed=sent.typed,
         sections=sections,
-        problems=problems,
+        problems=sent.refused or (),
         writable=request.actor.writes if may_save else frozenset(),
         options=options,
     )
     summary = getattr(values, "summary", "") if key == TERMS else ""
     context = {"form": form, "form_title": title, "may_save": may_save, "is_defaults": key == DEFAULTS}
     context["summary"] = summary
-    return page(request, "accounts/settings_form.html", context, status=status)
+    return page(request, "accounts/settings_form.html", context, status=sent.status)
