@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from screens_world import Screens, make_screens
 from subscriptions_world import add_account, item
 
@@ -90,6 +91,24 @@ def test_bounds_park_an_account_with_its_reason_on_the_run(screens: Screens, clo
     assert BilledPeriod.objects.filter(subscription=big).count() == 2
     assert RunParking.objects.get().subscription_id == big
     assert broken() == set()
+
+
+def test_many_are_held_back_by_as_many_statements(screens: Screens, clock: Any) -> None:
+    """Twelve accounts beyond their bounds are parked and noted by as many statements as six."""
+    screens.policy(most_amount_a_day=Decimal("1.00"))
+
+    def statements(count: int, day: str) -> int:
+        for number in range(count):
+            screens.start(("hosting", "1"), account=str(add_account(f"Firm {count} {number}")))
+        clock.set(day)
+        run_id = commands.start_run(actor=SYSTEM, at=clock.now)
+        assert run_id is not None
+        with CaptureQueriesContext(connection) as captured:
+            commands.bill_chunk(actor=SYSTEM, run_id=run_id, at=clock.now)
+        assert RunParking.objects.filter(run=run_id).count() == count
+        return len(captured)
+
+    assert statements(6, "2026-05-01") == statements(12, "2026-06-01")
 
 
 def test_one_account_that_breaks_is_parked_and_the_others_go_on(screens: Screens, clock: Any) -> None:

@@ -368,10 +368,11 @@ def _array(value: Any) -> Any:
     return "{" + ",".join([write(one) for write, one in zip(writers, value, strict=True) if write]) + "}"
 
 
+@models.UUIDField.register_lookup
 @models.ForeignKey.register_lookup
 class Among(models.Lookup):
-    """``link__among=ids``: linked to one of many, which go as one array. As parameters, Django and psycopg look at
-    each of them several times.
+    """``link__among=ids``, ``pk__among=ids``: one of many, which go as one array. As parameters, Django and psycopg
+    look at each of them several times.
     """
 
     lookup_name = "among"

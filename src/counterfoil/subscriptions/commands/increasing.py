@@ -26,7 +26,7 @@ from counterfoil.core.ids import new_id
 from counterfoil.core.money import rounded
 from counterfoil.core.periods import add_months
 from counterfoil.invoicing.rules.totals import LARGEST
-from counterfoil.plumbing.bulk import insert_rows, one_trip, read_where, update_rows
+from counterfoil.plumbing.bulk import Asked, insert_rows, one_trip, read_together, read_where, update_rows
 from counterfoil.plumbing.jobs import enqueue
 from counterfoil.plumbing.outbox import emit, part_of_a_wish
 from counterfoil.subscriptions import events
@@ -299,13 +299,13 @@ def raise_prices(
     """
     due = raises_due(at).exclude(_TO_BE_TOLD)
     if subscription_ids is not None:
-        due = due.filter(subscription__in=subscription_ids)
+        due = due.filter(subscription__among=subscription_ids)
     # What another worker bills is left to it: to wait for a subscription while documents are numbered would be a
     # deadlock.
     wanted = list(due.values_list("subscription_id", flat=True)[:chunk])
-    locked = Subscription.objects.filter(pk__in=wanted).order_by("pk").select_for_update(skip_locked=True)
+    locked = Subscription.objects.filter(pk__among=wanted).order_by("pk").select_for_update(skip_locked=True)
     rows = list(
-        due.filter(subscription__in=list(locked.values_list("pk", flat=True))).select_for_update(
+        due.filter(subscription__among=list(locked.values_list("pk", flat=True))).select_for_update(
             of=("self",), skip_locked=True
         )
     )
@@ -327,12 +327,18 @@ def raise_prices(
 
 def any_planned(subscription_ids: Sequence[UUID]) -> bool:
     """Whether a price of these is going to rise, some day."""
-    return bool(read_where(PriceRaise, "state = 'planned' AND subscription_id = ANY(%s)", list(subscription_ids)))
+    ((found,),) = read_together(Asked(_ANY_PLANNED, (list(subscription_ids),)))[0]
+    return bool(found)
+
+
+_ANY_PLANNED = """
+SELECT EXISTS (SELECT FROM subscriptions_priceraise WHERE state = 'planned' AND subscription_id = ANY(%s))
+"""
 
 
 def unraised(at: datetime, subscription_ids: Sequence[UUID]) -> set[UUID]:
     """Those of which a price should have risen by now: it is to be told first, or another worker is at it."""
-    return set(raises_due(at).filter(subscription__in=subscription_ids).values_list("subscription_id", flat=True))
+    return set(raises_due(at).filter(subscription__among=subscription_ids).values_list("subscription_id", flat=True))
 
 
 # The customer has to be told, and nobody has tried yet.

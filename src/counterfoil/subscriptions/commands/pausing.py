@@ -130,7 +130,7 @@ def end_pauses(*, actor: Actor, at: datetime, chunk: int = CHUNK) -> int:
             with part_of_a_wish():
                 _go_on(actor, loaded, pause, loaded.moment(pause.ends_at), on=on, at=at)
         except (Refusal, ValueError, ArithmeticError) as error:
-            park(_locked(pause.subscription_id, None), f"It could not go on: {error}", on, at)
+            park([(_locked(pause.subscription_id, None).subscription, f"It could not go on: {error}")], on, at)
             continue
         done += 1
     return done

@@ -23,7 +23,7 @@ from counterfoil.access.door import command
 from counterfoil.accounts.queries import accounts_paid_by, payer_sql
 from counterfoil.core.errors import Conflict, NotFound, Refusal
 from counterfoil.ledger.queries import entities
-from counterfoil.plumbing.bulk import Asked, read_together, read_where
+from counterfoil.plumbing.bulk import Asked, read_together, read_where, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
@@ -41,6 +41,9 @@ CHUNK = 500
 
 Reached = tuple[datetime, UUID]
 """How far a claim got in the order in which things are due: the last one's ``due_at`` and id."""
+
+Held = tuple[Subscription, str]
+"""A subscription that is to be parked, and why."""
 
 
 @dataclass
@@ -81,8 +84,9 @@ def bill_due(
     """
     done = ChunkDone()
     due = due_on(dict.fromkeys([entity_id] if entity_id is not None else entities(), on))
-    claimed = _read(_ready(actor, due.exclude(pk__in=passing) if passing else due, at, chunk, after, done))
+    claimed = _read(_ready(actor, due.exclude(pk__among=passing) if passing else due, at, chunk, after, done))
     charges: list[Charged] = []
+    held: list[Held] = []
     for loaded in load(claimed):
         subscription = loaded.subscription
         day = moment_of(on, subscription.basis, subscription.zone)
@@ -90,9 +94,10 @@ def bill_due(
         try:
             charges.append(charged(loaded, until, loaded.settled_to))
         except (Refusal, ValueError, ArithmeticError) as error:
-            park(loaded, f"It could not be worked out: {error}", on, at)
-            done.parked += 1
-    allowed = _within_bounds(charges, on, at, done)
+            held.append((subscription, f"It could not be worked out: {error}"))
+    allowed, beyond_bounds = _within_bounds(charges, at)
+    park([*held, *beyond_bounds], on, at)
+    done.parked = len(held) + len(beyond_bounds)
     policies = billing_policies()
     reviewed = {entity_id for entity_id, policy in policies.items() if policy.is_reviewed}
     joining = riders_of(sorted({one.loaded.subscription.account_id for one in allowed}), on, at) if allowed else []
@@ -133,7 +138,7 @@ def _ready(
     if any_planned(ids):
         raise_prices(actor=actor, at=at, chunk=None, subscription_ids=ids)
         done.waiting = frozenset(unraised(at, ids))
-        still = set(due.filter(pk__in=ids).values_list("pk", flat=True)) - done.waiting
+        still = set(due.filter(pk__among=ids).values_list("pk", flat=True)) - done.waiting
         ids = [one for one in ids if one in still]
     return ids
 
@@ -196,16 +201,17 @@ def _is_reviewed(loaded: Loaded, reviewed: Collection[UUID], beyond: Collection[
     return is_first or subscription.entity_id in reviewed or subscription.account_id in beyond
 
 
-def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: ChunkDone) -> list[Charged]:
-    """What may be written; the accounts that would go beyond their bounds of the day are parked."""
+def _within_bounds(charges: Sequence[Charged], at: datetime) -> tuple[list[Charged], list[Held]]:
+    """What may be written, and what is to be parked of the accounts that would go beyond their bounds of the day."""
     by_account: dict[UUID, list[Charged]] = defaultdict(list)
     for one in charges:
         by_account[one.loaded.subscription.account_id].append(one)
     policies = billing_policies()
     if not policies:
-        return list(charges)
+        return list(charges), []
     written = _written_today(list(by_account), at)
     allowed: list[Charged] = []
+    held: list[Held] = []
     for account_id, group in by_account.items():
         policy = policies.get(group[0].loaded.subscription.entity_id)
         reason = None
@@ -216,11 +222,9 @@ def _within_bounds(charges: Sequence[Charged], on: date, at: datetime, done: Chu
             reason = reason_to_park(bounds, count + 1, amount + wanted)
         if reason is None:
             allowed += group
-            continue
-        for one in group:
-            park(one.loaded, reason, on, at)
-            done.parked += 1
-    return allowed
+        else:
+            held += [(one.loaded.subscription, reason) for one in group]
+    return allowed, held
 
 
 def _beyond_bounds(
@@ -279,22 +283,22 @@ def _midnight(at: datetime) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def park(loaded: Loaded, reason: str, on: date, at: datetime) -> None:
-    """Hold it back until a person looks at it."""
-    subscription = loaded.subscription
-    subscription.parked_at = at
-    subscription.parked_reason = reason[:500]
-    subscription.version += 1
-    subscription.save()
-    emit(
-        events.SubscriptionParked(
-            subscription_id=subscription.pk,
-            account_id=subscription.account_id,
-            title=subscription.title,
-            from_on=on,
-            reason=subscription.parked_reason,
+def park(held: Sequence[Held], on: date, at: datetime) -> None:
+    """Hold these back, each for its reason, until a person looks at them. One statement."""
+    for subscription, reason in held:
+        subscription.parked_at = at
+        subscription.parked_reason = reason[:500]
+        subscription.version += 1
+        emit(
+            events.SubscriptionParked(
+                subscription_id=subscription.pk,
+                account_id=subscription.account_id,
+                title=subscription.title,
+                from_on=on,
+                reason=subscription.parked_reason,
+            )
         )
-    )
+    update_rows([subscription for subscription, _ in held], ["parked_at", "parked_reason", "version"])
 
 
 @command("subscriptions.unpark_subscription", needs="subscriptions.change")

@@ -18,10 +18,9 @@ from counterfoil.access.door import command
 from counterfoil.core.errors import NotFound
 from counterfoil.core.ids import new_id
 from counterfoil.ledger.queries import default_zone
+from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.jobs import enqueue
-from counterfoil.plumbing.outbox import emit
-from counterfoil.subscriptions import events
-from counterfoil.subscriptions.commands.running import CHUNK, ChunkDone, Reached, bill_due
+from counterfoil.subscriptions.commands.running import CHUNK, ChunkDone, Reached, bill_due, park
 from counterfoil.subscriptions.models import BillingRun, RunParking, RunState, Subscription
 from counterfoil.subscriptions.queries.runs import due_at, local_days
 from counterfoil.subscriptions.rules.grid import moment_of
@@ -99,7 +98,7 @@ def bill_one(*, actor: Actor, run_id: UUID, at: datetime, passing: Collection[UU
     _hold(shared=False)
     run = _known(run_id)
     days = local_days(at)
-    due = due_at(at).exclude(pk__in=passing)
+    due = due_at(at).exclude(pk__among=passing)
     first = due.select_for_update(skip_locked=True).order_by("due_at", "id").first()
     if first is None:
         return None
@@ -124,17 +123,9 @@ def bill_one(*, actor: Actor, run_id: UUID, at: datetime, passing: Collection[UU
 
 
 def _park_account(first: Subscription, at: datetime, error: Exception) -> int:
-    reason = f"It could not be billed: {type(error).__name__}: {error}"[:500]
+    reason = f"It could not be billed: {type(error).__name__}: {error}"
     mine = list(due_at(at, [first.entity_id]).select_for_update().filter(account=first.account_id).order_by("id"))
-    for one in mine:
-        one.parked_at, one.parked_reason = at, reason
-        one.version += 1
-        one.save(update_fields=["parked_at", "parked_reason", "version"])
-        emit(
-            events.SubscriptionParked(
-                subscription_id=one.pk, account_id=one.account_id, title=one.title, from_on=at.date(), reason=reason
-            )
-        )
+    park([(one, reason) for one in mine], at.date(), at)
     return len(mine)
 
 
@@ -168,8 +159,10 @@ def _note(run: BillingRun, done: ChunkDone, at: datetime) -> None:
 def _note_parked(run: BillingRun, at: datetime) -> None:
     """What this transaction has parked, which bears its very instant, with the reason of each."""
     noted = RunParking.objects.filter(run=run, parked_at=at).values("subscription")
-    for one in Subscription.objects.filter(parked_at=at).exclude(pk__in=noted).order_by("id"):
-        RunParking.objects.create(id=new_id(), run=run, subscription=one, reason=one.parked_reason, parked_at=at)
+    parked = Subscription.objects.filter(parked_at=at).exclude(pk__in=noted).order_by("id")
+    insert_rows(
+        RunParking(id=new_id(), run=run, subscription=one, reason=one.parked_reason, parked_at=at) for one in parked
+    )
 
 
 def _end(run: BillingRun, at: datetime) -> None:
