@@ -94,10 +94,6 @@ def sort_key(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(plain(text).split())).lstrip("\"'«»„“”‘’([{-–—.,*# ")
 
 
-def _legal_form_of(words: list[str]) -> tuple[str, ...] | None:
-    return next((form for form in _LEGAL_FORMS if len(form) < len(words) and tuple(words[-len(form) :]) == form), None)
-
-
 def _words(text: str) -> list[str]:
     """Words of letters and digits; initials such as G.m.b.H. or A/S become one word."""
     joined = _INITIALS.sub(lambda found: re.sub(r"[./\s]", "", found.group()) + " ", text)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet, Sum
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project, project_one
 from counterfoil.core.errors import Refusal
-from counterfoil.core.money import Money
-from counterfoil.ledger.models import LegalEntity, Posting
+from counterfoil.ledger.models import LegalEntity
 from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.scratch import read_once
 
@@ -39,34 +35,6 @@ def entities_after(actor: Actor, *, after: UUID | None, take: int) -> list[Row]:
 def get_entity(actor: Actor, entity_id: UUID) -> Row:
     """One legal entity; raises ``NotFound``."""
     return project_one(actor, KEY, LegalEntity.objects.filter(id=entity_id).first())
-
-
-@dataclass(frozen=True)
-class BookLine:
-    """One posting as an accountant reads it. Debit is positive, credit negative."""
-
-    posted_on: date
-    memo: str
-    code: str
-    name: str
-    amount: Money
-
-
-def postings_of(actor: Actor, document_id: UUID) -> list[BookLine]:
-    """What the books say of one document, oldest first. Nothing for an actor who may not see postings."""
-    if not actor.may("ledger.see") or "pricing" not in actor.reads:
-        return []
-    postings = Posting.objects.filter(entry__document_id=document_id).select_related("entry", "ledger_account")
-    return [
-        BookLine(
-            posting.entry.posted_on,
-            posting.entry.memo,
-            posting.ledger_account.code,
-            posting.ledger_account.name,
-            Money.exact(posting.amount, posting.currency),
-        )
-        for posting in postings.order_by("entry__created_at", "entry_id", "id")
-    ]
 
 
 # For other rooms' commands --------------------------------------------------------------------------------------------
@@ -102,17 +70,6 @@ def zone_of(entity_id: UUID) -> str:
     return LegalEntity.objects.filter(id=entity_id).values_list("timezone", flat=True).first() or "UTC"
 
 
-def balances(role: str, account_ids: Sequence[UUID]) -> dict[UUID, dict[str, Decimal]]:
-    """What the books say on the ledger account of a role by customer and currency."""
-    return _by_account(Posting.objects.filter(ledger_account__role=role, account__in=account_ids))
-
-
-def balance_by_account(role: str, on: date | None = None) -> dict[UUID, dict[str, Decimal]]:
-    """The balance of the ledger account of a role by customer and currency, at the end of a day or of all time."""
-    postings = Posting.objects.filter(ledger_account__role=role, account__isnull=False)
-    return _by_account(postings.filter(entry__posted_on__lte=on) if on else postings)
-
-
 _POSTED = """
 SELECT l.role, p.account_id, SUM(p.amount)
 FROM ledger_posting p JOIN ledger_ledgeraccount l ON l.id = p.ledger_account_id
@@ -125,12 +82,3 @@ def posted_by_role(entity_id: UUID) -> dict[tuple[str, UUID | None], Decimal]:
     with connection.cursor() as cursor:
         cursor.execute(_POSTED, [entity_id])
         return {(role, account_id): amount for role, account_id, amount in cursor.fetchall()}
-
-
-def _by_account(postings: QuerySet[Posting]) -> dict[UUID, dict[str, Decimal]]:
-    rows = postings.order_by().values_list("account_id", "currency").annotate(balance=Sum("amount"))
-    found: dict[UUID, dict[str, Decimal]] = {}
-    for account_id, currency, balance in rows:
-        assert account_id is not None
-        found.setdefault(account_id, {})[currency] = balance
-    return found

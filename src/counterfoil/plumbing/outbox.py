@@ -20,7 +20,7 @@ from django.db import transaction
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.bulk import insert_rows, new_row
-from counterfoil.plumbing.events import Event, event_class, payload_of, subjects_of
+from counterfoil.plumbing.events import Event, payload_of, subjects_of
 from counterfoil.plumbing.jobs import enqueue, enqueue_many, job, sweep
 from counterfoil.plumbing.models import OutboxEvent, Receipt
 
@@ -187,10 +187,6 @@ def _deliver_one(listener: Subscriber, row: OutboxEvent) -> None:
                 listener.take(row)
     finally:
         cause.reset(token)
-
-
-def event_of(row: OutboxEvent) -> type[Event]:
-    return event_class(row.name)
 
 
 @sweep("plumbing.undelivered_events")

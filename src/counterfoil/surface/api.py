@@ -258,22 +258,3 @@ class Paging(Schema):
 
 
 # Problems ----------------------------------------------------------------------------------------------------------
-
-
-class ProblemItem(Schema):
-    """One thing that is wrong with the input."""
-
-    field: str = SchemaField(description="A path such as `lines.2.quantity`; empty for the whole input.")
-    code: str
-    message: str
-
-
-class ProblemAnswer(Schema):
-    """RFC 9457. ``code`` is for programs and never changes its meaning; ``detail`` is for people."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    problems: list[ProblemItem]

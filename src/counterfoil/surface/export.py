@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import IO, Any, TypeVar
 
-from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
@@ -176,8 +176,3 @@ def _write_cell(sheet: Any, line: int, place: int, value: Any, is_currency: bool
         sheet.write_datetime(line, place, value, formats.day)
     else:
         sheet.write_string(line, place, str(value).replace("\x00", "")[:32_767])
-
-
-def text_file(name: str, content: str, content_type: str = CSV_TYPE) -> HttpResponse:
-    """A small file that is ready as text, such as the rows that an import could not take."""
-    return _as_file(HttpResponse(content, content_type=content_type), name)
