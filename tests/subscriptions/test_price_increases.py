@@ -32,7 +32,7 @@ from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.jobs import all_sweeps, run_waiting_jobs
 from counterfoil.plumbing.models import OutboxEvent
 from counterfoil.subscriptions import commands, jobs
-from counterfoil.subscriptions.commands import increasing
+from counterfoil.subscriptions.commands import raising
 from counterfoil.subscriptions.commands.changing import carry_out
 from counterfoil.subscriptions.jobs import due_subscriptions
 from counterfoil.subscriptions.models import (
@@ -808,7 +808,7 @@ def test_what_nobody_foresaw_stops_one_and_no_other(
             raise Refusal("odd", "Something odd.")
         return written
 
-    monkeypatch.setattr(increasing, "carry_out", refused)
+    monkeypatch.setattr(raising, "carry_out", refused)
     assert commands.raise_prices(actor=SYSTEM, at=clock.now) == 7
     states = [(one.state, one.problem) for one in PriceRaise.objects.order_by("id")]
     assert states == [("failed", "Something odd.") if place == 4 else ("raised", "") for place in range(7)]

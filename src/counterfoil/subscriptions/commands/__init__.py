@@ -8,10 +8,11 @@ from counterfoil.subscriptions.commands.changing import (
     record_usage,
 )
 from counterfoil.subscriptions.commands.couponing import add_coupon, change_coupon, redeem_coupon, take_off_discount
-from counterfoil.subscriptions.commands.increasing import plan_increase, plan_raises, raise_prices, undo_increase
+from counterfoil.subscriptions.commands.increasing import plan_increase, plan_raises, undo_increase
 from counterfoil.subscriptions.commands.joining import Joined, start_with_draft, take_back
 from counterfoil.subscriptions.commands.noticing import send_notices
 from counterfoil.subscriptions.commands.pausing import end_pauses, pause_subscription, resume_subscription
+from counterfoil.subscriptions.commands.raising import raise_prices
 from counterfoil.subscriptions.commands.running import CHUNK, ChunkDone, bill_due, unpark_subscription
 from counterfoil.subscriptions.commands.runs import ask_for_work, bill_chunk, bill_one, start_run
 from counterfoil.subscriptions.commands.starting import start_subscriptions

@@ -22,15 +22,8 @@ from counterfoil.ledger.models import LegalEntity
 from counterfoil.ledger.queries import entities
 from counterfoil.plumbing.bulk import update_rows
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.commands.increasing import (
-    CHUNK,
-    leave_out,
-    moment_at,
-    running,
-    still_rises,
-    waits,
-    work_out_again,
-)
+from counterfoil.subscriptions.commands.increasing import CHUNK, moment_at, waits, work_out_again
+from counterfoil.subscriptions.commands.raising import leave_out, running, still_rises
 from counterfoil.subscriptions.models import NOT_RAISED, IncreaseState, PriceRaise, RaiseState
 from counterfoil.subscriptions.queries.increases import has_come, local_day
 from counterfoil.subscriptions.rules.grid import day_of

@@ -28,7 +28,7 @@ from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
 from counterfoil.subscriptions.commands.billing import Charged, charged, joinable, write
-from counterfoil.subscriptions.commands.increasing import any_planned, raise_prices, unraised
+from counterfoil.subscriptions.commands.raising import any_planned, raise_prices, unraised
 from counterfoil.subscriptions.commands.starting import billing_policies
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
 from counterfoil.subscriptions.ports import Rider, ridden_since, riders_of
