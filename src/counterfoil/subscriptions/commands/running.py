@@ -95,17 +95,33 @@ def bill_due(
             charges.append(charged(loaded, until, loaded.settled_to))
         except (Refusal, ValueError, ArithmeticError) as error:
             held.append((subscription, f"It could not be worked out: {error}"))
-    allowed, beyond_bounds = _within_bounds(charges, at)
+    policies = billing_policies()
+    allowed, beyond_bounds = _within_bounds(charges, policies, at)
     park([*held, *beyond_bounds], on, at)
     done.parked = len(held) + len(beyond_bounds)
-    policies = billing_policies()
+    done.subscriptions = len(claimed)
+    if allowed:
+        _write(actor, allowed, policies, on, at, run_id, done)
+    return done
+
+
+def _write(
+    actor: Actor,
+    charges: Sequence[Charged],
+    policies: Mapping[UUID, BillingPolicy],
+    on: date,
+    at: datetime,
+    run_id: UUID | None,
+    done: ChunkDone,
+) -> None:
+    """Write the documents, first those that go out at once, with what joins them, and note what that comes to."""
     reviewed = {entity_id for entity_id, policy in policies.items() if policy.is_reviewed}
-    joining = riders_of(sorted({one.loaded.subscription.account_id for one in allowed}), on, at) if allowed else []
+    joining = riders_of(sorted({one.loaded.subscription.account_id for one in charges}), on, at)
     riders = [rider for each in joining for rider in each.riders]
-    beyond = _beyond_bounds(allowed, riders, policies, on, at)
+    beyond = _beyond_bounds(charges, riders, policies, on, at)
     placed: dict[UUID, UUID] = {}
     for is_reviewed in (False, True):
-        part = [one for one in allowed if _is_reviewed(one.loaded, reviewed, beyond) is is_reviewed]
+        part = [one for one in charges if _is_reviewed(one.loaded, reviewed, beyond) is is_reviewed]
         if part:
             waiting = [
                 rider
@@ -117,15 +133,12 @@ def bill_due(
             placed |= written.placed
     for each in joining:
         each.settle(placed)
-    done.subscriptions = len(claimed)
-    for one in allowed:
-        currency = one.loaded.subscription.currency
-        net = sum((each.net for each in one.differences), Decimal(0))
+    nets = [
+        (one.loaded.subscription.currency, sum((each.net for each in one.differences), Decimal(0))) for one in charges
+    ]
+    nets += [(rider.currency, rider.net) for rider in riders if rider.line.line_id in placed]
+    for currency, net in nets:
         done.amounts[currency] = done.amounts.get(currency, Decimal(0)) + net
-    for rider in riders:
-        if rider.line.line_id in placed:
-            done.amounts[rider.currency] = done.amounts.get(rider.currency, Decimal(0)) + rider.net
-    return done
 
 
 def _ready(
@@ -201,12 +214,13 @@ def _is_reviewed(loaded: Loaded, reviewed: Collection[UUID], beyond: Collection[
     return is_first or subscription.entity_id in reviewed or subscription.account_id in beyond
 
 
-def _within_bounds(charges: Sequence[Charged], at: datetime) -> tuple[list[Charged], list[Held]]:
+def _within_bounds(
+    charges: Sequence[Charged], policies: Mapping[UUID, BillingPolicy], at: datetime
+) -> tuple[list[Charged], list[Held]]:
     """What may be written, and what is to be parked of the accounts that would go beyond their bounds of the day."""
     by_account: dict[UUID, list[Charged]] = defaultdict(list)
     for one in charges:
         by_account[one.loaded.subscription.account_id].append(one)
-    policies = billing_policies()
     if not policies:
         return list(charges), []
     written = _written_today(list(by_account), at)
