@@ -103,21 +103,40 @@ def write(
     Issues them unless they are reviewed first; what invoicing finds blocked waits in the review queue. Everything is
     part of the caller's transaction.
     """
-    written = Written()
     by_charge = [(one, _lines(one, one.differences)) for one in charges]
-    lines = [line for _, own in by_charge for line in own]
     if waiting_for_review(charges):
         raise still_in_review()
-    facts = billing_facts(sorted({line.charged.loaded.subscription.account_id for line in lines}), on)
+    facts = billing_facts(sorted({one.loaded.subscription.account_id for one, own in by_charge if own}), on)
     groups: dict[_Key, list[_Line]] = defaultdict(list)
     for charge, own in by_charge:
         if own:
             groups[_key(charge.loaded.subscription, facts, is_apart=is_apart)] += own
     riding = _bearable(_with_room(_riding(riders, facts), groups), groups, facts, on, at)
-    drafts: list[DraftOrder] = []
-    drafted: list[Sequence[_Line | Rider]] = []
-    notes: list[CreditOrder] = []
-    noted: list[list[_Line]] = []
+    documents = _documents(groups, riding, facts, on, at)
+    written = _written(actor, documents, facts, on=on, at=at, is_reviewed=is_reviewed)
+    with one_trip():
+        insert_rows(_row(line, run_id, at) for group in groups.values() for line in group)
+        settle(charges)
+    return written
+
+
+@dataclass
+class _Documents:
+    """The invoices and credit notes that are to be written, each beside the lines that stand on it."""
+
+    invoices: list[tuple[DraftOrder, Sequence[_Line | Rider]]] = field(default_factory=list)
+    notes: list[tuple[CreditOrder, list[_Line]]] = field(default_factory=list)
+
+
+def _documents(
+    groups: dict[_Key, list[_Line]],
+    riding: Mapping[_Key, Sequence[Rider]],
+    facts: Mapping[UUID, BillingFacts],
+    on: date,
+    at: datetime,
+) -> _Documents:
+    """What each group comes to. Where a credit note would take back lines of its own invoice, the group gets others."""
+    found = _Documents()
     for key, own in groups.items():
         joining = riding.get(key, ())
         parts = _parted(own, joining, facts, on, at)
@@ -126,33 +145,44 @@ def write(
             parts = _parted(groups[key], joining, facts, on, at)
         invoice = _with_free_riders(parts.invoice, joining)
         if invoice:
-            drafts.append(_draft_order(invoice, facts))
-            drafted.append(invoice)
+            found.invoices.append((_draft_order(invoice, facts), invoice))
         credits = _that_give(_own(parts.credit_note))
         if credits:
-            notes.append(CreditOrder(tuple(_credit_lines(credits)), reason="", origin="subscription"))
-            noted.append(credits)
-    if drafts:
-        if is_reviewed:
-            written.invoice_ids = draft_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
-            written.waiting = frozenset(written.invoice_ids)
-        else:
-            billed = bill_invoices(actor=actor, orders=drafts, on=on, at=at, facts=facts)
-            written.invoice_ids, written.waiting = list(billed.invoice_ids), billed.waiting
-        for invoice_id, sent in zip(written.invoice_ids, drafted, strict=True):
-            for one in sent:
-                if isinstance(one, _Line):
-                    one.document_id = invoice_id
-                elif one.line.line_id is not None:
-                    written.placed[one.line.line_id] = invoice_id
-    if notes:
+            order = CreditOrder(tuple(_credit_lines(credits)), reason="", origin="subscription")
+            found.notes.append((order, credits))
+    return found
+
+
+def _written(
+    actor: Actor,
+    documents: _Documents,
+    facts: Mapping[UUID, BillingFacts],
+    *,
+    on: date,
+    at: datetime,
+    is_reviewed: bool,
+) -> Written:
+    """Have invoicing write the documents, and note on each line where it stands."""
+    written = Written()
+    orders = [order for order, _ in documents.invoices]
+    if orders and is_reviewed:
+        written.invoice_ids = draft_invoices(actor=actor, orders=orders, on=on, at=at, facts=facts)
+        written.waiting = frozenset(written.invoice_ids)
+    elif orders:
+        billed = bill_invoices(actor=actor, orders=orders, on=on, at=at, facts=facts)
+        written.invoice_ids, written.waiting = list(billed.invoice_ids), billed.waiting
+    for invoice_id, (_, lines) in zip(written.invoice_ids, documents.invoices, strict=True):
+        for one in lines:
+            if isinstance(one, _Line):
+                one.document_id = invoice_id
+            elif one.line.line_id is not None:
+                written.placed[one.line.line_id] = invoice_id
+    if documents.notes:
+        notes = [order for order, _ in documents.notes]
         written.credit_note_ids = credit(actor=actor, orders=notes, on=on, at=at, send=not is_reviewed)
-        for note_id, credited in zip(written.credit_note_ids, noted, strict=True):
+        for note_id, (_, credited) in zip(written.credit_note_ids, documents.notes, strict=True):
             for line in credited:
                 line.document_id = note_id
-    with one_trip():
-        insert_rows(_row(line, run_id, at) for group in groups.values() for line in group)
-        settle(charges)
     return written
 
 
