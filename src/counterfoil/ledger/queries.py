@@ -13,6 +13,7 @@ from django.db.models import QuerySet, Sum
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project, project_one
+from counterfoil.catalog.ports import names_currency
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.ledger.models import LegalEntity, Posting
@@ -89,6 +90,13 @@ def default_of(known: Sequence[LegalEntity]) -> UUID:
 def default_entity_id() -> UUID:
     """The entity that issues what names no other."""
     return default_of(list(LegalEntity.objects.filter(is_active=True)))
+
+
+@names_currency
+def default_currency() -> str:
+    """The currency of the company that issues what names no other; empty before there is one."""
+    found = LegalEntity.objects.filter(is_active=True).order_by("-is_default", "created_at")
+    return found.values_list("currency", flat=True).first() or ""
 
 
 def default_zone() -> str:
