@@ -170,6 +170,8 @@ def test_a_price_is_retired(billing: Browser, product: UUID) -> None:
     assert days() == [version("100", "2026-01-01", "2026-06-01")]
     answer = billing.post(f"/catalog/prices/{price}/retire/", {"valid_from": "2026-07-01"})
     assert (answer.status_code, days()) == (409, [version("100", "2026-01-01", "2026-06-01")])
+    answer = billing.post(f"/catalog/prices/{price}/retire/", {"valid_from": "soon", "version": "1"})
+    assert 'value="soon" autofocus aria-required="true" aria-invalid="true"' in answer.content.decode()
     answer = billing.post(f"/catalog/prices/{price}/retire/", {"valid_from": ""})
     assert (answer.status_code, "Say from which day on." in text(answer)) == (422, True)
 

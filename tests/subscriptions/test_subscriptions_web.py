@@ -268,3 +268,13 @@ def test_a_run_names_the_accounts_that_it_held_back(screens: Screens, clock: Any
     back = browser.post("/subscriptions/unpark/", {"ids": [str(first), str(second)], "run": page.split("/")[-2]})
     assert back.headers["Location"] == page
     assert Subscription.objects.filter(parked_at=None).count() == 2
+
+
+def test_a_subscription_without_items_says_so(screens: Screens, clock: Any) -> None:
+    subscription = screens.start(("seat", "2"))
+    clock.set("2026-04-16")
+    browser = screens.staff.browser("billing")
+    browser.post(f"/subscriptions/{subscription}/change/", {"items-shown": "1", "when": "2026-04-16", "version": "1"})
+    page = words(browser.get(f"/subscriptions/{subscription}/"))
+    assert "Items None: nothing recurs until it has some. Phases" in page
+    assert "No items now from Apr 16, 2026" in page

@@ -24,7 +24,9 @@ def told(phases: Sequence[Phase]) -> list[ToldPhase]:
     found: list[ToldPhase] = []
     before: tuple[PhaseItem, ...] = ()
     for phase in phases:
-        if len(phase.items) > NAMED and before:
+        if phase.kind == "running" and not phase.items:
+            words = "No items"
+        elif len(phase.items) > NAMED and before:
             words = _changes(before, phase.items)
         else:
             words = _listed([_named(item) for item in phase.items], "more")
