@@ -14,6 +14,7 @@ from catalog_world import ON, SYSTEM, TIERS, add_price, add_product, days, versi
 from counterfoil.accounts import commands as accounts
 from counterfoil.catalog import commands, queries
 from counterfoil.catalog.models import Price, PriceList, Product
+from counterfoil.ledger.commands import add_entity
 from staff import Browser, Staff
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def test_a_price_is_retired(billing: Browser, product: UUID) -> None:
     assert days() == [version("100", "2026-01-01", "2026-06-01")]
     answer = billing.post(f"/catalog/prices/{price}/retire/", {"valid_from": "2026-07-01"})
     assert (answer.status_code, days()) == (409, [version("100", "2026-01-01", "2026-06-01")])
+    answer = billing.post(f"/catalog/prices/{price}/retire/", {"valid_from": "soon", "version": "1"})
+    assert 'value="soon" autofocus aria-required="true" aria-invalid="true"' in answer.content.decode()
     answer = billing.post(f"/catalog/prices/{price}/retire/", {"valid_from": ""})
     assert (answer.status_code, "Say from which day on." in text(answer)) == (422, True)
 
@@ -248,3 +251,14 @@ def test_a_product_keeps_its_ledger_account(billing: Browser, product: UUID) -> 
     more = {"interval": "one_off", "tax_class": "standard", "is_active": "yes", "ledger_code": "8400", "version": "1"}
     billing.post(f"/catalog/{product}/", values | more)
     assert Product.objects.get().ledger_code == "8400"
+
+
+def test_a_new_product_is_sold_in_the_currency_of_our_company(billing: Browser) -> None:
+    """Before there is a company nothing is chosen; what was typed comes before it."""
+    chosen = '<option value="{}" selected'
+    assert chosen.format("GBP") not in billing.get("/catalog/new/").content.decode()
+    entity = {"name": "London", "legal_name": "Works Ltd", "country": "GB", "currency": "GBP", "is_default": True}
+    add_entity(actor=SYSTEM, values=entity)
+    assert chosen.format("GBP") in billing.get("/catalog/new/").content.decode()
+    refused = billing.post("/catalog/new/", {"name": "", "currency": "EUR"}).content.decode()
+    assert (chosen.format("EUR") in refused, chosen.format("GBP") in refused) == (True, False)

@@ -185,6 +185,34 @@ def test_a_dialog_out_of_a_menu_gives_the_focus_back_to_it(chromium: Browser, li
     expect(menu).to_be_focused()
 
 
+def test_a_refused_dialog_is_asked_again(chromium: Browser, live_server: Any, work: Work) -> None:
+    """Without a reason nothing is rejected: the dialog is there with what is wrong, and Escape leaves it."""
+    entry = work.time("1", rate="1", approved=False)
+    page = opened(chromium, live_server)
+    page.goto(f"/time/{entry}/")
+    page.get_by_role("button", name="Reject…").press("Enter")
+    dialog = page.get_by_role("dialog", name="Reject")
+    expect(dialog.get_by_label("Reason")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_text("Say what is wrong with it.")).to_be_visible()
+    expect(dialog.get_by_label("Reason")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert TimeEntry.objects.get().status == "entered"
+
+
+def test_a_menu_that_its_key_opens_is_walked_and_left_by_keys(chromium: Browser, live_server: Any, work: Work) -> None:
+    page = opened(chromium, live_server)
+    page.goto(f"/retainers/{work.retainer()}/")
+    settle(page)
+    page.keyboard.press("m")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="Change the terms")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Change the terms")).to_be_hidden()
+    expect(page.locator("summary", has_text="Change")).to_be_focused()
+
+
 def test_words_of_usual_length_stay_whole_in_narrow_columns(chromium: Browser, live_server: Any, work: Work) -> None:
     """A list of nine columns at 1024 px: names and words are on one line each."""
     User.objects.filter(email="sam@example.com").update(name="Sam Lindqvist")

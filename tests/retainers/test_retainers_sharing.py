@@ -83,13 +83,23 @@ def test_the_customer_sees_the_burn_down(anybody: Browser, work: Work) -> None:
     assert "Counterfoil Works GmbH for Acme AG Support 11.5 h left until the end of March 31, 2026" in shown
     rows = [text_of(row) for row in re.findall(r"<tr>(<td.*?)</tr>", page.content.decode())]
     assert rows == [
-        "Mar 1 – 31, 2026 4 10 2.5 0 11.5 0",
-        "Feb 1 – 28, 2026 6 10 12 0 4 0",
-        "Jan 1 – 31, 2026 0 10 4 0 6 0",
+        "Mar 1 – 31, 2026 4 10 2.5 – 11.5 –",
+        "Feb 1 – 28, 2026 6 10 12 – 4 –",
+        "Jan 1 – 31, 2026 – 10 4 – 6 –",
         "Report written Mar 10, 2026 2.5",
         "Data cleaned Feb 10, 2026 12",
         "Portal moved Jan 10, 2026 4",
     ]
+
+
+def test_what_went_beyond_is_said_above_the_figures(anybody: Browser, work: Work) -> None:
+    """Twelve hours of ten: two are beyond. Within it nothing is said of that."""
+    retainer = work.retainer()
+    work.time("10", "2026-03-10", retainer=retainer)
+    assert "Beyond:" not in text(anybody.get(shared(work, retainer)))
+    work.time("2", "2026-03-11", retainer=retainer)
+    shown = text(anybody.get(shared(work, retainer)))
+    assert "0 h left until the end of March 31, 2026 Beyond: 2 h As of" in shown
 
 
 def text_of(row: str) -> str:
@@ -256,7 +266,7 @@ def test_money_is_counted_as_money(anybody: Browser, work: Work) -> None:
     page = anybody.get(shared(work, retainer))
     assert "585.80 EUR left until the end of March 31, 2026" in text(page)
     rows = [text_of(row) for row in re.findall(r"<tr>(<td.*?)</tr>", page.content.decode())]
-    assert rows[0] == "Mar 1 – 31, 2026 0.00 1,000.00 414.20 0.00 585.80 0.00"
+    assert rows[0] == "Mar 1 – 31, 2026 – 1,000.00 414.20 – 585.80 –"
     assert rows[3:] == ["Train Mar 11, 2026 84.20", "Workshop Mar 10, 2026 330.00"]
     assert "110" not in page.content.decode()
 

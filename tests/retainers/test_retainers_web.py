@@ -59,9 +59,9 @@ def test_a_retainer_is_agreed_and_shows_its_burn_down(web: Browser, work: Work) 
     rows = re.findall(r'<tr>(<td class="title.*?)</tr>', web.get(f"/retainers/{retainer.pk}/").content.decode())
     figures = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row)).split()[-6:] for row in rows]
     assert figures[1:] == [
-        ["0", "10", "4", "6", "0", "0"],
-        ["0", "10", "0", "10", "0", "0"],
-        ["0", "10", "0", "10", "0", "0"],
+        ["–", "10", "4", "6", "0", "–"],
+        ["–", "10", "0", "10", "0", "–"],
+        ["–", "10", "0", "10", "0", "–"],
     ]
     assert "Support" in text(web.get("/retainers/"))
 

@@ -337,3 +337,14 @@ def test_the_form_and_the_api_take_mode_and_until(screens: Screens, clock: Any) 
     assert screens.call("POST", f"subscriptions/{one}/pause", body)[0] == 200
     assert screens.call("POST", f"subscriptions/{one}/pause", {**body, "mode": "nap"})[0] == 422
     assert screens.call("POST", f"subscriptions/{one}/pause", body, who="sales")[0] == 403
+
+
+def test_what_comes_in_a_pause_is_not_said_to_be_what_rests(screens: Screens, clock: Any) -> None:
+    """Hosting rests over 1 May: what makes a bill due then is what was used in April."""
+    subscription = screens.start(("hosting", "1"), ("calls", "1"))
+    clock.set("2026-04-16")
+    body = {"when": "2026-04-16", "mode": "skip"}
+    assert screens.call("POST", f"subscriptions/{subscription}/pause", body)[0] == 200
+    coming = queries.next_bill(SYSTEM, subscription, clock.today)
+    assert coming is not None
+    assert (coming.on, coming.because) == (day("2026-05-01"), "Calls is billed in arrears, and a period has ended.")

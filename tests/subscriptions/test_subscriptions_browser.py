@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from screens_world import Screens, make_screens
 
 from browsing import RULES
+from counterfoil.catalog.models import Product
 from counterfoil.core.periods import add_months
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.jobs import run_waiting_jobs
@@ -158,7 +159,9 @@ def test_a_discount_is_taken_off_and_given_again(
 
 
 def test_what_a_phone_shows_is_not_cut(chromium: Browser, live_server: Any, committed: Screens) -> None:
-    """The numbers of a coupon, the values of the audit log, and a line of items with what removes it."""
+    """The numbers of a coupon, the values of the audit log, a line of items with what removes it, the tab that is
+    shown, and the two values of a tier when one of them is refused.
+    """
     screens = committed
     coupon = {"code": "SPRING", "name": "Spring", "percent": "10", "most": "50", "is_active": True}
     commands.add_coupon(actor=SYSTEM, values=coupon, at=clock.now())
@@ -176,3 +179,16 @@ def test_what_a_phone_shows_is_not_cut(chromium: Browser, live_server: Any, comm
         for name in ("Quantity", "Remove line")
     ]
     assert abs(bottoms[0] - bottoms[1]) < 20
+    page.goto("/price-increases/")
+    expect(page.locator('.tabs [aria-current="page"]')).to_be_in_viewport(ratio=0.9)
+    page.goto(f"/catalog/{Product.objects.get(code='seat').pk}/prices/new/")
+    page.get_by_label("Model").select_option("graduated")
+    for name, value in (("0-up_to", "100"), ("0-amount", "2"), ("1-up_to", "50"), ("1-amount", "1")):
+        page.locator(f"[name=tiers-{name}]").fill(value)
+    page.get_by_role("button", name="Add price").click()
+    expect(page.locator("[name=tiers-1-up_to]")).to_have_attribute("aria-invalid", "true")
+    tops = [
+        page.locator(f"[name=tiers-1-{name}]").evaluate("one => one.getBoundingClientRect().top")
+        for name in ("up_to", "amount")
+    ]
+    assert abs(tops[0] - tops[1]) < 2

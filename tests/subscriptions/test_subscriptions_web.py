@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from screens_world import Screens
+from subscriptions_world import Billing, item
 
 from counterfoil.invoicing.models import Invoice
 from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.subscriptions import commands
 from counterfoil.subscriptions.models import BillingPolicy, BillingRun, Subscription
-from staff import SYSTEM
+from counterfoil.subscriptions.rules.orders import ItemOrder
+from staff import SYSTEM, Staff
 
 pytestmark = pytest.mark.django_db
 
@@ -212,3 +216,65 @@ def test_the_queue_tells_a_draft_of_a_subscription_from_one_made_by_hand(screens
     queue = words(browser.get("/review/"))
     assert "Acme AG From a subscription since May 1, 2026" in queue
     assert "By hand" not in queue
+
+
+MANY = 40
+
+
+def many_desks(count: int = MANY, **quantities: str) -> tuple[ItemOrder, ...]:
+    """So many items of two each, unless ``desk3="7"`` says otherwise."""
+    desks = [(n, item("seat", quantities.get(f"desk{n}", "2"))) for n in range(count)]
+    return tuple(replace(desk, price_key=f"desk{n}", description=f"Desk {n}") for n, desk in desks)
+
+
+def test_many_items_do_not_bury_what_comes(billing: Billing, staff: Staff, clock: Any) -> None:
+    """Of forty items eight stand before the next bill, a list names three, and a phase says what changes."""
+    subscription = billing.start(*many_desks(), title="Everything", committed_to=billing.on + timedelta(60))
+    billing.on += timedelta(9)
+    billing.change(subscription, *many_desks(39, desk3="7"))
+    clock.set(billing.on)
+    browser = staff.browser("billing")
+    page = words(browser.get(f"/subscriptions/{subscription}/"))
+    assert "next bill Feb 1, 2026" in page
+    assert "Desk 7 €10.00 per unit monthly, in advance × 2 31 more items Desk 8" in page
+    assert "31 more lines" in page
+    phases = page.partition("Phases")[2].partition("Agreed")[0]
+    first = "Desk 0 × 2, Desk 1 × 2, Desk 2 × 2, Desk 3 × 2, Desk 4 × 2 and 35 more"
+    assert phases.strip() == (
+        f"{first} Jan 1, 2026 until before Jan 10, 2026 Desk 3 × 7, was 2; Desk 39 ends now from Jan 10, 2026"
+    )
+    short = "Desk 0 × 2, Desk 1 × 2, Desk 2 × 2 and 36 more"
+    for path in ("subscriptions/", "subscriptions/renewals/", f"subscriptions/{subscription}/change/"):
+        assert short in words(browser.get(f"/{path}"))
+    exported = browser.get("/subscriptions/?export=csv")
+    assert b"Desk 38" in b"".join(exported.streaming_content if exported.streaming else [exported.content])
+
+
+def test_a_run_names_the_accounts_that_it_held_back(screens: Screens, clock: Any) -> None:
+    """Each once with its reason, in its currency; un-parked together one is back at the run, whose list stands still
+    for whom it has nothing new.
+    """
+    first, second = screens.start(("hosting", "1")), screens.start(("yearly", "1"), start="2026-05-01")
+    screens.policy(most_amount_a_day=Decimal("50.50"))
+    clock.set("2026-05-01")
+    browser = screens.staff.browser("billing")
+    page = browser.post("/billing-runs/").headers["Location"]
+    run_waiting_jobs()
+    assert "Subscriptions billed 0 Parked 2" in (shown := words(browser.get(page)))
+    assert shown.count("Acme AG 1,300 EUR in one day; more than 50.50 EUR is held back. 2 subscriptions") == 1
+    asking = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "run-state"}
+    assert "held-back" not in browser.get(f"{page}?held_back=2", **asking).content.decode()
+    assert 'id="held-back" hx-swap-oob="true"' in browser.get(f"{page}?held_back=0", **asking).content.decode()
+    back = browser.post("/subscriptions/unpark/", {"ids": [str(first), str(second)], "run": page.split("/")[-2]})
+    assert back.headers["Location"] == page
+    assert Subscription.objects.filter(parked_at=None).count() == 2
+
+
+def test_a_subscription_without_items_says_so(screens: Screens, clock: Any) -> None:
+    subscription = screens.start(("seat", "2"))
+    clock.set("2026-04-16")
+    browser = screens.staff.browser("billing")
+    browser.post(f"/subscriptions/{subscription}/change/", {"items-shown": "1", "when": "2026-04-16", "version": "1"})
+    page = words(browser.get(f"/subscriptions/{subscription}/"))
+    assert "Items None: nothing recurs until it has some. Phases" in page
+    assert "No items now from Apr 16, 2026" in page

@@ -10,6 +10,7 @@ from django.db import connection
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.projection import Row, project, project_one
+from counterfoil.catalog.ports import names_currency
 from counterfoil.core.errors import Refusal
 from counterfoil.ledger.models import LegalEntity
 from counterfoil.plumbing.bulk import read_where
@@ -57,6 +58,13 @@ def default_of(known: Sequence[LegalEntity]) -> UUID:
 def default_entity_id() -> UUID:
     """The entity that issues what names no other."""
     return default_of(list(LegalEntity.objects.filter(is_active=True)))
+
+
+@names_currency
+def default_currency() -> str:
+    """The currency of the company that issues what names no other; empty before there is one."""
+    found = LegalEntity.objects.filter(is_active=True).order_by("-is_default", "created_at")
+    return found.values_list("currency", flat=True).first() or ""
 
 
 def default_zone() -> str:

@@ -238,6 +238,14 @@ register(
 
 RUN_PARKING_FIELDS = (
     Field("subscription", "Subscription", Kind.LINK, computed=True, to=SUBSCRIPTION),
+    Field(
+        "account",
+        "Account",
+        Kind.LINK,
+        computed=True,
+        to="accounts.account",
+        read=lambda one: one.subscription.account_id,
+    ),
     Field("number", "Number", computed=True, read=lambda one: one.subscription.number),
     Field("name", "Name", computed=True, read=lambda one: one.subscription.title),
     Field("reason", "Because", computed=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,6 +21,8 @@ from counterfoil.plumbing import clock
 from counterfoil.retainers import commands, queries
 from counterfoil.retainers.shared import SharedRetainer, retainer_behind
 from counterfoil.surface.htmx import go, page, say
+
+SELDOM = ("opening", "expired", "overage")
 
 
 @require_POST
@@ -78,6 +79,7 @@ def _context(found: SharedRetainer) -> dict[str, Any]:
         "title": found.title,
         "customer": words.retainer["customer"].format(seller=found.seller, customer=found.customer),
         "standing": _standing(found, words),
+        "beyond": _beyond(found, words),
         "share_left": _share_left(found) if now else None,
         "as_of": words.retainer["as_of"].format(date=words.date(found.as_of)),
         "periods": _periods(found, words),
@@ -104,6 +106,13 @@ def _standing(found: SharedRetainer, words: Wording) -> str:
     return words.retainer["left"].format(left=left, date=words.date(found.now.end - timedelta(days=1)))
 
 
+def _beyond(found: SharedRetainer, words: Wording) -> str:
+    """What went beyond it in the present period; empty when nothing did."""
+    if found.is_ended or found.now is None or not found.now.overage:
+        return ""
+    return f"{words.retainer['beyond']}: {words.number(found.now.overage, found.decimals)} {found.currency or 'h'}"
+
+
 def _share_left(found: SharedRetainer) -> int:
     """How much of what the period has is left, in whole per cent."""
     assert found.now is not None
@@ -124,13 +133,14 @@ def _periods(found: SharedRetainer, words: Wording) -> list[dict[str, Any]]:
     return [
         {
             "days": words.period(Period(one.start, one.end)),
-            "figures": _figures(
-                [(words.retainer[word], getattr(one, name)) for name, word in names.items()], found, words
-            ),
+            "figures": [
+                (words.retainer[word], _figure(name, getattr(one, name), found, words)) for name, word in names.items()
+            ],
         }
         for one in found.periods
     ]
 
 
-def _figures(figures: Sequence[tuple[str, Decimal]], found: SharedRetainer, words: Wording) -> list[tuple[str, str]]:
-    return [(label, words.number(figure, found.decimals)) for label, figure in figures]
+def _figure(name: str, figure: Decimal, found: SharedRetainer, words: Wording) -> str:
+    """A figure; a dash for nothing where that is the usual case."""
+    return "–" if name in SELDOM and not figure else words.number(figure, found.decimals)

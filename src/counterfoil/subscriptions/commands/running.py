@@ -233,7 +233,9 @@ def _within_bounds(
             count, amount = written.get(account_id, (0, Decimal(0)))
             wanted = sum((abs(each.net) for one in group for each in one.differences), Decimal(0))
             bounds = Bounds(policy.most_documents_a_day, policy.most_amount_a_day)
-            reason = reason_to_park(bounds, count + 1, amount + wanted)
+            currencies = {one.loaded.subscription.currency for one in group}
+            currency = currencies.pop() if len(currencies) == 1 else ""
+            reason = reason_to_park(bounds, count + 1, amount + wanted, currency)
         if reason is None:
             allowed += group
         else:

@@ -15,7 +15,7 @@ from counterfoil.subscriptions.queries.increases import (
     sums_of,
     unplanned_increases,
 )
-from counterfoil.subscriptions.queries.phases import Phase, phases_of
+from counterfoil.subscriptions.queries.phases import Phase, PhaseItem, phases_of
 from counterfoil.subscriptions.queries.policies import get_policy, list_policies
 from counterfoil.subscriptions.queries.runs import (
     count_due,
@@ -45,6 +45,7 @@ __all__ = [
     "BilledRow",
     "Found",
     "Phase",
+    "PhaseItem",
     "Sums",
     "Upcoming",
     "UpcomingLine",

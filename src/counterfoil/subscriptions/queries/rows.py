@@ -29,6 +29,7 @@ from counterfoil.subscriptions.queries.upcoming import upcoming_of
 from counterfoil.subscriptions.rules.grid import SECONDS, day_of, moment_of, stored
 
 KEY = "subscriptions.subscription"
+ITEMS_NAMED = 3
 
 
 def with_state(found: QuerySet[Subscription], today: date) -> QuerySet[Subscription]:
@@ -81,7 +82,8 @@ def rows_of(actor: Actor, found: Iterable[Subscription], today: date) -> list[Ro
             entity_title=entities.get(subscription.entity_id, ""),
             owner_title=owners.get(subscription.owner_id, ""),
             terms_title=terms.get(subscription.terms_id, "") if "terms" in actor.reads else "",
-            what=", ".join(_what(item) for item in subscription.shown_items),  # type: ignore[attr-defined]
+            what=_in_short(one.subscription.shown_items),  # type: ignore[attr-defined]
+            all_items=", ".join(_what(item) for item in subscription.shown_items),  # type: ignore[attr-defined]
             next=upcoming,
             next_net=upcoming.net if upcoming is not None else None,
         )
@@ -134,6 +136,13 @@ def _present_items(one: Loaded, today: date) -> list[SubscriptionItem]:
         if version is not None and (version.quantity or item.is_metered):
             found.append(row)
     return found
+
+
+def _in_short(items: Sequence[SubscriptionItem]) -> str:
+    """The first few items, and how many there are besides."""
+    rest = len(items) - ITEMS_NAMED
+    shown = ", ".join(_what(item) for item in items[:ITEMS_NAMED])
+    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def _what(item: SubscriptionItem) -> str:

@@ -104,12 +104,15 @@ def _because(loaded: Loaded, due: Moment) -> str:
     agreement = loaded.agreement
     if agreement.end is not None and agreement.end <= due:
         return "The subscription ends, and the rest is settled."
+    rests = any(pause.start <= due and (pause.end is None or due < pause.end) for pause in loaded.rests)
     for item in agreement.items:
         billed_to = loaded.items[item.id].billed_to
         start = max(item.start, agreement.start) if billed_to is None else loaded.moment(billed_to)
         name = loaded.items[item.id].description
-        if item.is_in_advance and start == due:
+        if item.is_in_advance and start == due and not rests:
             return f"{name} is billed in advance, and a period begins."
         if not item.is_in_advance and start < due and item.grid.cell_at(start).end == due:
             return f"{name} is billed in arrears, and a period has ended."
+    if rests:
+        return "It rests; what was used or changed until then is settled."
     return "Something changed or was used since the last document."

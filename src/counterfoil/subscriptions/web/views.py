@@ -18,6 +18,7 @@ from counterfoil.ledger.queries import list_entities
 from counterfoil.plumbing.record_types import panels_on, record_type
 from counterfoil.subscriptions import commands, queries
 from counterfoil.subscriptions.record_types import SUBSCRIPTION
+from counterfoil.subscriptions.web.phases import told
 from counterfoil.surface import display, export
 from counterfoil.surface.htmx import go, page, say
 from counterfoil.surface.lists import Bulk, Empty, Listing, amount, defined_columns, text
@@ -33,6 +34,7 @@ def subscriptions(request: Request) -> HttpResponseBase:
     """All subscriptions, or those that are parked. The address holds every filter."""
     only_parked = request.GET.getlist("state") == ["parked"]
     shown = ["name", "account", "what", "state", *_second(only_parked)]
+    is_export = bool(request.GET.get("export"))
     defined = defined_columns(record_type(SUBSCRIPTION).by_id["reference_values"])
     listing = Listing(
         SUBSCRIPTION,
@@ -42,7 +44,7 @@ def subscriptions(request: Request) -> HttpResponseBase:
         filters=["state", "account", "owner", "entity", "currency", "due_on", "committed_to"],
         sorts=["name", "account", "number", "start", "due_on", "committed_to", "created_at"],
         extra=[
-            text("what", "Items"),
+            text("what", "Items", read=lambda row: row.all_items if is_export else row.what),
             amount("next_net", "Next, net"),
             text("parked_reason", "Parked because"),
             *defined,
@@ -115,7 +117,7 @@ def subscription(request: Request, subscription_id: UUID) -> HttpResponse:
     may_change = request.actor.may("subscriptions.change")
     context = {
         "subscription": row,
-        "phases": queries.phases_of(request.actor, subscription_id, today, display.language()),
+        "phases": told(queries.phases_of(request.actor, subscription_id, today, display.language())),
         "billed": billed[:BILLED_ROWS],
         "has_more": len(billed) > BILLED_ROWS,
         "several_companies": len(list_entities(request.actor)) > 1,
@@ -148,7 +150,7 @@ def unpark(request: Request, subscription_id: UUID) -> HttpResponse:
 
 @require_POST
 def unpark_selected(request: Request) -> HttpResponse:
-    """Un-park what was selected, or everything that is parked."""
+    """Un-park what was selected, or everything that is parked. ``run`` is the billing run to come back to."""
     if request.POST.get("all"):
         found = queries.list_subscriptions(request.actor, filters={"state": ["parked"]}, limit=UNPARKED_AT_ONCE)
         wanted = [row.id for row in found.rows]
@@ -162,7 +164,10 @@ def unpark_selected(request: Request) -> HttpResponse:
             commands.unpark_subscription(actor=request.actor, subscription_id=subscription_id, on=local_today())
             count += 1
     say(request, f"{count} {'subscription is' if count == 1 else 'subscriptions are'} billed again.")
-    return go(request, reverse("subscriptions:subscriptions"))
+    run = request.POST.get("run", "")
+    return go(
+        request, reverse("subscriptions:run", args=[parse_id(run)]) if run else reverse("subscriptions:subscriptions")
+    )
 
 
 @require_GET

@@ -208,7 +208,8 @@ def retire_price(request: Request, price_id: UUID) -> HttpResponse:
         version = version_from(request.POST)
         commands.retire_price(actor=request.actor, price_id=row.id, on=on, version=version)
     except Refusal as refusal:
-        context = _price_context(request, row, clock.today(), retiring=refusal.message)
+        typed = request.POST.get("valid_from", "")
+        context = _price_context(request, row, clock.today(), retiring=refusal.message, retiring_from=typed)
         return page(request, "catalog/price.html", context, status=refusal.status)
     say(request, f"{row['key']} is offered until {display.day(on)}. Who holds it keeps it.")
     return go(request, reverse("catalog:product", args=[row.product]))

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
 from counterfoil.catalog import commands, queries
+from counterfoil.catalog.ports import usual_currency
 from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.plumbing import clock
@@ -28,6 +29,7 @@ SECTIONS = {
     "Price": ["unit_price", "currency", "unit", "interval", "tax_class", "ledger_code"],
 }
 READ_OR_SAVE = ["GET", "HEAD", "POST"]
+_NEW = {"interval": "one_off", "tax_class": "standard"}
 
 
 @require_GET
@@ -88,7 +90,7 @@ def _form(request: Request, row: Any) -> HttpResponse:
     writable = request.actor.writes if may_save else frozenset()
     sections = SECTIONS if row is None else {**SECTIONS, "Use": ["is_active"]}
     names = [name for part in sections.values() for name in part]
-    values = row if row is not None else {"interval": "one_off", "tax_class": "standard"}
+    values = row if row is not None else _NEW | {"currency": usual_currency()}
     form = record_form(KEY, values=values, sections=sections, writable=writable)
     status = 200
     if request.method == "POST":

@@ -62,5 +62,3 @@ on("click", "[data-whole]", (event, button) => {
 });
 document.addEventListener("htmx:afterSettle", drawAll);
 drawAll();
-// A refused dialog is asked again.
-document.querySelector("[data-again]")?.showModal();

@@ -11,6 +11,8 @@ on("click", "[data-open]", (event, opener) => {
   menu?.querySelector("summary").focus();
   dialog.showModal();
 });
+// What was refused is asked again, with what was typed.
+document.querySelector("dialog[data-again]")?.showModal();
 on("click", "[data-close]", (event, closer) => closer.closest("dialog")?.close());
 // A click on the backdrop closes; one that began inside, such as a selection of text, does not.
 let pressedOn = null;

@@ -31,7 +31,10 @@ function press(element) {
     element.focus();
     element.select?.();
   } else if (element.matches("a[href]") && !isSeen(element)) location.assign(element.href);
-  else element.click();
+  else {
+    if (element.matches("summary")) element.focus(); // so that the menu is walked and left by keys too
+    element.click();
+  }
 }
 
 const isTyping = (target) => target.matches?.("input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable], [role=option]");

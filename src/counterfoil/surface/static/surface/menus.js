@@ -1,4 +1,4 @@
-// Menus, the theme, the folded sidebar, copying.
+// Menus, tabs, the theme, the folded sidebar, copying.
 import { on } from "./dom.js";
 import { ask } from "./net.js";
 import { toast } from "./toasts.js";
@@ -30,6 +30,9 @@ on("keydown", "details[data-menu]", (event, menu) => {
 on("focusout", "details[data-menu]", (event, menu) => {
   if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
 });
+
+// The tab that is shown is in view, however narrow the screen.
+document.querySelector('.tabs [aria-current="page"]')?.scrollIntoView({ block: "nearest", inline: "center" });
 
 on("click", "[data-toggle-theme]", () => {
   const root = document.documentElement;
