@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 from django.db import connection
 from screens_world import Screens
+from subscriptions_world import Billing, item
 
 from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.jobs import run_waiting_jobs
@@ -58,6 +60,24 @@ def busy(screens: Screens, clock: Any) -> Screens:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(FREE)
     return screens
+
+
+@pytest.mark.parametrize("is_at_period_end", [False, True])
+@pytest.mark.parametrize("when", ["2026-01-01", "2026-01-15", "2026-02-01", "2026-02-10"])
+@pytest.mark.parametrize("items", [("basic",), ("basic", "yearly")])
+def test_an_end_that_gives_nothing_back(
+    billing: Billing, items: tuple[str, ...], when: str, is_at_period_end: bool
+) -> None:
+    """Looking back over a period that is billed, on the first day and at the end of one: what is billed stays billed,
+    also of an item whose period ends before that of another, and the promises hold.
+    """
+    one = billing.start(*(item(key) for key in items))
+    billing.run("2026-02-01")
+    billing.on = date(2026, 2, 12)
+    before = billing.books()
+    billing.cancel(one, when=date.fromisoformat(when), is_at_period_end=is_at_period_end, is_credited=False)
+    assert (billing.run("2027-02-01"), billing.books()) == (0, before)
+    assert broken() == set()
 
 
 def test_commands_keep_every_promise(busy: Screens) -> None:

@@ -463,11 +463,21 @@ def _of_piece(
         return None
     if not piece.before:
         return _charge(agreement, item, whole, piece, covering)
-    if not agreement.is_credited_at_end and agreement.end is not None and piece.start >= agreement.end:
+    if _is_kept(agreement, item, whole, piece):
         return None
     if agreement.stands_from is not None and piece.start >= agreement.stands_from:
         return None
     return _adjustment(agreement, item, whole, piece, left, covering)
+
+
+def _is_kept(agreement: Agreement, item: Item, whole: Cell, piece: _Piece) -> bool:
+    """Whether a stretch lies beyond an end that gives nothing back: that of the subscription, or that of an item whose
+    own period ended before the period of another with which the subscription ends.
+    """
+    if agreement.is_credited_at_end or agreement.end is None:
+        return False
+    last = _last_moment(agreement, item)
+    return piece.start >= agreement.end or (last is not None and whole.start >= last)
 
 
 def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, covering: Discounts) -> Difference:
