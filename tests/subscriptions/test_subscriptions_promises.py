@@ -13,6 +13,7 @@ from subscriptions_world import Billing, item
 from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.subscriptions import jobs
+from counterfoil.subscriptions.rules.agreement import Policy
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +61,47 @@ def busy(screens: Screens, clock: Any) -> Screens:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(FREE)
     return screens
+
+
+def test_what_waits_is_looked_at_from_its_own_day_on(billing: Billing) -> None:
+    """A change that looks back over three billed periods and waits: the next document charges all of them."""
+    one = billing.start(item("seat", "1"), policy=Policy(increase="next_invoice"))
+    billing.run("2026-03-01")
+    billing.on = date(2026, 3, 10)
+    billing.change(one, item("seat", "3"), when=date(2026, 1, 16))
+    assert len(billing.books()) == 3
+    billing.run("2026-04-01")
+    assert [line.split(" ", 2)[2] for line in billing.books()[3:]] == [
+        "proration_charge Seat 2026-01-16/2026-02-01 2 16/31 10.32",
+        "proration_charge Seat 2026-02-01/2026-03-01 2 28/28 20.00",
+        "proration_charge Seat 2026-03-01/2026-04-01 2 31/31 20.00",
+        "recurring Seat 2026-04-01/2026-05-01 3 30/30 30.00",
+    ]
+    assert broken() == set()
+
+
+def test_without_parts_a_period_of_which_nothing_is_used_is_given_back(billing: Billing) -> None:
+    """Looking back, the period that is used stays paid; those that begin later are given back whole, and paid by what
+    took over.
+    """
+    ended, changed = (billing.start(item("basic"), policy=Policy(basis="none")) for _ in range(2))
+    billing.run("2026-03-01")
+    billing.on = date(2026, 3, 10)
+    billing.cancel(ended, when=date(2026, 1, 16))
+    billing.change(changed, item("pro"), when=date(2026, 2, 16))
+    billing.run("2026-04-01")
+    assert sorted(line.split(" ", 2)[2] for line in billing.books() if " 2026-01-01/" not in line) == sorted(
+        [
+            *["recurring Basic 2026-02-01/2026-03-01 1 28/28 100.00"] * 2,
+            *["recurring Basic 2026-03-01/2026-04-01 1 31/31 100.00"] * 2,
+            "proration_credit Basic 2026-02-01/2026-03-01 1 28/28 100.00",
+            "proration_credit Basic 2026-03-01/2026-04-01 1 31/31 100.00",
+            "proration_credit Basic 2026-03-01/2026-04-01 1 31/31 -100.00",
+            "recurring Pro 2026-03-01/2026-04-01 1 31/31 200.00",
+            "recurring Pro 2026-04-01/2026-05-01 1 30/30 200.00",
+        ]
+    )
+    assert broken() == set()
 
 
 @pytest.mark.parametrize("is_at_period_end", [False, True])
