@@ -80,6 +80,25 @@ def test_what_waits_is_looked_at_from_its_own_day_on(billing: Billing) -> None:
     assert broken() == set()
 
 
+def test_a_document_takes_along_what_waited_before_though_more_waits(billing: Billing) -> None:
+    """A dearer price waits for the next document. A change that gives seats back at once, and adds what waits in its
+    turn, makes that document: both lines of the dearer price are on it, and what is new is not.
+    """
+    one = billing.start(item("basic"), item("seat", "4"), policy=Policy(increase="next_invoice"))
+    billing.on = date(2026, 1, 11)
+    billing.change(one, item("pro"), item("seat", "4"))
+    billing.on = date(2026, 1, 21)
+    billing.change(one, item("pro"), item("seat", "1"), item("yearly"))
+    assert sorted(line.split(" ", 2)[2] for line in billing.books() if line.startswith("INV 2026-01-21")) == [
+        "proration_charge Pro 2026-01-11/2026-02-01 1 21/31 135.48",
+        "proration_credit Basic 2026-01-11/2026-02-01 1 21/31 -67.74",
+        "proration_credit Seat 2026-01-21/2026-02-01 3 11/31 -10.65",
+    ]
+    billing.run("2026-02-01")
+    assert [line for line in billing.books() if "Yearly" in line]
+    assert broken() == set()
+
+
 def test_without_parts_a_period_of_which_nothing_is_used_is_given_back(billing: Billing) -> None:
     """Looking back, the period that is used stays paid; those that begin later are given back whole, and paid by what
     took over.

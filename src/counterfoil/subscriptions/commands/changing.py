@@ -100,17 +100,18 @@ def planned_change(
         rows.set_versions(loaded, item)
     orders = {order.price_key: order for order in items}
     now: set[UUID] = set()
+    waits: set[UUID] = set()
     fresh: set[UUID] = set()
     for step in steps:
         changed = _take(rows, loaded, step, orders, at)
-        if step.is_billed_now:
-            now.update(changed)
+        (now if step.is_billed_now else waits).update(changed)
         if step.new is not None and not step.is_quantity and _begins_at_once(loaded.agreement, step, moment, billed):
             fresh.add(changed[-1])
     rows.change(loaded.subscription)
-    is_whole = all(step.is_billed_now for step in steps)
     changed_to = as_in_memory(loaded)
-    return Change(changed_to, moment, rows, _charge(changed_to, moment, on, None if is_whole else now, fresh))
+    # The document of what is billed now takes along whatever waited for the next one before.
+    taken = {item.id for item in changed_to.agreement.items} - (waits - now) if now else set()
+    return Change(changed_to, moment, rows, _charge(changed_to, moment, on, taken if waits else None, fresh))
 
 
 def carry_out(actor: Actor, changes: Sequence[Change], *, on: date, at: datetime, is_apart: bool = False) -> Written:
