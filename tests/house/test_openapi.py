@@ -43,3 +43,25 @@ def test_numbers_are_exact_in_the_document() -> None:
     """No schema offers a float: decimals are texts."""
     text = openapi_document()
     assert '"type": "number"' not in text
+
+
+def test_no_action_passes_over_a_name_that_it_does_not_know() -> None:
+    """What an action takes says so (``Order``). What a record takes (``Described``) is judged by the command door."""
+    document = json.loads(openapi_document())
+    schemas = document["components"]["schemas"]
+    waiting = [
+        body["schema"]["$ref"].rpartition("/")[2]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for body in operation.get("requestBody", {}).get("content", {}).values()
+        if "$ref" in body["schema"]
+    ]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        assert "additionalProperties" in schemas[name], name
+        waiting += [part.partition('"')[0] for part in json.dumps(schemas[name]).split("#/components/schemas/")[1:]]
+    assert "CancelOrder" in seen

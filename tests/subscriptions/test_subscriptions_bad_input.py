@@ -96,6 +96,8 @@ def test_an_item_that_nobody_can_mean(
         ({"anchor_day": 1, "anchor_on": date(2026, 1, 1)}, "anchor_on", "two_anchors"),
         ({"end": date(2025, 12, 31)}, "end", "before_start"),
         ({"trial_end": date(2025, 12, 31)}, "trial_end", "before_start"),
+        ({"trial_end": date(2026, 3, 2), "end": date(2026, 3, 1)}, "trial_end", "after_end"),
+        ({"trial_end": date(2027, 1, 1), "committed_to": date(2026, 12, 31)}, "trial_end", "after_term"),
     ],
 )
 def test_a_subscription_that_nobody_can_mean(billing: Billing, values: dict[str, Any], field: str, code: str) -> None:
@@ -198,6 +200,27 @@ def test_usage_that_nobody_can_mean(billing: Billing, values: dict[str, Any], fi
     assert everything() == before
 
 
+@pytest.mark.parametrize("values", [{"quantity": D(6)}, {"at": date(2026, 1, 6)}])
+def test_an_event_that_comes_again_as_another(billing: Billing, values: dict[str, Any]) -> None:
+    """Which of the two holds nobody can tell: it is refused in one call and in the next, while a repetition is taken
+    once.
+    """
+    one = billing.start(item("calls", "0"))
+    first = {"subscription_id": one, "price_key": "calls", "quantity": D(5), "at": date(2026, 1, 5)}
+    same, other = (commands.UsageOrder(**{**first, **more}, external_id="e1") for more in ({}, values))
+    before = everything()
+    for place in (1, 0):
+        with pytest.raises(Refusal) as refused:
+            commands.record_usage(actor=SYSTEM, orders=[same, other] if place else [other], at=billing.at)
+        assert [(problem.field, problem.code) for problem in refused.value.problems] == [
+            (f"{place}.id", "counted_otherwise")
+        ]
+        assert everything() == before
+        commands.record_usage(actor=SYSTEM, orders=[same, same], at=billing.at)
+        before = everything()
+    assert UsageRecord.objects.count() == 1
+
+
 def test_more_used_than_any_document_can_bill(screens: Screens, clock: Any) -> None:
     """What is beyond every document is parked with its reason; the other account is billed, and nothing is lost."""
     big = screens.start(("calls", "0"))
@@ -241,6 +264,25 @@ def test_more_used_than_any_document_can_bill(screens: Screens, clock: Any) -> N
         ("pause", {"when": "2026-07-01"}, "when", "ended"),
         ("cancel", {"when": "2026-03-31"}, "when", "before_start"),
         ("cancel", {"when": "2026-07-01"}, "when", "ended"),
+        ("change", {"items": [{"price": "seat", "quantity": "1_000"}]}, "items.0.quantity", "not_a_number"),
+        ("change", {"items": [{"price": "seat", "quantity": "１２"}]}, "items.0.quantity", "not_a_number"),
+        ("change", {"items": [{"price": "seat", "quantity": "1e999"}]}, "items.0.quantity", "out_of_range"),
+        (
+            "change",
+            {"items": [{"price": "seat", "quantity": "1e9999999999999999999"}]},
+            "items.0.quantity",
+            "out_of_range",
+        ),
+        ("change", {"items": [{"price": "seat", "amount": "5"}]}, "items.0.amount", "unknown_field"),
+        ("change", {"items": [{"price": "seat"}], "when": "2026-04-01T00:00"}, "when", "not_a_date"),
+        ("change", {"items": [{"price": "seat"}], "version": "1"}, "version", "not_whole"),
+        ("change", {"items": [{"price": "seat"}], "version": True}, "version", "not_whole"),
+        ("pause", {"until": 1_790_000_000}, "until", "not_a_date"),
+        ("pause", {"reason": "x" * 5001}, "reason", "too_long"),
+        ("resume", {"when": None}, "when", "not_a_date"),
+        ("cancel", {"credit": False}, "credit", "unknown_field"),
+        ("cancel", {"credited": "no"}, "credited", "not_yes_or_no"),
+        ("cancel", {"at_period_end": 1}, "at_period_end", "not_yes_or_no"),
     ],
 )
 def test_a_change_is_refused_at_its_field(
@@ -256,6 +298,33 @@ def test_a_change_is_refused_at_its_field(
             True, field, code,
         )  # fmt: skip
         assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "code", "message"),
+    [
+        ({"quantity": "１２"}, "quantity", "not_a_number", "This must be a number."),
+        ({"quantity": "NaN"}, "quantity", "not_a_number", "This must be a number."),
+        ({"quantity": "-1"}, "quantity", "too_small", "This must be at least 0."),
+        ({"quantity": "0.1234567"}, "quantity", "too_many_decimals", "This can have at most 6 decimals."),
+        ({"at": "2026-04-05T10:00:00"}, "at", "no_time_zone", "An instant must name its time zone."),
+        ({"at": "tomorrow"}, "at", "not_an_instant", None),
+        ({"at": 1_790_000_000}, "at", "not_an_instant", None),
+        ({"id": "a\x00"}, "id", "control_character", None),
+        ({"ID": "a"}, "ID", "unknown_field", "There is no such field."),
+    ],
+)
+def test_an_event_of_a_meter_is_refused_at_its_field(
+    screens: Screens, values: dict[str, Any], field: str, code: str, message: str | None
+) -> None:
+    """One problem, in plain words, and no other event of the call counts."""
+    one = screens.start(("calls", "0"))
+    right = {"subscription": str(one), "price": "calls", "quantity": "5", "at": "2026-04-01"}
+    status, refused = screens.call("POST", "usage", {"events": [right, {**right, **values}]})
+    (problem,) = refused["problems"]
+    assert (status, problem["field"], problem["code"]) == (422, f"events.1.{field}", code)
+    assert message is None or problem["message"] == message
+    assert not UsageRecord.objects.exists()
 
 
 def add_dollars(screens: Screens) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 from django.db import connection
 from screens_world import Screens
+from subscriptions_world import Billing, item
 
 from counterfoil.plumbing.invariants import verify
 from counterfoil.plumbing.jobs import run_waiting_jobs
 from counterfoil.subscriptions import jobs
+from counterfoil.subscriptions.rules.agreement import Policy
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +61,84 @@ def busy(screens: Screens, clock: Any) -> Screens:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(FREE)
     return screens
+
+
+def test_what_waits_is_looked_at_from_its_own_day_on(billing: Billing) -> None:
+    """A change that looks back over three billed periods and waits: the next document charges all of them."""
+    one = billing.start(item("seat", "1"), policy=Policy(increase="next_invoice"))
+    billing.run("2026-03-01")
+    billing.on = date(2026, 3, 10)
+    billing.change(one, item("seat", "3"), when=date(2026, 1, 16))
+    assert len(billing.books()) == 3
+    billing.run("2026-04-01")
+    assert [line.split(" ", 2)[2] for line in billing.books()[3:]] == [
+        "proration_charge Seat 2026-01-16/2026-02-01 2 16/31 10.32",
+        "proration_charge Seat 2026-02-01/2026-03-01 2 28/28 20.00",
+        "proration_charge Seat 2026-03-01/2026-04-01 2 31/31 20.00",
+        "recurring Seat 2026-04-01/2026-05-01 3 30/30 30.00",
+    ]
+    assert broken() == set()
+
+
+def test_a_document_takes_along_what_waited_before_though_more_waits(billing: Billing) -> None:
+    """A dearer price waits for the next document. A change that gives seats back at once, and adds what waits in its
+    turn, makes that document: both lines of the dearer price are on it, and what is new is not.
+    """
+    one = billing.start(item("basic"), item("seat", "4"), policy=Policy(increase="next_invoice"))
+    billing.on = date(2026, 1, 11)
+    billing.change(one, item("pro"), item("seat", "4"))
+    billing.on = date(2026, 1, 21)
+    billing.change(one, item("pro"), item("seat", "1"), item("yearly"))
+    assert sorted(line.split(" ", 2)[2] for line in billing.books() if line.startswith("INV 2026-01-21")) == [
+        "proration_charge Pro 2026-01-11/2026-02-01 1 21/31 135.48",
+        "proration_credit Basic 2026-01-11/2026-02-01 1 21/31 -67.74",
+        "proration_credit Seat 2026-01-21/2026-02-01 3 11/31 -10.65",
+    ]
+    billing.run("2026-02-01")
+    assert [line for line in billing.books() if "Yearly" in line]
+    assert broken() == set()
+
+
+def test_without_parts_a_period_of_which_nothing_is_used_is_given_back(billing: Billing) -> None:
+    """Looking back, the period that is used stays paid; those that begin later are given back whole, and paid by what
+    took over.
+    """
+    ended, changed = (billing.start(item("basic"), policy=Policy(basis="none")) for _ in range(2))
+    billing.run("2026-03-01")
+    billing.on = date(2026, 3, 10)
+    billing.cancel(ended, when=date(2026, 1, 16))
+    billing.change(changed, item("pro"), when=date(2026, 2, 16))
+    billing.run("2026-04-01")
+    assert sorted(line.split(" ", 2)[2] for line in billing.books() if " 2026-01-01/" not in line) == sorted(
+        [
+            *["recurring Basic 2026-02-01/2026-03-01 1 28/28 100.00"] * 2,
+            *["recurring Basic 2026-03-01/2026-04-01 1 31/31 100.00"] * 2,
+            "proration_credit Basic 2026-02-01/2026-03-01 1 28/28 100.00",
+            "proration_credit Basic 2026-03-01/2026-04-01 1 31/31 100.00",
+            "proration_credit Basic 2026-03-01/2026-04-01 1 31/31 -100.00",
+            "recurring Pro 2026-03-01/2026-04-01 1 31/31 200.00",
+            "recurring Pro 2026-04-01/2026-05-01 1 30/30 200.00",
+        ]
+    )
+    assert broken() == set()
+
+
+@pytest.mark.parametrize("is_at_period_end", [False, True])
+@pytest.mark.parametrize("when", ["2026-01-01", "2026-01-15", "2026-02-01", "2026-02-10"])
+@pytest.mark.parametrize("items", [("basic",), ("basic", "yearly")])
+def test_an_end_that_gives_nothing_back(
+    billing: Billing, items: tuple[str, ...], when: str, is_at_period_end: bool
+) -> None:
+    """Looking back over a period that is billed, on the first day and at the end of one: what is billed stays billed,
+    also of an item whose period ends before that of another, and the promises hold.
+    """
+    one = billing.start(*(item(key) for key in items))
+    billing.run("2026-02-01")
+    billing.on = date(2026, 2, 12)
+    before = billing.books()
+    billing.cancel(one, when=date.fromisoformat(when), is_at_period_end=is_at_period_end, is_credited=False)
+    assert (billing.run("2027-02-01"), billing.books()) == (0, before)
+    assert broken() == set()
 
 
 def test_commands_keep_every_promise(busy: Screens) -> None:

@@ -16,7 +16,7 @@ from counterfoil.access.projection import CLOSED
 from counterfoil.access.rules.permissions import PERMISSIONS
 from counterfoil.access.rules.roles import EVERY_GROUP
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, page_of, schema_for
+from counterfoil.surface.api import Order, Paging, page_of, schema_for
 from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
@@ -104,7 +104,7 @@ def change_user(request: HttpRequest, user_id: UUID, values: schema_for(USER, "c
     return row_json(queries.get_user(_actor(request), user_id))
 
 
-class Password(Schema):
+class Password(Order):
     password: str
 
 

@@ -13,7 +13,7 @@ from counterfoil.access.projection import CLOSED
 from counterfoil.access.requests import Request
 from counterfoil.accounts import commands, queries
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.api import Order, Paging, Words, page_of, schema_for
 from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
@@ -41,7 +41,7 @@ class ContactFilters(Paging):
     role: str = SchemaField(default="", max_length=20)
 
 
-class RoleOrder(Schema):
+class RoleOrder(Order):
     """A role to give. It begins today unless ``valid_from`` names another day."""
 
     contact: UUID
@@ -50,18 +50,18 @@ class RoleOrder(Schema):
     valid_from: date | None = None
 
 
-class RoleChange(Schema):
+class RoleChange(Order):
     mail_line: Words
     version: int | None = None
 
 
-class DayOrder(Schema):
+class DayOrder(Order):
     """The first day on which it no longer holds; without it: today."""
 
     on: date | None = None
 
 
-class Leaving(Schema):
+class Leaving(Order):
     """Who takes over all open roles, if anybody, and the first day without the leaver; without a day: today."""
 
     successor: UUID | None = None

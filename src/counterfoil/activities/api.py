@@ -14,7 +14,7 @@ from counterfoil.activities import commands, queries
 from counterfoil.activities.record_types import MAIL, NOTE, TASK
 from counterfoil.core.errors import NotFound
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.api import Order, Paging, Words, page_of, schema_for
 from counterfoil.surface.as_json import row_json
 
 router = Router()
@@ -29,7 +29,7 @@ class TaskFilters(Paging):
     account: UUID | None = None
 
 
-class Finish(Schema):
+class Finish(Order):
     outcome: Words = ""
 
 

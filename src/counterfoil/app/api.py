@@ -147,6 +147,8 @@ CODES = {
     "literal_error": "not_a_choice",
     "enum": "not_a_choice",
     "control_character": "control_character",
+    "finite_number": "not_a_number",
+    "decimal_max_places": "too_many_decimals",
 }
 """Pydantic's error types as the codes of the command door; ``_KINDS`` for its families."""
 
@@ -163,6 +165,28 @@ _KINDS = (
 )
 
 
+_MESSAGES = {
+    "missing": "This is missing.",
+    "unknown_field": "There is no such field.",
+    "not_text": "This must be text.",
+    "not_a_list": "This must be a list.",
+    "not_an_object": "This must be a set of named values.",
+    "not_whole": "This must be a whole number.",
+    "not_yes_or_no": "This is either true or false.",
+    "not_an_id": "This must be the id of a record.",
+    "not_a_date": "This must be a date such as 2026-03-31.",
+    "not_a_number": "This must be a number.",
+}
+_LIMITS = ("ge", "gt", "le", "lt", "min_length", "max_length", "decimal_places", "expected")
+_LIMITED = {
+    "too_small": "This must be at least {limit}.",
+    "too_long": "This can have at most {limit} characters.",
+    "too_many": "At most {limit} are possible.",
+    "too_many_decimals": "This can have at most {limit} decimals.",
+    "not_a_choice": "This is one of: {limit}.",
+}
+
+
 def _not_valid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """What a schema refused, in the codes of the command door. A path with a malformed id leads nowhere: 404."""
     if any(item["loc"][0] == "path" for item in error.errors):
@@ -176,8 +200,11 @@ def _problem(item: dict[str, Any]) -> Problem:
     field = ".".join(location[2:] if location[0] in ("body", "form") else location[1:])
     kind = item["type"]
     code = CODES.get(kind) or next((code for start, code in _KINDS if kind.startswith(start)), "invalid")
-    message = "This is missing." if code == "missing" else f"{item['msg']}."
-    return Problem(field, code, message)
+    message = _MESSAGES.get(code)
+    limit = next((value for name, value in (item.get("ctx") or {}).items() if name in _LIMITS), None)
+    if limit is not None and code in _LIMITED:
+        message = _LIMITED[code].format(limit=limit)
+    return Problem(field, code, message or f"{item['msg']}.")
 
 
 api = _make_api()

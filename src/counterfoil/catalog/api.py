@@ -15,7 +15,7 @@ from counterfoil.catalog import commands, queries
 from counterfoil.catalog.web.input import day_from, quantity_from
 from counterfoil.core.errors import Refusal
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, page_of, schema_for
+from counterfoil.surface.api import Order, Paging, page_of, schema_for
 from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
@@ -87,7 +87,7 @@ class Offer(Schema):
     on: date | None = SchemaField(default=None, description="Without it: today.")
 
 
-class Retirement(Schema):
+class Retirement(Order):
     on: date | None = SchemaField(default=None, description="The first day without an offer. Without it: today.")
     version: int | None = None
 

@@ -14,7 +14,7 @@ from counterfoil.core.errors import Refusal
 from counterfoil.deals import commands, queries
 from counterfoil.deals.web.days import today
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.api import Order, Paging, Words, page_of, schema_for
 from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
@@ -49,23 +49,23 @@ def _id(name: str, text: str) -> UUID:
         raise Refusal("not_an_id", f"“{text[:40]}” is not the id of a record.", name) from None
 
 
-class Move(Schema):
+class Move(Order):
     stage: UUID
     version: int | None = None
     since: date | None = SchemaField(default=None, description="Since when it is there. Without it: today.")
 
 
-class Loss(Schema):
+class Loss(Order):
     reason: Words
     version: int | None = None
 
 
-class Reopening(Schema):
+class Reopening(Order):
     stage: UUID | None = SchemaField(default=None, description="An open stage. Without it: the last one.")
     version: int | None = None
 
 
-class Win(Schema):
+class Win(Order):
     version: int | None = None
 
 
@@ -99,7 +99,7 @@ class ReadinessAnswer(Schema):
     items: list[NeedAnswer]
 
 
-class Part(Schema):
+class Part(Order):
     contact: UUID
     role: Words
 
@@ -108,7 +108,7 @@ class PartAnswer(Schema):
     id: UUID
 
 
-class StageOrder(Schema):
+class StageOrder(Order):
     stages: list[UUID] = SchemaField(max_length=100)
 
 

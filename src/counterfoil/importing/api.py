@@ -11,7 +11,7 @@ from pydantic import Field as SchemaField
 from counterfoil.access.requests import Request
 from counterfoil.importing import commands, queries
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, schema_for
+from counterfoil.surface.api import Order, Paging, schema_for
 from counterfoil.surface.as_json import row_json
 
 router = Router()
@@ -19,7 +19,7 @@ router = Router()
 BATCH = "importing.batch"
 
 
-class Columns(Schema):
+class Columns(Order):
     """Which column is which field; how dates are written, by field; and what the file does not say."""
 
     mapping: dict[str, str]
@@ -27,7 +27,7 @@ class Columns(Schema):
     options: dict[str, str] = SchemaField(default_factory=dict)
 
 
-class Meanings(Schema):
+class Meanings(Order):
     """By field and text, the id or key that it stands for; empty for "leave empty"."""
 
     meanings: dict[str, dict[str, str]]

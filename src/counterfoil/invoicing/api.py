@@ -18,7 +18,7 @@ from counterfoil.invoicing import commands, queries
 from counterfoil.invoicing.credit_wishes import clean_credit
 from counterfoil.invoicing.rules.due import EarlyDiscount
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.api import Order, Paging, Words, page_of, schema_for
 from counterfoil.surface.as_json import plain, row_json
 
 router = Router()
@@ -71,28 +71,28 @@ def _id(name: str, text: str) -> UUID:
         raise Refusal("not_an_id", f"“{text[:40]}” is not the id of a record.", name) from None
 
 
-class Issue(Schema):
+class Issue(Order):
     send: bool = SchemaField(default=True, description="Ask for the mail too.")
     version: int | None = None
 
 
-class Return(Schema):
+class Return(Order):
     reason: Words = SchemaField(description="What sales should change.")
 
 
-class Dispute(Schema):
+class Dispute(Order):
     disputed: bool = True
     note: Words = ""
     version: int | None = None
 
 
-class CreditedLine(Schema):
+class CreditedLine(Order):
     line: UUID = SchemaField(description="The id of a line of this invoice.")
     amount: Words = SchemaField(description="In the line's own terms: with tax where its price includes that.")
     description: Words = SchemaField(default="", description="The line's own unless given.")
 
 
-class CreditWish(Schema):
+class CreditWish(Order):
     lines: list[CreditedLine]
     reason: Words = SchemaField(default="", description="Printed on the credit note.")
     send: bool = SchemaField(default=False, description="Ask for the mail too.")

@@ -19,7 +19,7 @@ from counterfoil.payments.aging import aging
 from counterfoil.payments.record_types import PAYMENT
 from counterfoil.payments.shares import clean_invoices, clean_shares
 from counterfoil.plumbing import clock
-from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.api import Order, Paging, Words, page_of, schema_for
 from counterfoil.surface.as_json import row_json
 
 router = Router()
@@ -55,21 +55,21 @@ class PaymentFilters(Paging):
         return found
 
 
-class Allocate(Schema):
+class Allocate(Order):
     allocations: Any = SchemaField(description=_ALLOCATIONS)
     version: int | None = None
 
 
-class Undo(Schema):
+class Undo(Order):
     reason: Words = ""
     version: int | None = None
 
 
-class UndoAllocation(Schema):
+class UndoAllocation(Order):
     reason: Words = ""
 
 
-class Fail(Schema):
+class Fail(Order):
     kind: Words = SchemaField(description="`failed` or `bounced`.")
     reason: Words
     version: int | None = None

@@ -28,6 +28,10 @@ TEXT_LENGTH = 200
 PARAGRAPH_LENGTH = 5_000
 ROWS_MAX = 1_000
 
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A number as text: in digits 0 to 9, with a point, and without ``1_000``, which Python alone would take."""
+
 
 class Kind(StrEnum):
     """What values a field holds. Each kind has two real users at least."""
@@ -379,12 +383,12 @@ def _clean_decimal(item: Field, raw: Any) -> Decimal:
     text = str(raw).strip().replace("\u2212", "-")
     if len(text) > 40:
         raise BadValue("too_long", f"{item.label} has too many digits.")
+    if not NUMBER.fullmatch(text):
+        raise BadValue("not_a_number", f"{item.label} must be a number; “{text[:40]}” is not one.")
     try:
         number = Decimal(text)
-    except InvalidOperation:
-        raise BadValue("not_a_number", f"{item.label} must be a number; “{text[:40]}” is not one.") from None
-    if not number.is_finite():
-        raise BadValue("not_a_number", f"{item.label} must be a number.")
+    except InvalidOperation:  # an exponent beyond what a Decimal can have
+        raise BadValue("out_of_range", f"{item.label} is out of range.") from None
     if number and (number.adjusted() > 11 or number.adjusted() < -12):
         raise BadValue("out_of_range", f"{item.label} is out of range.")
     if number != number.quantize(Decimal(1).scaleb(-item.decimals)):
@@ -402,7 +406,7 @@ def _clean_day(item: Field, raw: Any) -> date:
     if isinstance(raw, date):
         return raw
     text = str(raw).strip()
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+    if not DAY.fullmatch(text):
         raise BadValue("not_a_date", f"{item.label} must be a date such as 2026-03-31.")
     try:
         return date.fromisoformat(text)

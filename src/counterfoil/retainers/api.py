@@ -15,7 +15,7 @@ from counterfoil.invoicing.queries import local_today
 from counterfoil.plumbing import clock
 from counterfoil.retainers import commands, queries
 from counterfoil.retainers.record_types import EXPENSE, RETAINER, TIME
-from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.api import Order, Paging, Words, page_of, schema_for
 from counterfoil.surface.as_json import row_json
 
 router = Router()
@@ -49,7 +49,7 @@ class EntryFilters(Paging):
         return found
 
 
-class Retire(Schema):
+class Retire(Order):
     ends_on: date = SchemaField(description="The first day on which nothing of it is left.")
     version: int | None = None
 
@@ -60,7 +60,7 @@ class SharedLink(Schema):
     url: str | None
 
 
-class Entries(Schema):
+class Entries(Order):
     """Which entries."""
 
     time: list[UUID] = SchemaField(default=[], max_length=ENTRIES_MAX)
@@ -75,7 +75,7 @@ class Waive(Entries):
     reason: Words
 
 
-class Bill(Schema):
+class Bill(Order):
     accounts: list[UUID] | None = SchemaField(
         default=None, max_length=ENTRIES_MAX, description="The accounts to bill; all when left out."
     )

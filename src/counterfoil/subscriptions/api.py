@@ -23,7 +23,7 @@ from counterfoil.subscriptions.previewing import Preview
 from counterfoil.subscriptions.queries import Upcoming
 from counterfoil.subscriptions.record_types import COUPON, INCREASE, POLICY, RAISE, RUN, SUBSCRIPTION
 from counterfoil.subscriptions.rules.orders import QUANTITY_LIMIT
-from counterfoil.surface.api import Paging, Words, page_of, schema_for
+from counterfoil.surface.api import Order, Paging, Words, page_of, schema_for
 from counterfoil.surface.as_json import row_json
 
 router = Router()
@@ -49,15 +49,15 @@ class SubscriptionFilters(Paging):
         return found
 
 
-class WantedItem(Schema):
-    price: str = SchemaField(max_length=80, description="The key of a price.")
+class WantedItem(Order):
+    price: Words = SchemaField(max_length=80, description="The key of a price.")
     quantity: Any = SchemaField(default=None, description='A decimal as text, such as `"3"`; 1 when it is left out.')
 
     def values(self) -> dict[str, Any]:
         return {"price": self.price, **({} if self.quantity is None else {"quantity": self.quantity})}
 
 
-class ChangeOrder(Schema):
+class ChangeOrder(Order):
     """All items that the subscription shall have; a price that is not named ends."""
 
     items: list[WantedItem] = SchemaField(max_length=100)
@@ -65,7 +65,7 @@ class ChangeOrder(Schema):
     version: int | None = None
 
 
-class PauseOrder(Schema):
+class PauseOrder(Order):
     """`skip` gives back what is billed beyond the day; with `void` the periods that begin in the pause come to nothing;
     with `extend` what is left of the billed period goes on after it.
     """
@@ -77,12 +77,12 @@ class PauseOrder(Schema):
     version: int | None = None
 
 
-class ResumeOrder(Schema):
+class ResumeOrder(Order):
     when: date = _WHEN
     version: int | None = None
 
 
-class CancelOrder(Schema):
+class CancelOrder(Order):
     """Ends it from a day on, or with `at_period_end` when the period that contains the day ends."""
 
     when: date = _WHEN
@@ -92,17 +92,19 @@ class CancelOrder(Schema):
     version: int | None = None
 
 
-class UsageEvent(Schema):
+class UsageEvent(Order):
     subscription: UUID
-    price: str = SchemaField(max_length=80, description="The key of a metered price.")
+    price: Words = SchemaField(max_length=80, description="The key of a metered price.")
     quantity: Annotated[Decimal, WithJsonSchema({"type": "string", "format": "decimal"})] = SchemaField(
         ge=0, lt=QUANTITY_LIMIT, decimal_places=6
     )
-    at: datetime | date = SchemaField(description="When it was used.")
-    id: str = SchemaField(default="", max_length=200, description="The meter's own name of the event: it counts once.")
+    at: datetime | date = SchemaField(description="When it was used: a day, or an instant with its zone.")
+    id: Words = SchemaField(
+        default="", max_length=200, description="The meter's own name of the event: it counts once."
+    )
 
 
-class UsageEvents(Schema):
+class UsageEvents(Order):
     events: list[UsageEvent] = SchemaField(min_length=1, max_length=1000)
 
 
@@ -170,11 +172,11 @@ class PreviewAnswer(Schema):
     next: UpcomingAnswer
 
 
-class RedeemOrder(Schema):
+class RedeemOrder(Order):
     coupon: str = SchemaField(max_length=40, description="The code of a coupon.")
 
 
-class TakeOffOrder(Schema):
+class TakeOffOrder(Order):
     discount: int = SchemaField(ge=1, le=32_767, description="The position of a discount of the subscription.")
 
 
@@ -191,7 +193,7 @@ class IncreasePreviewAnswer(Schema):
     raises: list[dict[str, Any]]
 
 
-class UndoOrder(Schema):
+class UndoOrder(Order):
     raises: list[UUID] = SchemaField(default=[], max_length=1000, description="Ids of raises; all when it is empty.")
 
 

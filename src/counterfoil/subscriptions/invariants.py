@@ -7,7 +7,8 @@ from counterfoil.plumbing.invariants import invariant
 
 @invariant("S1", "no stretch of a subscription's item is charged twice")
 def charged_once() -> str:
-    # Of an increase and a decrease within a period the larger quantity may be billed; never the sum of both.
+    # Of an increase and a decrease within a period the larger quantity may be billed; never the sum of both. What is
+    # billed beyond an end that gives nothing back stays. What a change takes back may wait for a document.
     return """
         SELECT a.item_id, a.starts_at, 'overlapping periods' AS what FROM subscriptions_billedperiod a
         JOIN subscriptions_billedperiod b ON b.item_id = a.item_id AND b.id > a.id
@@ -23,9 +24,10 @@ def charged_once() -> str:
             GROUP BY 1, 2, 3, 4
         ) p JOIN subscriptions_subscriptionitem i ON i.id = p.item_id
             JOIN subscriptions_subscription s ON s.id = i.subscription_id
-        WHERE s.decrease <> 'next_invoice' AND p.billed > COALESCE((
+        WHERE (p.cell_ends_at <= s.settled_to OR (s.increase = 'now' AND s.decrease = 'now')) AND p.billed > COALESCE((
             SELECT MAX(v.quantity) FROM subscriptions_itemversion v WHERE v.item_id = p.item_id
-            AND v.starts_at < p.cell_ends_at AND (v.ends_at IS NULL OR v.ends_at > p.cell_starts_at)), 0)
+            AND v.starts_at < p.cell_ends_at
+            AND (v.ends_at IS NULL OR v.ends_at > p.cell_starts_at OR NOT s.is_credited_at_end)), 0)
         UNION ALL
         SELECT u.item_id, u.cell_starts_at, 'more than was used' FROM (
             SELECT item_id, cell_starts_at, cell_ends_at, SUM(quantity) AS billed FROM subscriptions_billedperiod
@@ -41,20 +43,23 @@ def ledger_is_on_documents() -> str:
     # A credit that takes back parts of several lines stands on as many; its row names the first of them. A subscription
     # whose draft was returned never ran: its rows stand on no issued document, and sum to nothing.
     return """
+        WITH never_ran AS (
+            SELECT s.id FROM subscriptions_subscription s
+            WHERE s.ends_at = s.starts_at AND NOT s.is_credited_at_end AND NOT EXISTS (
+                SELECT 1 FROM subscriptions_billedperiod b JOIN invoicing_invoice i ON i.id = b.invoice_id
+                WHERE b.subscription_id = s.id AND i.status = 'issued'))
         SELECT b.id, b.net, l.net AS on_line, b.invoice_id FROM subscriptions_billedperiod b
-        JOIN subscriptions_subscription s ON s.id = b.subscription_id
         LEFT JOIN invoicing_invoiceline l ON l.id = b.line_id
         LEFT JOIN invoicing_invoice i ON i.id = l.invoice_id
-        WHERE b.kind <> 'moved' AND NOT (s.ends_at IS NOT DISTINCT FROM s.starts_at AND NOT s.is_credited_at_end) AND (
+        WHERE b.kind <> 'moved' AND NOT EXISTS (SELECT 1 FROM never_ran n WHERE n.id = b.subscription_id) AND (
            (b.net <> 0 AND l.id IS NULL) OR (b.net = 0 AND b.line_id IS NOT NULL)
            OR (l.id IS NOT NULL AND (
                 l.invoice_id IS DISTINCT FROM b.invoice_id OR i.status NOT IN ('draft', 'issued')
                 OR l.subscription_id IS DISTINCT FROM b.subscription_id
                 OR abs(l.net) <> COALESCE((b.credits -> 0 ->> 1)::numeric, abs(b.net)))))
         UNION ALL
-        SELECT s.id, SUM(b.net), 0, NULL FROM subscriptions_billedperiod b
-        JOIN subscriptions_subscription s ON s.id = b.subscription_id
-        WHERE s.ends_at = s.starts_at AND NOT s.is_credited_at_end GROUP BY s.id HAVING SUM(b.net) <> 0
+        SELECT n.id, SUM(b.net), 0, NULL FROM subscriptions_billedperiod b JOIN never_ran n ON n.id = b.subscription_id
+        GROUP BY n.id HAVING SUM(b.net) <> 0
         UNION ALL
         SELECT b.subscription_id, SUM(b.net), 0, NULL FROM subscriptions_billedperiod b
         WHERE b.kind = 'moved' GROUP BY b.subscription_id HAVING SUM(b.net) <> 0 OR SUM(b.quantity) <> 0

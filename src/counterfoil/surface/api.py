@@ -10,17 +10,28 @@ import binascii
 import json
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from ninja import Schema
 from ninja.renderers import BaseRenderer
-from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema, create_model, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+    model_serializer,
+)
 from pydantic import Field as SchemaField
 from pydantic_core import PydanticCustomError
 
 from counterfoil.core.errors import Refusal
-from counterfoil.plumbing.record_types import PARAGRAPH_LENGTH, Field, Kind, record_type
+from counterfoil.plumbing.record_types import DAY, NUMBER, PARAGRAPH_LENGTH, Field, Kind, record_type
 from counterfoil.surface.as_json import ProjectedRow, plain, row_json
 
 PAGE_SIZE = 50
@@ -38,8 +49,67 @@ def _printable(text: str) -> str:
     return text
 
 
-Words = Annotated[str, AfterValidator(_printable), SchemaField(max_length=PARAGRAPH_LENGTH)]
+Words = Annotated[str, SchemaField(max_length=PARAGRAPH_LENGTH), AfterValidator(_printable)]
 """Text in the schema of an action, such as a reason."""
+
+
+class Order(Schema):
+    """Base of what an action takes, such as the day of an end.
+
+    A name that it does not know is refused, since a misspelt one would otherwise do something else in silence. So is a
+    value of another type of JSON: `5` is no day, and `"5"` no whole number.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_its_type(cls, raw: Any, info: ValidationInfo) -> Any:
+        wanted = _types_of(cls.model_fields[str(info.field_name)].annotation)
+        if raw is None or not wanted & {bool, int, date, datetime, Decimal}:
+            return raw
+        if bool in wanted and not isinstance(raw, bool):
+            raise PydanticCustomError("bool_type", "This is either true or false")
+        if int in wanted and (isinstance(raw, bool) or not isinstance(raw, int)):
+            raise PydanticCustomError("int_type", "This must be a whole number")
+        if Decimal in wanted and isinstance(raw, str) and not NUMBER.fullmatch(raw):
+            raise PydanticCustomError("decimal_parsing", "This must be a number")
+        if datetime in wanted:
+            return _moment(raw)
+        return _day(raw) if date in wanted else raw
+
+
+def _types_of(annotation: Any) -> set[Any]:
+    """The types that a value may have: those of `date | None` are both."""
+    parts = get_args(annotation)
+    if not parts or get_origin(annotation) in (list, dict, Literal):
+        return {annotation}
+    return set().union(*(_types_of(part) for part in parts))
+
+
+def _day(raw: Any) -> date:
+    if isinstance(raw, str) and DAY.fullmatch(raw):
+        try:
+            return date.fromisoformat(raw)
+        except ValueError:
+            pass
+    raise PydanticCustomError("date_parsing", "This must be a date such as 2026-03-31")
+
+
+def _moment(raw: Any) -> date:
+    """A day, or an instant with its zone."""
+    if isinstance(raw, str) and DAY.match(raw):
+        try:
+            moment = date.fromisoformat(raw) if DAY.fullmatch(raw) else datetime.fromisoformat(raw)
+        except ValueError:
+            moment = None
+        if isinstance(moment, datetime) and moment.tzinfo is None:
+            raise PydanticCustomError("timezone_missing", "An instant must name its time zone")
+        if moment is not None:
+            return moment
+    raise PydanticCustomError(
+        "datetime_parsing", "This must be a date such as 2026-03-31, or an instant such as 2026-03-31T12:00:00Z"
+    )
 
 
 class ExactJSON(BaseRenderer):

@@ -14,6 +14,7 @@ quantity of zero costs nothing. The worked tables stand in ``docs/concepts/price
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, Overflow, localcontext
 from functools import lru_cache
@@ -257,12 +258,20 @@ def tiers_from(rows: Iterable[Mapping[str, Any]]) -> tuple[Tier, ...]:
     return tuple(found)
 
 
+_PLAIN_NUMBER = r"-?\d{1,20}(?:\.\d{1,20})?"
+_IN_A_CELL = re.compile(rf"((?P<limit>{_PLAIN_NUMBER})\s*:\s*)?(?P<amount>{_PLAIN_NUMBER})", re.ASCII)
+
+
 def tiers_in_text(text: str) -> tuple[Tier, ...]:
-    """Tiers as people write them in a cell: ``1000: 0.01; 0.005``, the last without a limit."""
+    """Tiers as people write them in a cell: ``1000: 0.01; 0.005``, the last without a limit. ``ValueError`` for what
+    is none, in words for people.
+    """
     rows: list[dict[str, str]] = []
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
-        limit, colon, amount = part.rpartition(":")
-        rows.append({"up_to": limit.strip() if colon else "", "amount": amount.strip()})
+        found = _IN_A_CELL.fullmatch(part)
+        if found is None:
+            raise ValueError(f"“{part[:40]}” is no tier.")
+        rows.append({"up_to": found["limit"] or "", "amount": found["amount"]})
     return tiers_from(rows)
 
 

@@ -37,7 +37,7 @@ from counterfoil.subscriptions.rules.wording import why
 
 @dataclass
 class Charged:
-    """What one subscription has to be billed now. Unless ``is_whole``, the rest of what is due waits.
+    """What one subscription has to be billed now. Unless ``is_whole``, the rest of what is due since ``since`` waits.
 
     ``joined`` is the same with one line for each stretch, for documents that cannot take back their own lines.
     """
@@ -47,12 +47,13 @@ class Charged:
     due: Due
     is_whole: bool = True
     joined: Callable[[], list[Difference]] | None = None
+    since: Moment | None = None
 
 
 def charged(loaded: Loaded, due: Due, since: Moment | None, items: Collection[UUID] | None = None) -> Charged:
     """What is to be billed now of a subscription, or of some of its items."""
     find = partial(differences, loaded.agreement, loaded.billed, due, since=since, items=items)
-    return Charged(loaded, find(), due, items is None, partial(find, is_joined=True))
+    return Charged(loaded, find(), due, items is None, partial(find, is_joined=True), since)
 
 
 @dataclass
@@ -275,7 +276,9 @@ def _note_written(one: Charged, changed: list[SubscriptionItem]) -> dict[UUID, M
 
 
 def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
-    """``settled_to`` is the moment of writing, or the start of the earliest period that is not written yet."""
+    """``settled_to`` is the moment of writing, or the start of the earliest period that is not written yet, or of which
+    something waits.
+    """
     loaded = one.loaded
     agreement, subscription = loaded.agreement, loaded.subscription
     upcoming = next_due(agreement, billed)
@@ -285,7 +288,7 @@ def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
     open_from = [billed.get(item.id, max(item.start, agreement.start)) for item in agreement.items]
     settled = [one.due.before, *open_from]
     if not one.is_whole:
-        settled.append(loaded.settled_to or agreement.start)
+        settled.append(one.since or loaded.settled_to or agreement.start)
     subscription.settled_to = stored(min(settled))
 
 

@@ -100,17 +100,18 @@ def planned_change(
         rows.set_versions(loaded, item)
     orders = {order.price_key: order for order in items}
     now: set[UUID] = set()
+    waits: set[UUID] = set()
     fresh: set[UUID] = set()
     for step in steps:
         changed = _take(rows, loaded, step, orders, at)
-        if step.is_billed_now:
-            now.update(changed)
+        (now if step.is_billed_now else waits).update(changed)
         if step.new is not None and not step.is_quantity and _begins_at_once(loaded.agreement, step, moment, billed):
             fresh.add(changed[-1])
     rows.change(loaded.subscription)
-    is_whole = all(step.is_billed_now for step in steps)
     changed_to = as_in_memory(loaded)
-    return Change(changed_to, moment, rows, _charge(changed_to, moment, on, None if is_whole else now, fresh))
+    # The document of what is billed now takes along whatever waited for the next one before.
+    taken = {item.id for item in changed_to.agreement.items} - (waits - now) if now else set()
+    return Change(changed_to, moment, rows, _charge(changed_to, moment, on, taken if waits else None, fresh))
 
 
 def carry_out(actor: Actor, changes: Sequence[Change], *, on: date, at: datetime, is_apart: bool = False) -> Written:
@@ -192,7 +193,8 @@ def _period_end(rows: Rows, loaded: Loaded, moment: Moment) -> Moment:
 def record_usage(*, actor: Actor, orders: Sequence[UsageOrder], at: datetime) -> int:
     """Take what was used, each event once; answers how many were new. It is billed with its period.
 
-    An event whose period was billed already is charged with the next document.
+    An event whose period was billed already is charged with the next document. One that comes again with another
+    quantity or time is refused: nobody could tell which of the two holds.
     """
     wanted = {order.subscription_id for order in orders}
     locked = read_where(Subscription, "id = ANY(%s)", list(wanted), order="id", lock=True)
@@ -221,24 +223,28 @@ def record_usage(*, actor: Actor, orders: Sequence[UsageOrder], at: datetime) ->
         raise Refusal.of(problems)
     known = _known_events(rows)
     new: dict[tuple[UUID, str], UsageRecord] = {}
-    for row in rows:
+    for place, row in enumerate(rows):
         key = (row.item_id, row.external_id or str(row.pk))
-        if key not in known:
-            new.setdefault(key, row)
+        first = known.get(key) or new.setdefault(key, row)
+        if (first.quantity, first.used_at) != (row.quantity, row.used_at):
+            text = "An event with this id was counted with another quantity or time. Give each event an id of its own."
+            problems.append(Problem(f"{place}.id", "counted_otherwise", text))
+    if problems:
+        raise Refusal.of(problems)
     with one_trip():
         insert_rows(new.values())
         update_rows(list(subscriptions.values()), ["settled_to", "due_at"])
     return len(new)
 
 
-def _known_events(rows: Sequence[UsageRecord]) -> set[tuple[UUID, str]]:
+def _known_events(rows: Sequence[UsageRecord]) -> dict[tuple[UUID, str], UsageRecord]:
     """Those of the events that were taken already, by item and their meter's name for them."""
     names = [row.external_id for row in rows if row.external_id]
     if not names:
-        return set()
+        return {}
     items = list({row.item_id for row in rows})
     found = read_where(UsageRecord, "item_id = ANY(%s) AND external_id = ANY(%s)", items, names)
-    return {(row.item_id, row.external_id) for row in found}
+    return {(row.item_id, row.external_id): row for row in found}
 
 
 @command("subscriptions.add_metered_item", needs="subscriptions.change")

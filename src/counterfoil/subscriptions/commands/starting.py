@@ -167,6 +167,10 @@ class _Making:
             found.append(Problem("end", "before_start", "The end lies before the start."))
         if order.trial_end is not None and order.trial_end < order.start:
             found.append(Problem("trial_end", "before_start", "The trial ends before the start."))
+        if order.trial_end is not None and order.end is not None and order.trial_end > order.end:
+            found.append(Problem("trial_end", "after_end", "The trial lasts longer than the subscription."))
+        if order.trial_end is not None and order.committed_to is not None and order.trial_end > order.committed_to:
+            found.append(Problem("trial_end", "after_term", "The trial takes up the whole committed term."))
         return found
 
     def subscription(self, order: SubscriptionOrder, at: datetime) -> Subscription:

@@ -175,8 +175,14 @@ def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[U
         for other in agreement.items
         if other.id != item.id and other.is_in_advance and other.grid == item.grid and not other.version_at(begins)
         for row in by_item.get(other.id, ())
-        if row.start == begins or (agreement.policy.basis == NONE and row.start < begins < row.end)
+        if (_is_used(agreement, other, row, begins) if agreement.policy.basis == NONE else row.start == begins)
     ]
+
+
+def _is_used(agreement: Agreement, other: Item, row: Billed, begins: Moment) -> bool:
+    return row.start <= begins < row.end and any(
+        _overlaps(version, Cell(row.start, row.end)) for version in agreement.agreed(other)
+    )
 
 
 def written_to(agreement: Agreement, item: Item, due: Due, since: Moment | None = None) -> Moment | None:
@@ -275,10 +281,7 @@ def _of_cell(
     agreed = [version for version in agreement.agreed(item) if _overlaps(version, whole)]
     is_void = agreement.is_void(item, cell)
     if agreement.policy.basis == NONE:
-        if agreed and not rows and not taken_over:
-            piece = _Piece(*whole, agreed[0].quantity, (), is_first=True)
-            bill = _void if is_void else _charge
-            yield bill(agreement, item, whole, piece, covering)
+        yield from _undivided(agreement, item, whole, agreed, rows, covering, is_paid=bool(taken_over), is_void=is_void)
         return
     if len(agreed) == 1 and not (rows or taken_over or is_void) and _fills(agreed[0], whole):
         if agreed[0].quantity:  # as below, for what most periods are: nothing of them is billed, and nothing changes
@@ -463,11 +466,49 @@ def _of_piece(
         return None
     if not piece.before:
         return _charge(agreement, item, whole, piece, covering)
-    if not agreement.is_credited_at_end and agreement.end is not None and piece.start >= agreement.end:
+    if _is_kept(agreement, item, whole, piece):
         return None
     if agreement.stands_from is not None and piece.start >= agreement.stands_from:
         return None
     return _adjustment(agreement, item, whole, piece, left, covering)
+
+
+def _is_kept(agreement: Agreement, item: Item, whole: Cell, piece: _Piece) -> bool:
+    """Whether a stretch lies beyond an end that gives nothing back: that of the subscription, or that of an item whose
+    own period ended before the period of another with which the subscription ends.
+    """
+    if agreement.is_credited_at_end or agreement.end is None:
+        return False
+    if piece.start >= agreement.end:
+        return True
+    last = _last_moment(agreement, item)
+    return last is not None and item.start < last <= whole.start and item.grid.cell_at(last).start == last
+
+
+def _undivided(
+    agreement: Agreement,
+    item: Item,
+    whole: Cell,
+    agreed: Sequence[Version],
+    rows: Sequence[Billed],
+    covering: Discounts,
+    *,
+    is_paid: bool,
+    is_void: bool,
+) -> Iterator[Difference]:
+    """A period of which no parts are counted: paid in full when it is used at all, and given back in full when somebody
+    looks back and not a day of it is used.
+    """
+    billed = sum((row.quantity for row in rows), ZERO)
+    if agreed and not billed and not is_paid and not (is_void and rows):
+        piece = _Piece(*whole, agreed[0].quantity, (), is_first=not rows)
+        yield (_void if is_void else _charge)(agreement, item, whole, piece, covering)
+    elif billed and not agreed:
+        one = _of_piece(
+            agreement, item, whole, _Piece(*whole, ZERO, tuple(rows), is_first=False), _Left(rows), covering
+        )
+        if one is not None:
+            yield one
 
 
 def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, covering: Discounts) -> Difference:
