@@ -71,7 +71,7 @@ def test_beyond_its_bounds_an_account_is_parked(billing: Billing) -> None:
     before = Invoice.objects.count()
     assert billing.run("2026-02-01") == 1
     assert Invoice.objects.count() == before + 1
-    assert billing.subscription(dear).parked_reason == "1,000 in one day; more than 500 is held back."
+    assert billing.subscription(dear).parked_reason == "1,000 EUR in one day; more than 500 EUR is held back."
     assert billing.subscription(cheap).parked_at is None
     BillingPolicy.objects.update(most_amount_a_day=None)
     commands.unpark_subscription(actor=SYSTEM, subscription_id=dear, on=billing.on)
