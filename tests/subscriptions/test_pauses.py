@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from screens_world import Screens
 from subscriptions_world import SYSTEM, Billing, item
@@ -279,6 +279,11 @@ LIFE = st.lists(
     suppress_health_check=list(HealthCheck),
 )
 @given(acts=LIFE, anchor=st.sampled_from([None, 1, 31]), basis=st.sampled_from(["actual_days", "fixed_30", "none"]))
+@example(
+    acts=[("void", 38, 32, True), ("skip", 10, 11, False), ("extend", 32, 14, False), ("void", 22, 44, False)],
+    anchor=31,
+    basis="none",
+)
 def test_any_row_of_pauses(
     billing: Billing, acts: list[tuple[str, int, int, bool]], anchor: int | None, basis: str
 ) -> None:
