@@ -265,6 +265,17 @@ def test_an_extension_in_the_past_goes_on_at_once(billing: Billing) -> None:
     sound()
 
 
+def test_what_is_paid_whole_is_not_charged_again_when_time_goes_on(billing: Billing) -> None:
+    """Without parts of periods, what stayed of a period that a pause moved pays for all of it."""
+    one = billing.start(item("basic"), policy=Policy(basis="none"))
+    billing.run("2026-01-11")
+    pause(billing, one, "extend")
+    billing.run("2026-01-21")
+    billing.resume(one)
+    assert [row.split()[1] for row in ledger()] == ["recurring", "moved", "moved"]
+    sound()
+
+
 LIFE = st.lists(
     st.tuples(st.sampled_from([*PAUSE_MODES, "change"]), st.integers(1, 40), st.integers(1, 45), st.booleans()),
     min_size=1,

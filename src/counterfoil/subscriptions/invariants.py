@@ -8,8 +8,7 @@ from counterfoil.plumbing.invariants import invariant
 @invariant("S1", "no stretch of a subscription's item is charged twice")
 def charged_once() -> str:
     # Of an increase and a decrease within a period the larger quantity may be billed; never the sum of both. What is
-    # billed beyond an end that gives nothing back stays, and so does a period that is paid whole (basis none) of which
-    # the rest rests. What a change takes back may wait for a document.
+    # billed beyond an end that gives nothing back stays. What a change takes back may wait for a document.
     return """
         SELECT a.item_id, a.starts_at, 'overlapping periods' AS what FROM subscriptions_billedperiod a
         JOIN subscriptions_billedperiod b ON b.item_id = a.item_id AND b.id > a.id
@@ -25,8 +24,7 @@ def charged_once() -> str:
             GROUP BY 1, 2, 3, 4
         ) p JOIN subscriptions_subscriptionitem i ON i.id = p.item_id
             JOIN subscriptions_subscription s ON s.id = i.subscription_id
-        WHERE s.basis <> 'none'
-          AND (p.cell_ends_at <= s.settled_to OR (s.increase = 'now' AND s.decrease = 'now')) AND p.billed > COALESCE((
+        WHERE (p.cell_ends_at <= s.settled_to OR (s.increase = 'now' AND s.decrease = 'now')) AND p.billed > COALESCE((
             SELECT MAX(v.quantity) FROM subscriptions_itemversion v WHERE v.item_id = p.item_id
             AND v.starts_at < p.cell_ends_at
             AND (v.ends_at IS NULL OR v.ends_at > p.cell_starts_at OR NOT s.is_credited_at_end)), 0)

@@ -497,9 +497,9 @@ def _undivided(
     is_void: bool,
 ) -> Iterator[Difference]:
     """A period of which no parts are counted: paid in full when it is used at all, and given back in full when somebody
-    looks back and not a day of it is used.
+    looks back and not a day of it is used. What stayed of one that a pause moved in part pays for all of it.
     """
-    billed = sum((row.quantity for row in rows), ZERO)
+    billed = max((_billed_at(row.start, rows) for row in rows), default=ZERO)
     if agreed and not billed and not is_paid and not (is_void and rows):
         piece = _Piece(*whole, agreed[0].quantity, (), is_first=not rows)
         yield (_void if is_void else _charge)(agreement, item, whole, piece, covering)
@@ -509,6 +509,10 @@ def _undivided(
         )
         if one is not None:
             yield one
+
+
+def _billed_at(moment: Moment, rows: Sequence[Billed]) -> Decimal:
+    return sum((row.quantity for row in rows if row.start <= moment < row.end), ZERO)
 
 
 def _charge(agreement: Agreement, item: Item, whole: Cell, piece: _Piece, covering: Discounts) -> Difference:
