@@ -310,7 +310,11 @@ def test_any_row_of_pauses(
                 billing.change(one, item("basic"), item("support"), item("seat", str(place + 4)))
                 continue
             until = billing.on + timedelta(days=length)
-            pause(billing, one, what, until=until if is_planned else None)
+            try:
+                pause(billing, one, what, until=until if is_planned else None)
+            except Refusal as refused:  # time that is billed already does not stand still
+                assert (what, refused.problems[0].code) == ("extend", "billed_since")
+                continue
             billing.run(str(billing.on + timedelta(days=length // 2)))
             billing.run(str(until))
             if is_planned:
