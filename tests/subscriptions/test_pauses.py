@@ -313,7 +313,8 @@ def test_any_row_of_pauses(
             try:
                 pause(billing, one, what, until=until if is_planned else None)
             except Refusal as refused:  # time that is billed already does not stand still
-                assert (what, refused.problems[0].code) == ("extend", "billed_since")
+                if (what, refused.problems[0].code) != ("extend", "billed_since"):
+                    raise
                 continue
             billing.run(str(billing.on + timedelta(days=length // 2)))
             billing.run(str(until))
