@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -86,7 +85,7 @@ class Ledger:
         return self.bill(Due(day + timedelta(days=1)))
 
     def enter(self, day: date, **changed: object) -> list[Difference]:
-        self.agreement = replace(self.agreement, **changed)  # type: ignore[arg-type]
+        self.agreement = self.agreement._replace(**changed)  # type: ignore[arg-type]
         return self.bill(Due(day, is_entry=True))
 
 
@@ -207,7 +206,7 @@ def test_a_known_end_is_billed_only_up_to_it() -> None:
 def test_credit_is_of_what_was_invoiced() -> None:
     """After a discount of 10 %, half a month gives back half of what was paid, not of the list price."""
     thing = item(start=date(2026, 4, 1))
-    ledger = Ledger(replace(agreement(thing, discounts=(Discount(percent=Decimal(10)),)), start=date(2026, 4, 1)))
+    ledger = Ledger(agreement(thing, discounts=(Discount(percent=Decimal(10)),))._replace(start=date(2026, 4, 1)))
     assert [one.net for one in ledger.run(date(2026, 4, 1))] == [Decimal("90.00")]
     assert [one.net for one in ledger.enter(date(2026, 4, 16), end=date(2026, 4, 16))] == [Decimal("-45.00")]
 
@@ -216,7 +215,7 @@ def test_an_amount_off_comes_back_with_the_credit() -> None:
     """5.00 off for one period: 95.00 is billed, half of it comes back, and the next period costs the list price."""
     thing = item(start=date(2026, 4, 1))
     discounts = (Discount(amount=Decimal("5.00"), periods=1),)
-    ledger = Ledger(replace(agreement(thing, discounts=discounts), start=date(2026, 4, 1)))
+    ledger = Ledger(agreement(thing, discounts=discounts)._replace(start=date(2026, 4, 1)))
     assert [one.net for one in ledger.run(date(2026, 4, 1))] == [Decimal("95.00")]
     assert [one.net for one in ledger.run(date(2026, 5, 1))] == [Decimal("100.00")]
     found = ledger.enter(date(2026, 4, 16), end=date(2026, 4, 16))
@@ -331,7 +330,7 @@ def test_anchors_return(anchor: int, starts: list[str]) -> None:
 def test_a_quarter_with_an_anchor_before_its_start() -> None:
     """Anchor 1, started on 10 January: the stub lasts until 1 April."""
     thing = item("90.00", date(2026, 1, 10), interval=Interval("month", 3))
-    ledger = Ledger(replace(agreement(thing), start=date(2026, 1, 10)))
+    ledger = Ledger(agreement(thing)._replace(start=date(2026, 1, 10)))
     assert told(ledger.run(date(2026, 1, 10))) == ["recurring 2026-01-10 2026-04-01 1 81/90 81.00"]
 
 

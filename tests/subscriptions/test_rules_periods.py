@@ -362,7 +362,7 @@ class Life:
     def put(self, item: Item) -> None:
         kept = {one.id: one for one in self.agreement.items}
         kept[item.id] = item
-        self.agreement = replace(self.agreement, items=tuple(kept.values()))
+        self.agreement = self.agreement._replace(items=tuple(kept.values()))
 
     def change(self, wanted: list[Wanted], when: date, on: date) -> None:
         at = self.moment(when)
@@ -397,13 +397,13 @@ class Life:
             running = [one for one in self.agreement.items if one.version_at(start) is not None]
             start = max((renewal_of(one.grid, start) for one in running), default=start)
         if all(span.end is not None and span.end <= start for span in self.agreement.pauses):
-            self.agreement = replace(self.agreement, pauses=(*self.agreement.pauses, Span(start, None)))
+            self.agreement = self.agreement._replace(pauses=(*self.agreement.pauses, Span(start, None)))
             self.enter(on, None if self.agreement.policy.decrease == "now" else ())
 
     def resume(self, on: date) -> None:
         at, pauses = self.moment(on), self.agreement.pauses
         if pauses and pauses[-1].end is None and pauses[-1].start < at:
-            self.agreement = replace(self.agreement, pauses=(*pauses[:-1], Span(pauses[-1].start, at)))
+            self.agreement = self.agreement._replace(pauses=(*pauses[:-1], Span(pauses[-1].start, at)))
             self.enter(on)
 
     def credit_by_hand(self, place: int, percent: int) -> None:
@@ -416,7 +416,7 @@ class Life:
             self.rows = [replace(row, given=row.given + amount) if row.line_id == line else row for row in self.rows]
 
     def cancel(self, when: date, on: date) -> None:
-        self.agreement = replace(self.agreement, end=self.moment(when))
+        self.agreement = self.agreement._replace(end=self.moment(when))
         self.enter(on)
 
 

@@ -31,7 +31,6 @@ from counterfoil.subscriptions import commands
 from counterfoil.subscriptions.agreements import load
 from counterfoil.subscriptions.commands import running
 from counterfoil.subscriptions.models import BilledPeriod, Subscription
-from counterfoil.subscriptions.queries.runs import due_on
 from counterfoil.subscriptions.rules.billing import Due, differences
 from counterfoil.subscriptions.rules.orders import SubscriptionOrder
 
@@ -201,7 +200,7 @@ def test_accounts_of_one_payer_share_a_document_whatever_the_workers(billing: Bi
     def claimed() -> set[UUID]:
         try:
             with transaction.atomic():
-                ids, _ = running._claim(due_on({billing.entity: JANUARY[1]}), chunk)
+                ids, _ = running._claim(running._Due(((billing.entity, JANUARY[1]),), ()), chunk)
                 return set(Subscription.objects.filter(pk__in=ids).values_list("account_id", flat=True))
         finally:
             if threading.current_thread() is not threading.main_thread():

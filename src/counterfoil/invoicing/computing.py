@@ -7,6 +7,7 @@ of statements.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -236,12 +237,10 @@ def _tax_rows(
     invoice: Invoice, totals: Totals, lines: Sequence[TotalsLine], taxes: Sequence[Sequence[LineTax]]
 ) -> list[InvoiceTax]:
     """One row per category and rate. Of several labels the first stands; several reasons stand side by side."""
-    labels: dict[TaxKey, str] = {}
-    reasons: dict[TaxKey, dict[str, None]] = {}
+    told: dict[TaxKey, list[LineTax]] = defaultdict(list)
     for line, borne in zip(lines, taxes, strict=True):
         for key, tax in zip(line.taxes, borne, strict=True):
-            labels.setdefault(key, tax.label)
-            reasons.setdefault(key, {}).update({tax.reason: None} if tax.reason else {})
+            told[key].append(tax)
     return [
         new_row(
             InvoiceTax,
@@ -251,10 +250,10 @@ def _tax_rows(
             percent=subtotal.tax.percent,
             included=subtotal.tax.included,
             again=subtotal.tax.again,
-            label=labels[subtotal.tax],
+            label=told[subtotal.tax][0].label,
             base=subtotal.base.amount,
             amount=subtotal.amount.amount,
-            reason="; ".join(reasons[subtotal.tax])[:200],
+            reason="; ".join(dict.fromkeys([tax.reason for tax in told[subtotal.tax] if tax.reason]))[:200],
         )
         for subtotal in totals.taxes
     ]

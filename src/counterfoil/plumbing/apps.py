@@ -30,7 +30,7 @@ class PlumbingConfig(AppConfig):
         # What is loaded stays, and the rows of a command live until its end: looking through them for garbage as often
         # as Python does by itself takes a sixth of a billing run.
         gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        gc.set_threshold(150_000, 20, 20)
 
 
 class Instants(TimestamptzLoader):

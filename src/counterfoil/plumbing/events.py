@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 from uuid import UUID
 
+from counterfoil.core.ids import id_text
+
 
 class Event:
     """Base of every event. Subclasses are made by ``@event("room.noun_verbed")``.
@@ -55,7 +57,9 @@ _PLAIN = frozenset({str, int, bool, type(None)})
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, UUID | Decimal):
+    if isinstance(value, UUID):
+        return id_text(value)
+    if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, date | datetime):
         return value.isoformat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -343,7 +343,7 @@ def with_items(agreement: Agreement, items: Iterable[Item]) -> Agreement:
     """The agreement with these items instead of those with their ids, and with those that are new."""
     changed = {item.id: item for item in items}
     kept = tuple(changed.pop(item.id, item) for item in agreement.items)
-    return replace(agreement, items=(*kept, *changed.values()))
+    return agreement._replace(items=(*kept, *changed.values()))
 
 
 def _maybe(kept: datetime | None, basis: str) -> Moment | None:

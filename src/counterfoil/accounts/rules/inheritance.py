@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, NamedTuple, TypeVar
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 T = TypeVar("T")
@@ -45,6 +46,11 @@ def resolve(nearest: Said[T] | None, default: T, subject: str) -> Sourced[T]:
     if nearest is not None:
         kind = OWN if nearest.is_own else PARENT
         return Sourced(nearest.value, kind, f"{nearest.title} · {subject}", nearest.account_id)
+    return _by_default(default, subject)
+
+
+@lru_cache
+def _by_default(default: Any, subject: str) -> Sourced[Any]:
     if is_said(default):
         return Sourced(default, DEFAULT, f"Company default · {subject}")
     return Sourced(default, NONE, f"No {subject} anywhere")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from counterfoil.accounts.rules.inheritance import Sourced
+from counterfoil.core.ids import id_text
 
 KINDS = ("own", "parent", "default", "deal", "subscription", "catalog", "rule", "edited", "none")
 
@@ -23,8 +24,8 @@ Source = dict[str, Any]
 
 def as_source(sourced: Sourced[Any]) -> Source:
     """A source as JSON, to be kept on the draft: ``kind``, ``label`` and ``record``."""
-    record = str(sourced.record_id) if sourced.record_id else None
-    return {"kind": sourced.kind, "label": sourced.label, "record": record}
+    _, kind, label, record_id = sourced
+    return {"kind": kind, "label": label, "record": id_text(record_id) if record_id else None}
 
 
 def edited_by(name: str) -> Source:

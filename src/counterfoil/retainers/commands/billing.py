@@ -31,7 +31,7 @@ from counterfoil.documents.reasons import BeyondRetainer, Burned
 from counterfoil.invoicing.commands import draft_invoices
 from counterfoil.invoicing.models import InvoiceLine
 from counterfoil.invoicing.rules.orders import LINES_MAX, DraftOrder, OrderLine
-from counterfoil.plumbing.bulk import insert_rows, update_rows
+from counterfoil.plumbing.bulk import Asked, insert_rows, read_together, update_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.retainers import events
 from counterfoil.retainers.burndown import quantity_of, terms_of, uses_of, worth_of
@@ -375,17 +375,17 @@ def unbilled_of(account_ids: Sequence[UUID], on: date, at: datetime) -> Joining 
 
 
 def _any_unbilled(account_ids: Sequence[UUID], on: date) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(_UNBILLED, {"accounts": list(account_ids), "on": on})
-        return cursor.fetchone() is not None
+    accounts = list(account_ids)
+    (found,) = read_together(Asked(_UNBILLED, (accounts, on, accounts, on)))
+    return bool(found)
 
 
 _UNBILLED = """
 SELECT 1 FROM retainers_timeentry
-WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND held_at IS NULL AND day <= %(on)s
+WHERE account_id = ANY(%s) AND status = 'approved' AND is_billable AND held_at IS NULL AND day <= %s
 UNION ALL
 SELECT 1 FROM retainers_expense
-WHERE account_id = ANY(%(accounts)s) AND status = 'approved' AND is_billable AND held_at IS NULL AND day <= %(on)s
+WHERE account_id = ANY(%s) AND status = 'approved' AND is_billable AND held_at IS NULL AND day <= %s
 LIMIT 1
 """
 

@@ -258,7 +258,7 @@ def add_metered_item(*, actor: Actor, subscription_id: UUID, item: ItemOrder, at
         raise Refusal("not_metered", "Only a metered price is billed by usage.", "item")
     start = loaded.agreement.start
     anchors = Anchors(loaded.subscription.anchor_day, loaded.subscription.anchor_on)
-    (step,) = plan_change(replace(loaded.agreement, items=()), [_wanted(item)], start, anchors)
+    (step,) = plan_change(loaded.agreement._replace(items=()), [_wanted(item)], start, anchors)
     rows = Rows()
     added = _add_item(rows, loaded, step, item, at)
     rows.change(loaded.subscription)

@@ -7,7 +7,7 @@ A plan is a row for each price that is raised or left out. It is carried out on 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -176,7 +176,7 @@ def _raise(
         quantity = used_lately(item, moment_at(loaded, today))
     since = add_months(takes_on, -increase.months_apart)
     reason = reason_left_out(
-        item if not ends else replace(item, versions=(item.versions[0]._replace(end=takes),)),
+        item if not ends else item._replace(versions=(item.versions[0]._replace(end=takes),)),
         item.pricing,
         new,
         takes_on=takes,

@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from counterfoil.access.actors import Actor
 from counterfoil.access.door import command
@@ -32,7 +32,7 @@ from counterfoil.subscriptions.commands.raising import any_planned, raise_prices
 from counterfoil.subscriptions.commands.starting import billing_policies
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
 from counterfoil.subscriptions.ports import Rider, ridden_since, riders_of
-from counterfoil.subscriptions.queries.runs import due_on
+from counterfoil.subscriptions.queries.runs import due_statement
 from counterfoil.subscriptions.rules.billing import Due
 from counterfoil.subscriptions.rules.bounds import Bounds, reason_to_park
 from counterfoil.subscriptions.rules.grid import moment_of, next_day
@@ -83,8 +83,8 @@ def bill_due(
     left out for ``after``, where an earlier chunk got to: it only spares looking once more at what that chunk billed.
     """
     done = ChunkDone()
-    due = due_on(dict.fromkeys([entity_id] if entity_id is not None else entities(), on))
-    claimed = _read(_ready(actor, due.exclude(pk__among=passing) if passing else due, at, chunk, after, done))
+    days = tuple((one, on) for one in ([entity_id] if entity_id is not None else entities()))
+    claimed = _read(_ready(actor, _Due(days, passing), at, chunk, after, done))
     charges: list[Charged] = []
     held: list[Held] = []
     for loaded in load(claimed):
@@ -141,9 +141,23 @@ def _write(
         done.amounts[currency] = done.amounts.get(currency, Decimal(0)) + net
 
 
-def _ready(
-    actor: Actor, due: QuerySet[Subscription], at: datetime, chunk: int, after: Reached | None, done: ChunkDone
-) -> list[UUID]:
+@dataclass(frozen=True)
+class _Due:
+    """What is due as of a day of each company, but for what is passed by."""
+
+    days: tuple[tuple[UUID, date], ...]
+    passing: Collection[UUID]
+
+    def where(self, condition: str, *values: Any) -> tuple[str, tuple[Any, ...]]:
+        """A part of a statement that reads ``id``, ``due_at`` and ``account_id`` of it where a condition holds."""
+        statement, given = due_statement(self.days)
+        passed = "AND NOT due.id = ANY(%s)" if self.passing else ""
+        return f"({statement}) due WHERE {condition} {passed}", (
+            *given, *values, *([list(self.passing)] if self.passing else ()),
+        )  # fmt: skip
+
+
+def _ready(actor: Actor, due: _Due, at: datetime, chunk: int, after: Reached | None, done: ChunkDone) -> list[UUID]:
     """Claim a chunk, and raise the prices of it that should have risen; what waits for that is noted and left out."""
     ids, done.reached = _claim(due, chunk, after)
     if after is not None and not ids:
@@ -151,12 +165,13 @@ def _ready(
     if any_planned(ids):
         raise_prices(actor=actor, at=at, chunk=None, subscription_ids=ids)
         done.waiting = frozenset(unraised(at, ids))
-        still = set(due.filter(pk__among=ids).values_list("pk", flat=True)) - done.waiting
-        ids = [one for one in ids if one in still]
+        statement, values = due.where("due.id = ANY(%s)", ids)
+        (still,) = read_together(Asked(f"SELECT id FROM {statement}", values))  # noqa: S608 - Django's own statement
+        ids = [one for one in ids if (one,) in still and one not in done.waiting]
     return ids
 
 
-def _claim(due: QuerySet[Subscription], chunk: int, after: Reached | None = None) -> tuple[list[UUID], Reached | None]:
+def _claim(due: _Due, chunk: int, after: Reached | None = None) -> tuple[list[UUID], Reached | None]:
     """Lock what is due of the payers of what is due first, in the order of its accounts; and how far that got.
 
     The payers are locked before, and those that another worker has are skipped: nobody takes a part of what shares a
@@ -171,32 +186,30 @@ def _claim(due: QuerySet[Subscription], chunk: int, after: Reached | None = None
         if not locked:
             continue
         accounts = accounts_paid_by([payer_id for (payer_id,) in locked])
-        found = due.filter(account__among=accounts).order_by("account_id", "id").select_for_update(skip_locked=True)
-        if ids := list(found.values_list("pk", flat=True)):
-            return ids, after
+        statement, values = due.where("due.account_id = ANY(%s)", list(accounts))
+        locking = f"SELECT id FROM {statement} ORDER BY account_id, id FOR UPDATE SKIP LOCKED"  # noqa: S608
+        (found,) = read_together(Asked(locking, values))
+        if found:
+            return [subscription_id for (subscription_id,) in found], after
     return [], None
 
 
 _LOCK_PAYERS = "SELECT id FROM accounts_account WHERE id = ANY(%s) FOR NO KEY UPDATE SKIP LOCKED"
 
 
-def _first_due(due: QuerySet[Subscription], count: int, after: Reached | None) -> list[tuple[datetime, UUID, UUID]]:
+def _first_due(due: _Due, count: int, after: Reached | None) -> list[tuple[datetime, UUID, UUID]]:
     """What is due first, behind where an earlier chunk got to: when, which, and who pays. Who pays is worked out for
     no more than is answered.
     """
-    statement, values = due.order_by().values("due_at", "id", "account_id").query.sql_with_params()
-    behind = "WHERE (due.due_at, due.id) > (%s, %s)" if after is not None else ""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT first.due_at, first.id, {payer_sql("own")}
-            FROM (SELECT * FROM ({statement}) due {behind} ORDER BY due.due_at, due.id LIMIT %s) first
-            CROSS JOIN LATERAL (SELECT * FROM accounts_account WHERE id = first.account_id OFFSET 0) own
-            ORDER BY first.due_at, first.id
-            """,  # noqa: S608 - Django's own statement
-            [*values, *(after or ()), count],
-        )
-        return list(cursor.fetchall())
+    statement, values = due.where(*(("(due.due_at, due.id) > (%s, %s)", *after) if after is not None else ("TRUE",)))
+    asked = f"""
+    SELECT first.due_at, first.id, {payer_sql("own")}
+    FROM (SELECT * FROM {statement} ORDER BY due.due_at, due.id LIMIT %s) first
+    CROSS JOIN LATERAL (SELECT * FROM accounts_account WHERE id = first.account_id OFFSET 0) own
+    ORDER BY first.due_at, first.id
+    """  # noqa: S608 - Django's own statement
+    (found,) = read_together(Asked(asked, (*values, count)))
+    return found
 
 
 def _read(ids: Sequence[UUID]) -> list[Subscription]:

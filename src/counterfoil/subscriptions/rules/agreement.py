@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
@@ -72,8 +72,7 @@ class PastPrice(NamedTuple):
     pricing: Pricing
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One price of a subscription and how much of it was agreed over time.
 
     ``price`` names what is sold: two items of one price never run at once. ``cut_at`` ends the present period early:
@@ -150,8 +149,7 @@ class Discount:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(NamedTuple):
     """A subscription as billing sees it. ``start`` is the first moment that is billed; ``end`` the first that is not.
 
     With ``is_credited_at_end`` false, what is billed beyond the end is not given back. During ``pauses`` it is not
@@ -163,7 +161,7 @@ class Agreement:
     currency: str
     start: Moment
     items: tuple[Item, ...]
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = Policy()
     end: Moment | None = None
     is_credited_at_end: bool = True
     pauses: tuple[Span, ...] = ()

@@ -118,7 +118,7 @@ def taken_back(agreement: Agreement, wanted: Sequence[Wanted], at: Moment) -> li
     running, waiting = _running(agreement, at), _waiting(agreement, at)
     quantities = {one.price: (one.pricing, one.quantity) for one in wanted if not one.is_metered and one.quantity}
     if agreement.end is None and quantities == {item.price: (item.pricing, one.quantity) for item, one in running}:
-        again = [replace(item, versions=_as_it_runs(item, one)) for item, one in running if one.end is not None]
+        again = [item._replace(versions=_as_it_runs(item, one)) for item, one in running if one.end is not None]
         return again + [ended(item, item.start) for item in waiting]
     ends = {version.end for item, version in running if item.price not in quantities}
     return [ended(item, item.start) for item in waiting if item.price not in quantities and item.start in ends]
@@ -221,7 +221,7 @@ def _per_day(pricing: Pricing, quantity: Decimal, grid: Grid, at: Moment) -> Fra
 
 def with_quantity(item: Item, quantity: Decimal, at: Moment) -> Item:
     """The item with another quantity from a moment until what was agreed for later."""
-    return replace(item, versions=tuple(_split(item.versions, quantity, at)))
+    return item._replace(versions=tuple(_split(item.versions, quantity, at)))
 
 
 def _split(versions: Sequence[Version], quantity: Decimal, at: Moment) -> Iterator[Version]:
@@ -248,4 +248,4 @@ def ended(item: Item, at: Moment, *, cuts: bool = False) -> Item:
         if version.start < at
     )
     nothing = (Version(item.start, item.start, Decimal(0)),)
-    return replace(item, versions=kept or nothing, cut_at=at if cuts else item.cut_at)
+    return item._replace(versions=kept or nothing, cut_at=at if cuts else item.cut_at)

@@ -79,8 +79,7 @@ def moved(
     skips would have given back.
     """
     policy = agreement.policy
-    resting = replace(
-        agreement,
+    resting = agreement._replace(
         stands_from=None,
         end=None,
         pauses=(*agreement.pauses, Span(start, None)),

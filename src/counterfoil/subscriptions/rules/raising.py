@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -82,7 +81,7 @@ def used_lately(item: Item, moment: Moment) -> Decimal:
 
 def with_past_price(item: Item, new: Pricing, moment: Moment) -> Item:
     """A metered item with another price for what is used in periods that begin at the moment or later."""
-    return replace(item, pricing=new, past_prices=(*item.past_prices, PastPrice(moment, item.pricing)))
+    return item._replace(pricing=new, past_prices=(*item.past_prices, PastPrice(moment, item.pricing)))
 
 
 def amounts_of(pricing: Pricing) -> tuple[Decimal, ...]:
