@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from uuid import UUID
 
 from counterfoil.accounts.models import PaymentTerms
@@ -21,7 +22,7 @@ from counterfoil.core.errors import Refusal
 from counterfoil.core.money import Money
 from counterfoil.invoicing.borne import bear, frozen_taxes, keys_of, keys_of_taxes
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax, Origin, TaxRate
-from counterfoil.invoicing.rules.checks import Checked, checks, is_clean
+from counterfoil.invoicing.rules.checks import Check, Checked, checks, is_clean
 from counterfoil.invoicing.rules.discounts import Discount
 from counterfoil.invoicing.rules.tax import NEEDS_A_REASON, LineTax, Rate, Rates, line_taxes, rates_on
 from counterfoil.invoicing.rules.totals import (
@@ -206,12 +207,15 @@ def compute(draft: Draft, around: Surroundings) -> Totals:
     draft.taxes = _tax_rows(invoice, totals, lines, taxes)
     invoice.net, invoice.tax, invoice.total = totals.net.amount, totals.tax.amount, totals.total.amount
     found = checks(_checked(draft, around, taxes, totals.total))
-    invoice.checks = [
-        {"code": check.code, "level": check.level, "message": check.message, "fix": check.fix, "group": check.group}
-        for check in found
-    ]
+    invoice.checks = _as_kept(tuple(found))
     invoice.is_clean = is_clean(found)
     return totals
+
+
+@lru_cache
+def _as_kept(found: tuple[Check, ...]) -> list[dict[str, str]]:
+    """Checks as JSON. Most documents of a run have the same ones, so they share a list, which nobody changes."""
+    return [check._asdict() for check in found]
 
 
 def discounts_of(invoice: Invoice) -> tuple[Discount, ...]:
