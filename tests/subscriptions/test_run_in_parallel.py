@@ -200,7 +200,7 @@ def test_accounts_of_one_payer_share_a_document_whatever_the_workers(billing: Bi
     def claimed() -> set[UUID]:
         try:
             with transaction.atomic():
-                ids, _ = running._claim(running._Due(((billing.entity, JANUARY[1]),), ()), chunk)
+                ids, _ = running._claim(running._DueOn(((billing.entity, JANUARY[1]),), ()), chunk)
                 return set(Subscription.objects.filter(pk__in=ids).values_list("account_id", flat=True))
         finally:
             if threading.current_thread() is not threading.main_thread():

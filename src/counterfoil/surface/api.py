@@ -325,6 +325,3 @@ class Paging(Schema):
         shown = rows[: self.limit]
         last = base64.urlsafe_b64encode(shown[-1].id.bytes).rstrip(b"=").decode() if len(rows) > self.limit else None
         return {"items": [to_json(row) for row in shown], "next_cursor": last}
-
-
-# Problems ----------------------------------------------------------------------------------------------------------

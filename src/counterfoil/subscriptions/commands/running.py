@@ -84,7 +84,7 @@ def bill_due(
     """
     done = ChunkDone()
     days = tuple((one, on) for one in ([entity_id] if entity_id is not None else entities()))
-    claimed = _read(_ready(actor, _Due(days, passing), at, chunk, after, done))
+    claimed = _read(_ready(actor, _DueOn(days, passing), at, chunk, after, done))
     charges: list[Charged] = []
     held: list[Held] = []
     for loaded in load(claimed):
@@ -142,7 +142,7 @@ def _write(
 
 
 @dataclass(frozen=True)
-class _Due:
+class _DueOn:
     """What is due as of a day of each company, but for what is passed by."""
 
     days: tuple[tuple[UUID, date], ...]
@@ -157,7 +157,7 @@ class _Due:
         )  # fmt: skip
 
 
-def _ready(actor: Actor, due: _Due, at: datetime, chunk: int, after: Reached | None, done: ChunkDone) -> list[UUID]:
+def _ready(actor: Actor, due: _DueOn, at: datetime, chunk: int, after: Reached | None, done: ChunkDone) -> list[UUID]:
     """Claim a chunk, and raise the prices of it that should have risen; what waits for that is noted and left out."""
     ids, done.reached = _claim(due, chunk, after)
     if after is not None and not ids:
@@ -171,7 +171,7 @@ def _ready(actor: Actor, due: _Due, at: datetime, chunk: int, after: Reached | N
     return ids
 
 
-def _claim(due: _Due, chunk: int, after: Reached | None = None) -> tuple[list[UUID], Reached | None]:
+def _claim(due: _DueOn, chunk: int, after: Reached | None = None) -> tuple[list[UUID], Reached | None]:
     """Lock what is due of the payers of what is due first, in the order of its accounts; and how far that got.
 
     The payers are locked before, and those that another worker has are skipped: nobody takes a part of what shares a
@@ -197,7 +197,7 @@ def _claim(due: _Due, chunk: int, after: Reached | None = None) -> tuple[list[UU
 _LOCK_PAYERS = "SELECT id FROM accounts_account WHERE id = ANY(%s) FOR NO KEY UPDATE SKIP LOCKED"
 
 
-def _first_due(due: _Due, count: int, after: Reached | None) -> list[tuple[datetime, UUID, UUID]]:
+def _first_due(due: _DueOn, count: int, after: Reached | None) -> list[tuple[datetime, UUID, UUID]]:
     """What is due first, behind where an earlier chunk got to: when, which, and who pays. Who pays is worked out for
     no more than is answered.
     """
