@@ -18,7 +18,8 @@ from counterfoil.plumbing.bulk import delete_rows, insert_rows, one_trip, read_w
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, as_in_memory, end_of, load, load_again, with_items
-from counterfoil.subscriptions.commands.billing import Charged, Written, charged, write
+from counterfoil.subscriptions.commands.billing import Written, write
+from counterfoil.subscriptions.commands.lines import Charged, charged
 from counterfoil.subscriptions.commands.starting import new_item
 from counterfoil.subscriptions.models import (
     ItemVersion,

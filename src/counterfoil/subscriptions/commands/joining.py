@@ -20,8 +20,9 @@ from counterfoil.plumbing.bulk import insert_rows
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import load
-from counterfoil.subscriptions.commands.billing import _Line, _order_lines, _row, settle
+from counterfoil.subscriptions.commands.billing import settle
 from counterfoil.subscriptions.commands.changing import cancel_subscription
+from counterfoil.subscriptions.commands.lines import Line, billed_row, order_lines
 from counterfoil.subscriptions.commands.starting import first_charge, insert_subscriptions
 from counterfoil.subscriptions.models import BilledPeriod, Subscription
 from counterfoil.subscriptions.rules.agreement import PRORATION_CREDIT
@@ -46,15 +47,15 @@ def start_with_draft(*, actor: Actor, order: SubscriptionOrder, draft: DraftOrde
     (subscription,) = insert_subscriptions([order], on, at)
     (loaded,) = load([subscription])
     charge = first_charge(loaded, on)
-    lines = [_Line(charge, one, new_id()) for one in charge.differences]
-    due = tuple(part for line in lines if line.net for part in _order_lines(line))
+    lines = [Line(charge, one, new_id()) for one in charge.differences]
+    due = tuple(part for line in lines if line.net for part in order_lines(line))
     invoice_id: UUID | None = None
     if draft.lines or due:
         whole = draft._replace(lines=(*draft.lines, *due))
         (invoice_id,) = draft_invoices(actor=actor, orders=[whole], on=on, at=at)
     for line in lines:
         line.document_id = invoice_id if line.net else None
-    insert_rows(_row(line, None, at) for line in lines)
+    insert_rows(billed_row(line, None, at) for line in lines)
     settle([charge])
     return Joined(subscription.pk, invoice_id)
 

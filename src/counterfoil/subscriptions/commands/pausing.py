@@ -16,7 +16,7 @@ from counterfoil.plumbing.bulk import insert_rows, read_where, update_rows
 from counterfoil.plumbing.outbox import part_of_a_wish
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.commands.billing import Charged, Written, _Line, _row
+from counterfoil.subscriptions.commands.billing import Written
 from counterfoil.subscriptions.commands.changing import (
     Rows,
     _bill,
@@ -27,6 +27,7 @@ from counterfoil.subscriptions.commands.changing import (
     refuse_stood_still,
     write_rows,
 )
+from counterfoil.subscriptions.commands.lines import Charged, Line, billed_row
 from counterfoil.subscriptions.commands.running import CHUNK, park
 from counterfoil.subscriptions.models import ItemVersion, Pause, PauseMode, Subscription, SubscriptionItem
 from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, NOW, Difference
@@ -199,7 +200,7 @@ def _extend(loaded: Loaded, start: Moment, moment: Moment, at: datetime) -> None
         for part in moved(loaded.agreement, loaded.billed, one, start, by):
             written += [(part.taken, one.old.id), (part.given, row.pk)]
         charged = Charged(loaded, [], Due(start))
-        rows = [(_row(_Line(charged, difference, new_id()), None, at), item_id) for difference, item_id in written]
+        rows = [(billed_row(Line(charged, difference, new_id()), None, at), item_id) for difference, item_id in written]
         for each, item_id in rows:
             each.item_id = item_id
         insert_rows(each for each, _ in rows)

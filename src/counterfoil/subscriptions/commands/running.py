@@ -27,8 +27,10 @@ from counterfoil.plumbing.bulk import Asked, read_together, read_where, update_r
 from counterfoil.plumbing.outbox import emit
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.commands.billing import Charged, charged, joinable, write
+from counterfoil.subscriptions.commands.billing import write
+from counterfoil.subscriptions.commands.lines import Charged, charged
 from counterfoil.subscriptions.commands.raising import any_planned, raise_prices, unraised
+from counterfoil.subscriptions.commands.riding import joinable
 from counterfoil.subscriptions.commands.starting import billing_policies
 from counterfoil.subscriptions.models import BillingPolicy, Subscription
 from counterfoil.subscriptions.ports import Rider, ridden_since, riders_of

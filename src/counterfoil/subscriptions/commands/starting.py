@@ -22,8 +22,9 @@ from counterfoil.plumbing.outbox import emit
 from counterfoil.plumbing.scratch import read_once
 from counterfoil.subscriptions import events
 from counterfoil.subscriptions.agreements import Loaded, load
-from counterfoil.subscriptions.commands.billing import Charged, Written, write
+from counterfoil.subscriptions.commands.billing import Written, write
 from counterfoil.subscriptions.commands.couponing import redeem
+from counterfoil.subscriptions.commands.lines import Charged
 from counterfoil.subscriptions.models import (
     BillingPolicy,
     ItemVersion,
