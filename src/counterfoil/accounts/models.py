@@ -60,9 +60,9 @@ END IF;
 
 def _no_circles() -> list[pgtrigger.Trigger]:
     """The database's half of the promise that the hierarchy has no circles, under concurrency and bare SQL too."""
-    added = "new_rows n WHERE n.parent_id IS NOT NULL"
+    added = "<written> n WHERE n.parent_id IS NOT NULL"
     moved = (
-        "(SELECT new_rows.id, new_rows.parent_id FROM new_rows JOIN old_rows ON old_rows.id = new_rows.id"
+        "(SELECT new_rows.id, new_rows.parent_id FROM <written> new_rows JOIN old_rows ON old_rows.id = new_rows.id"
         " WHERE new_rows.parent_id IS NOT NULL AND new_rows.parent_id IS DISTINCT FROM old_rows.parent_id) n"
     )
     return [

@@ -273,7 +273,10 @@ parents := ARRAY[OLD.invoice_id];
 IF TG_OP = 'UPDATE' THEN
     parents := parents || NEW.invoice_id;
 END IF;
-IF EXISTS (SELECT 1 FROM invoicing_invoice i WHERE i.id = ANY(parents) AND i.status IN ('issued', 'void')) THEN
+IF EXISTS (
+    SELECT 1 FROM (SELECT i.status FROM invoicing_invoice i WHERE i.id = ANY(parents) OFFSET 0) parent
+    WHERE parent.status IN ('issued', 'void')
+) THEN
     RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';
 END IF;
 IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
@@ -282,9 +285,9 @@ RETURN NEW;
 
 _PARENT_FROZEN_ON_INSERT = """
 IF EXISTS (
-    SELECT 1 FROM new_rows n CROSS JOIN LATERAL (
-        SELECT 1 FROM invoicing_invoice i WHERE i.id = n.invoice_id AND i.status IN ('issued', 'void') LIMIT 1
-    ) frozen
+    SELECT 1 FROM <written> n CROSS JOIN LATERAL (
+        SELECT i.status FROM invoicing_invoice i WHERE i.id = n.invoice_id OFFSET 0
+    ) parent WHERE parent.status IN ('issued', 'void')
 ) THEN
     RAISE EXCEPTION 'the lines and taxes of an issued document cannot be changed' USING ERRCODE = 'CF003';
 END IF;
@@ -318,13 +321,15 @@ def allowed_tax_sql(tax: str) -> str:
     """  # noqa: S608 - the alias of a table
 
 
+_DOCUMENT_OF_LINE = "(SELECT i.status, i.kind FROM invoicing_invoice i WHERE i.id = l.invoice_id OFFSET 0)"
+
 # A document that becomes issued takes back no more of any line, nor of the tax of any rate, than it says. The lines are
 # locked first, so that two documents at once are looked at one after the other.
 _CREDITS_FIT = f"""
 IF EXISTS (
     SELECT 1 FROM <became> n CROSS JOIN LATERAL (
-        SELECT 1 FROM invoicing_invoiceline l WHERE l.invoice_id = n.id AND l.credits_line_id IS NOT NULL LIMIT 1
-    ) credit
+        SELECT l.credits_line_id FROM invoicing_invoiceline l WHERE l.invoice_id = n.id OFFSET 0
+    ) line WHERE line.credits_line_id IS NOT NULL
 ) THEN
     PERFORM 1 FROM invoicing_invoiceline c WHERE c.id IN (
         SELECT l.credits_line_id FROM <became> n JOIN invoicing_invoiceline l ON l.invoice_id = n.id
@@ -332,7 +337,7 @@ IF EXISTS (
     IF EXISTS (
         SELECT 1 FROM invoicing_invoiceline c
         JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
-        JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued'
+        JOIN LATERAL {_DOCUMENT_OF_LINE} d ON d.status = 'issued'
         WHERE c.id IN (SELECT t.credits_line_id FROM <became> n JOIN invoicing_invoiceline t ON t.invoice_id = n.id)
         GROUP BY c.id, c.net
         HAVING SUM(CASE d.kind WHEN 'credit_note' THEN l.net ELSE -l.net END)
@@ -356,7 +361,7 @@ IF EXISTS (
         JOIN invoicing_invoiceline l ON l.credits_line_id = c.id
         JOIN LATERAL {taxes_sql("l")} x ON (x.category, x.percent, x.included, x.again)
              = (t.category, t.percent, t.included, t.again)
-        JOIN invoicing_invoice d ON d.id = l.invoice_id AND d.status = 'issued' AND d.kind = 'credit_note'
+        JOIN LATERAL {_DOCUMENT_OF_LINE} d ON d.status = 'issued' AND d.kind = 'credit_note'
         WHERE c.invoice_id IN (
             SELECT o.invoice_id FROM <became> n JOIN invoicing_invoiceline b ON b.invoice_id = n.id
             JOIN invoicing_invoiceline o ON o.id = b.credits_line_id
@@ -379,9 +384,9 @@ IF EXISTS (
     END IF;
 END IF;
 """  # noqa: S608 - constants
-_ISSUED_NOW = "(SELECT id FROM new_rows WHERE status = 'issued')"
+_ISSUED_NOW = "(SELECT n.id FROM <written> n WHERE n.status = 'issued')"
 _BECAME_ISSUED = (
-    "(SELECT a.id FROM new_rows a JOIN old_rows o ON o.id = a.id WHERE a.status = 'issued' AND o.status <> 'issued')"
+    "(SELECT a.id FROM <written> a JOIN old_rows o ON o.id = a.id WHERE a.status = 'issued' AND o.status <> 'issued')"
 )
 
 
@@ -570,7 +575,7 @@ class Invoice(Record):
 
 _SUM_IS_CREDITED = """
 IF EXISTS (
-    SELECT 1 FROM (SELECT DISTINCT n.invoice_id AS id FROM new_rows n) taken CROSS JOIN LATERAL (
+    SELECT 1 FROM (SELECT DISTINCT n.invoice_id AS id FROM <written> n) taken CROSS JOIN LATERAL (
         SELECT 1 FROM invoicing_invoice i WHERE i.id = taken.id
         AND i.credited <> (SELECT SUM(c.applied) FROM invoicing_credit c WHERE c.invoice_id = i.id) LIMIT 1
     ) off
@@ -682,16 +687,15 @@ class InvoiceLine(Record):
 # of a line still stands on this one. A status beside an id may be looked up by the index of all issued documents.
 _ALLOWANCES_FIT = """
 IF EXISTS (
-    SELECT 1 FROM (SELECT DISTINCT n.line_id AS id FROM new_rows n) allowed CROSS JOIN LATERAL (
-        SELECT 1 FROM invoicing_invoiceline c WHERE c.id = allowed.id AND c.credits_line_id IS NULL
-          AND (SELECT SUM(a.said) FROM invoicing_lineallowance a WHERE a.line_id = c.id) + COALESCE((
-                  SELECT SUM(l.net) FROM invoicing_invoiceline l WHERE l.credits_line_id = c.id AND (
-                      SELECT d.status = 'issued' AND d.kind = 'credit_note' FROM invoicing_invoice d
-                      WHERE d.id = l.invoice_id
-                  )
-              ), 0) NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
-        LIMIT 1
-    ) off
+    SELECT 1 FROM (SELECT DISTINCT n.line_id AS id FROM <written> n) allowed CROSS JOIN LATERAL (
+        SELECT c.id, c.net, c.credits_line_id FROM invoicing_invoiceline c WHERE c.id = allowed.id OFFSET 0
+    ) c WHERE c.credits_line_id IS NULL
+      AND (SELECT SUM(a.said) FROM invoicing_lineallowance a WHERE a.line_id = c.id) + COALESCE((
+              SELECT SUM(l.net) FROM invoicing_invoiceline l WHERE l.credits_line_id = c.id AND (
+                  SELECT d.status = 'issued' AND d.kind = 'credit_note' FROM invoicing_invoice d
+                  WHERE d.id = l.invoice_id
+              )
+          ), 0) NOT BETWEEN LEAST(c.net, 0) AND GREATEST(c.net, 0)
 ) THEN
     RAISE EXCEPTION 'more is allowed of a line than it comes to' USING ERRCODE = 'CF005';
 END IF;

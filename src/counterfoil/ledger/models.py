@@ -111,7 +111,7 @@ class JournalEntry(models.Model):
 
 
 _SUM_IS_ZERO = """
-SELECT entry.id INTO unbalanced FROM (SELECT DISTINCT n.entry_id AS id FROM new_rows n) entry
+SELECT entry.id INTO unbalanced FROM (SELECT DISTINCT n.entry_id AS id FROM <written> n) entry
 CROSS JOIN LATERAL (
     SELECT p.currency FROM ledger_posting p WHERE p.entry_id = entry.id
     GROUP BY p.currency HAVING SUM(p.amount) <> 0

@@ -86,7 +86,7 @@ class Payment(Record):
 
 _SUM_IS_ALLOCATED = """
 IF EXISTS (
-    SELECT 1 FROM (SELECT DISTINCT n.payment_id AS id FROM new_rows n) paid CROSS JOIN LATERAL (
+    SELECT 1 FROM (SELECT DISTINCT n.payment_id AS id FROM <written> n) paid CROSS JOIN LATERAL (
         SELECT 1 FROM payments_payment p WHERE p.id = paid.id
         AND p.allocated <> (SELECT COALESCE(SUM(a.amount), 0) FROM payments_allocation a WHERE a.payment_id = p.id)
         LIMIT 1
@@ -131,7 +131,7 @@ class Allocation(models.Model):
 
 _WITHIN_THE_DISCOUNT = """
 IF EXISTS (
-    SELECT 1 FROM (SELECT DISTINCT n.invoice_id AS id FROM new_rows n) allowed CROSS JOIN LATERAL (
+    SELECT 1 FROM (SELECT DISTINCT n.invoice_id AS id FROM <written> n) allowed CROSS JOIN LATERAL (
         SELECT 1 FROM invoicing_invoice i WHERE i.id = allowed.id
         AND (SELECT SUM(a.amount) FROM payments_allowance a WHERE a.invoice_id = i.id)
             NOT BETWEEN 0 AND COALESCE(i.early_discount_amount, 0)

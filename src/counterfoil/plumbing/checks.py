@@ -6,12 +6,22 @@ from collections.abc import Sequence
 
 import pgtrigger
 
+_MANY = 50
 _BY_INDEX = """
 PERFORM set_config('enable_seqscan', 'off', true);
+IF written > {many} THEN
+    PERFORM set_config('plan_cache_mode', 'force_custom_plan', true);
+END IF;
 {checks}
-PERFORM set_config('enable_seqscan', usual, true);
+PERFORM set_config('enable_seqscan', walking, true);
+PERFORM set_config('plan_cache_mode', planning, true);
 RETURN NULL;
 """
+_DECLARED = (
+    ("walking", "text := current_setting('enable_seqscan')"),
+    ("planning", "text := current_setting('plan_cache_mode')"),
+    ("written", "bigint := (SELECT count(*) FROM new_rows)"),
+)
 
 
 def check_written(
@@ -20,20 +30,24 @@ def check_written(
     operation: pgtrigger.Operation = pgtrigger.Insert,
     declare: Sequence[tuple[str, str]] = (),
 ) -> pgtrigger.Trigger:
-    """Looks once at all rows that a statement adds: ``new_rows``, or changes: ``old_rows`` too. ``checks`` are
-    statements of PL/pgSQL that raise where the promise is broken and else come to their end.
+    """Looks once at all rows that a statement adds, or changes: then as they were too, ``old_rows``. ``checks`` are
+    statements of PL/pgSQL that raise where the promise is broken and else come to their end; ``<written>`` in them
+    stands for the rows.
 
-    A connection plans them once, often while the tables are empty, when walking over a table looks cheapest, and would
-    walk over all of it ever after. So what has an index is looked up by it. Rows of other tables are to be looked up
-    each by itself (``LATERAL``): joined, an index may be read from end to end.
+    A connection plans them once, often while the tables are empty, when to walk over a table or an index looks as cheap
+    as to look something up, and would walk over all of it for each row ever after. So what has an index is looked up by
+    it; rows of other tables are to be looked up each by itself (``LATERAL``) and by the key alone (``OFFSET 0``), with
+    further conditions outside; and for many rows the checks are planned anew, by how many there are.
     """
     tables = {"new": "new_rows"} if operation is pgtrigger.Insert else {"old": "old_rows", "new": "new_rows"}
+    # A plan is made anew only for values that it is given.
+    told = checks.strip().replace("<written>", "(TABLE new_rows LIMIT written)")
     return pgtrigger.Trigger(
         name=name,
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=operation,
         referencing=pgtrigger.Referencing(**tables),  # type: ignore[no-untyped-call]
-        declare=[("usual", "text := current_setting('enable_seqscan')"), *declare],
-        func=_BY_INDEX.format(checks=checks.strip()),
+        declare=[*_DECLARED, *declare],
+        func=_BY_INDEX.format(checks=told, many=_MANY),
     )

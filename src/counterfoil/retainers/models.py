@@ -320,7 +320,7 @@ class PutOff(Record):
 
 _WITHIN_THE_GRANT = """
 IF EXISTS (
-    SELECT 1 FROM (SELECT DISTINCT n.retainer_id AS id, n.granted_on FROM new_rows n) drawn CROSS JOIN LATERAL (
+    SELECT 1 FROM (SELECT DISTINCT n.retainer_id AS id, n.granted_on FROM <written> n) drawn CROSS JOIN LATERAL (
         SELECT 1 FROM retainers_retainer r WHERE r.id = drawn.id AND r.amount < (
             SELECT SUM(d.quantity) FROM retainers_draw d WHERE d.retainer_id = r.id AND d.granted_on = drawn.granted_on
         )
