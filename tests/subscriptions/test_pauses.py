@@ -196,6 +196,17 @@ def test_an_end_while_time_stands_still_gives_back_what_was_left(billing: Billin
     sound()
 
 
+def test_where_seconds_are_counted_the_committed_term_moves_by_days(billing: Billing) -> None:
+    """21 days over the night on which the clock goes forward, though it is an hour less."""
+    one = billing.start(item("basic"), policy=Policy(basis="seconds"), committed_to=day("2026-12-31"))
+    billing.run("2026-03-20")
+    pause(billing, one, "extend")
+    billing.run("2026-04-10")
+    billing.resume(one)
+    assert billing.subscription(one).committed_to == day("2027-01-21")
+    sound()
+
+
 def test_an_end_before_the_pause_gives_back_what_stood_still(billing: Billing) -> None:
     """Looking back from a pause that extends, to the first day: both months come back at once, and nothing goes on."""
     one = billing.start(item("basic"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -172,6 +172,29 @@ def test_an_end_with_the_period_moves_no_earlier_end_of_which_the_day_is_billed(
     billing.cancel(one, is_at_period_end=True)
     assert (billing.run("2026-03-01"), billing.books()) == (0, before)
     assert before == ["INV 2026-01-01 recurring Basic 2026-01-01/2026-01-21 1 20/31 64.52"]
+
+
+@pytest.mark.parametrize(
+    ("timing", "when", "lines"),
+    [
+        ("next_invoice", "2026-02-10", ["proration_charge Yearly 2026-02-10/2027-02-01 1 356/365 1170.41",
+                                        "proration_credit Basic 2026-02-10/2026-03-01 1 19/28 -67.86"]),
+        ("at_renewal", "2026-01-21", ["proration_credit Basic 2026-02-01/2026-03-01 1 28/28 -100.00",
+                                      "recurring Yearly 2026-02-01/2027-02-01 1 365/365 1200.00"]),
+    ],
+)  # fmt: skip
+def test_what_waits_comes_at_the_latest_when_a_document_was_due(
+    billing: Billing, timing: str, when: str, lines: list[str]
+) -> None:
+    """A year takes over from a month: its price does not wait for the year's end."""
+    one = billing.start(item("basic"), policy=Policy(increase=timing, decrease=timing))
+    billing.run("2026-02-10")
+    billing.change(one, item("yearly"), when=date.fromisoformat(when))
+    assert billing.run("2026-02-28") == 0
+    assert billing.run("2026-03-01") == 1
+    assert sorted(line.split(" ", 2)[2] for line in billing.books()[2:]) == lines
+    assert billing.subscription(one).due_at == datetime(2027, 2, 1, tzinfo=UTC)
+    assert broken() == set()
 
 
 @pytest.mark.parametrize("is_at_period_end", [False, True])

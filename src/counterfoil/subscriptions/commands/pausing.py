@@ -208,7 +208,7 @@ def _extend(loaded: Loaded, start: Moment, moment: Moment, at: datetime) -> None
     if subscription.ends_at is not None:
         subscription.ends_at += by
     if subscription.committed_to is not None:
-        subscription.committed_to += timedelta(days=by.days)
+        subscription.committed_to += day_of(moment, subscription.zone) - day_of(start, subscription.zone)
 
 
 def _continued_row(old: SubscriptionItem, one: Continued, position: int, at: datetime) -> SubscriptionItem:
