@@ -461,18 +461,30 @@ def test_without_parts_a_period_that_a_pause_interrupted_is_one(
     sound()
 
 
-def test_without_parts_a_change_before_a_pause_reaches_both_parts_of_the_period(billing: Billing) -> None:
-    """While time stands still, more seats are agreed from an earlier period on: 28 days of them, in two parts."""
-    one = billing.start(item("seat", "2"), policy=Policy(basis="none", increase="next_invoice"))
+def test_while_time_stands_still_no_earlier_day_changes_either(billing: Billing) -> None:
+    one = billing.start(item("seat", "3"))
     billing.run("2026-02-04")
     pause(billing, one, "extend")
     billing.run("2026-02-18")
-    billing.change(one, item("seat", "3"), when=day("2026-01-29"))
-    billing.run("2026-02-23")
+    before = ledger()
+    with pytest.raises(Conflict, match="stands still"):
+        billing.change(one, item("seat", "2"), when=day("2026-01-29"))
+    with pytest.raises(Conflict, match="stands still"):
+        pause(billing, one, "skip", when=day("2026-01-29"), until=day("2026-02-01"))
+    assert ledger() == before
+    sound()
+
+
+def test_a_pause_from_the_next_period_on_leaves_the_one_that_is_billed(billing: Billing) -> None:
+    """On the first day of February, which is billed: it rests from March on."""
+    one = billing.start(item("basic"), policy=Policy(decrease="at_renewal"))
+    billing.run("2026-02-01")
+    pause(billing, one, "skip")
+    billing.run("2026-03-11")
     billing.resume(one)
-    assert [row for row in ledger() if " proration" in row] == [
-        "2026-02-23 proration_charge 2026-02-01/2026-02-04 3/28 1.07",
-        "2026-02-23 proration_charge 2026-02-23/2026-03-20 25/28 8.93",
+    assert ledger()[1:] == [
+        "2026-02-01 recurring 2026-02-01/2026-03-01 28/28 100.00",
+        "2026-03-11 proration_charge 2026-03-11/2026-04-01 21/31 67.74",
     ]
     sound()
 

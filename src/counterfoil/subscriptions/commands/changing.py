@@ -85,7 +85,7 @@ def planned_change(
     """
     moment = _moment(loaded, when)
     _refuse_outside(loaded, moment)
-    refuse_stood_still(loaded, moment)
+    refuse_stood_still(loaded, moment, on)
     problems = item_problems(items)
     if problems:
         raise Refusal.of(problems)
@@ -314,10 +314,10 @@ def _refuse_outside(loaded: Loaded, moment: Moment) -> None:
         raise Conflict("ended", "This subscription has ended by then.", "when")
 
 
-def refuse_stood_still(loaded: Loaded, moment: Moment) -> None:
-    """What runs changes; a time that stands still, or that was left out, does not."""
+def refuse_stood_still(loaded: Loaded, moment: Moment, on: date) -> None:
+    """What runs changes; a time that stands still, or that was left out, does not, and nothing changes meanwhile."""
     stands_from = loaded.agreement.stands_from
-    if stands_from is not None and stands_from <= moment:
+    if stands_from is not None and (stands_from <= moment or day_of(stands_from, loaded.subscription.zone) <= on):
         raise Conflict("stands_still", "Its time stands still. Let it go on first.", "when")
     stood = [pause for pause in loaded.pauses if pause.mode == PauseMode.EXTEND and pause.is_over]
     until = max((pause.ends_at for pause in stood if pause.ends_at and pause.ends_at > pause.starts_at), default=None)

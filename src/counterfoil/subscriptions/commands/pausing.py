@@ -20,6 +20,7 @@ from counterfoil.subscriptions.commands.billing import Written
 from counterfoil.subscriptions.commands.changing import (
     Rows,
     _bill,
+    _billed_at,
     _locked,
     _moment,
     _refuse_outside,
@@ -64,12 +65,13 @@ def pause_subscription(
     start = moment
     if mode == PauseMode.SKIP and subscription.decrease == AT_RENEWAL:
         running = [item for item in loaded.agreement.items if item.version_at(moment) is not None]
-        start = max((renewal_of(item.grid, moment) for item in running), default=moment)
+        billed = _billed_at(loaded, moment)
+        start = max((renewal_of(item.grid, moment, is_billed=item.id in billed) for item in running), default=moment)
     end = None if until is None else _moment(loaded, until)
     if end is not None and end <= start:
         raise Refusal("before_start", "It goes on after it rested: give a later day.", "until")
     _refuse_overlap(loaded, start, end if mode != PauseMode.EXTEND else None)
-    refuse_stood_still(loaded, start)
+    refuse_stood_still(loaded, start, on)
     if mode == PauseMode.EXTEND:
         _refuse_extension(loaded, start, on)
     is_over = end is not None and day_of(end, subscription.zone) <= on

@@ -275,10 +275,7 @@ def _of_cell(
     begun = _begun(agreement, item, cell) if item.grid.lead is not None else ()
     is_void = agreement.is_void(*begun[-1]) if begun else agreement.is_void(item, cell)
     if agreement.policy.basis == NONE:
-        used = [quantity for part in begun if (quantity := _first_used(agreement, *part))]
-        if used:  # the part before the pause pays for the period
-            yield from _repaired(agreement, item, whole, used[-1], rows, covering)
-        else:
+        if not any(_first_used(agreement, *part) for part in begun):  # else the part before the pause pays for it
             is_paid = _is_paid(agreement, item, cell)
             yield from _undivided(agreement, item, whole, agreed, rows, covering, is_paid=is_paid, is_void=is_void)
         return
