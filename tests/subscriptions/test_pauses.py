@@ -489,6 +489,15 @@ def test_a_pause_from_the_next_period_on_leaves_the_one_that_is_billed(billing: 
     sound()
 
 
+def test_a_pause_from_a_period_that_is_past_gives_it_back(billing: Billing) -> None:
+    """From the period on that followed 21 January: February is billed, and comes back at once."""
+    one = billing.start(item("basic"), policy=Policy(decrease="at_renewal"))
+    billing.run("2026-02-10")
+    pause(billing, one, "skip", when=day("2026-01-21"))
+    assert ledger()[2:] == ["2026-02-10 proration_credit 2026-02-01/2026-03-01 28/28 -100.00"]
+    sound()
+
+
 LIFE = st.lists(
     st.tuples(st.sampled_from([*PAUSE_MODES, "change"]), st.integers(1, 40), st.integers(1, 45), st.booleans()),
     min_size=1,

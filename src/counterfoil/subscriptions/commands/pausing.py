@@ -82,7 +82,8 @@ def pause_subscription(
     insert_rows([pause])
     _raise_version(subscription)
     _tell(events.SubscriptionPaused, loaded, start)
-    is_whole = mode != PauseMode.SKIP or subscription.decrease == NOW
+    is_past = subscription.decrease == AT_RENEWAL and day_of(start, subscription.zone) < on
+    is_whole = mode != PauseMode.SKIP or subscription.decrease == NOW or is_past
     written = _bill(actor, loaded, moment, on=on, at=at, items=None if is_whole else ())
     if is_over and end is not None:
         if mode != PauseMode.EXTEND:
