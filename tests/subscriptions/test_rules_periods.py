@@ -274,7 +274,7 @@ def test_a_decimal_is_rounded_as_its_fraction(value: Decimal, currency: str, mod
     found = rounded(value, currency, mode)
     assert found == rounded(Fraction(value), currency, mode)
     assert found.amount == exactly(Fraction(value), currency_decimals(currency), mode)
-    assert rounded(-value, currency, mode) == -found
+    assert rounded(value.copy_negate(), currency, mode) == -found
 
 
 @STEADY

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -120,6 +120,80 @@ def test_without_parts_a_period_of_which_nothing_is_used_is_given_back(billing: 
             "recurring Pro 2026-04-01/2026-05-01 1 30/30 200.00",
         ]
     )
+    assert broken() == set()
+
+
+def test_without_parts_a_quantity_from_before_a_billed_period_is_that_of_the_period(billing: Billing) -> None:
+    """Looking back, the period in which the quantity changed stays as it is; those that began with it are repaired."""
+    one = billing.start(item("seat", "3"), policy=Policy(basis="none"))
+    billing.run("2026-03-10")
+    billing.change(one, item("seat", "5"), when=date(2026, 1, 16))
+    billing.change(one, item("seat", "1"), when=date(2026, 2, 1))
+    assert sorted(line.split(" ", 2)[2] for line in billing.books() if "proration" in line) == [
+        "proration_charge Seat 2026-02-01/2026-03-01 2 28/28 20.00",
+        "proration_charge Seat 2026-03-01/2026-04-01 2 31/31 20.00",
+        "proration_credit Seat 2026-02-01/2026-03-01 4 28/28 10.00",
+        "proration_credit Seat 2026-02-01/2026-03-01 4 28/28 30.00",
+        "proration_credit Seat 2026-03-01/2026-04-01 4 31/31 10.00",
+        "proration_credit Seat 2026-03-01/2026-04-01 4 31/31 30.00",
+    ]
+    assert broken() == set()
+
+
+def test_without_parts_what_takes_over_on_the_same_document_costs_nothing_more(billing: Billing) -> None:
+    """A dearer price from the first day waits for the document of the change that goes back on the 18th: January is
+    paid once, at the dearer price.
+    """
+    one = billing.start(item("basic"), policy=Policy(basis="none", increase="next_invoice"))
+    billing.run("2026-01-18")
+    billing.change(one, item("pro"), when=date(2026, 1, 1))
+    billing.change(one, item("basic"))
+    billing.run("2026-02-01")
+    assert [line.split(" ", 2)[2] for line in billing.books()[1:]] == [
+        "proration_credit Basic 2026-01-01/2026-02-01 1 31/31 -100.00",
+        "recurring Pro 2026-01-01/2026-02-01 1 31/31 200.00",
+        "recurring Basic 2026-02-01/2026-03-01 1 28/28 100.00",
+    ]
+    assert broken() == set()
+
+
+@pytest.mark.parametrize("basis", ["actual_days", "none"])
+def test_a_first_part_that_is_free_is_free_on_every_basis(billing: Billing, basis: str) -> None:
+    billing.on = date(2026, 1, 10)
+    billing.start(item("basic"), anchor_day=1, policy=Policy(basis=basis, first_period="free"))
+    billing.run("2026-02-01")
+    assert billing.books() == ["INV 2026-02-01 recurring Basic 2026-02-01/2026-03-01 1 28/28 100.00"]
+
+
+def test_an_end_with_the_period_moves_no_earlier_end_of_which_the_day_is_billed(billing: Billing) -> None:
+    one = billing.start(item("basic"), end=date(2026, 1, 20), policy=Policy(end_day="billed"))
+    before = billing.books()
+    billing.on = date(2026, 1, 11)
+    billing.cancel(one, is_at_period_end=True)
+    assert (billing.run("2026-03-01"), billing.books()) == (0, before)
+    assert before == ["INV 2026-01-01 recurring Basic 2026-01-01/2026-01-21 1 20/31 64.52"]
+
+
+@pytest.mark.parametrize(
+    ("timing", "when", "lines"),
+    [
+        ("next_invoice", "2026-02-10", ["proration_charge Yearly 2026-02-10/2027-02-01 1 356/365 1170.41",
+                                        "proration_credit Basic 2026-02-10/2026-03-01 1 19/28 -67.86"]),
+        ("at_renewal", "2026-01-21", ["proration_credit Basic 2026-02-01/2026-03-01 1 28/28 -100.00",
+                                      "recurring Yearly 2026-02-01/2027-02-01 1 365/365 1200.00"]),
+    ],
+)  # fmt: skip
+def test_what_waits_comes_at_the_latest_when_a_document_was_due(
+    billing: Billing, timing: str, when: str, lines: list[str]
+) -> None:
+    """A year takes over from a month: its price does not wait for the year's end."""
+    one = billing.start(item("basic"), policy=Policy(increase=timing, decrease=timing))
+    billing.run("2026-02-10")
+    billing.change(one, item("yearly"), when=date.fromisoformat(when))
+    assert billing.run("2026-02-28") == 0
+    assert billing.run("2026-03-01") == 1
+    assert sorted(line.split(" ", 2)[2] for line in billing.books()[2:]) == lines
+    assert billing.subscription(one).due_at == datetime(2027, 2, 1, tzinfo=UTC)
     assert broken() == set()
 
 

@@ -218,7 +218,7 @@ def _agreement(
         policy=policy_of(one),
         end=end_of(one),
         is_credited_at_end=one.is_credited_at_end,
-        pauses=_spans(one, pauses, PauseMode.SKIP),
+        pauses=_rests(one, pauses),
         voids=_spans(one, pauses, PauseMode.VOID),
         stands_from=next(
             (
@@ -245,6 +245,12 @@ def _agreement(
         ),
         zone=one.zone,
     )
+
+
+def _rests(one: Subscription, pauses: Sequence[Pause]) -> tuple[Span, ...]:
+    """The pauses in which nothing is billed: those that skip, and time that stood still."""
+    resting = [pause for pause in pauses if pause.is_over or pause.mode == PauseMode.SKIP]
+    return _spans(one, resting, PauseMode.SKIP, PauseMode.EXTEND)
 
 
 def _spans(one: Subscription, pauses: Iterable[Pause], *modes: str) -> tuple[Span, ...]:

@@ -21,6 +21,7 @@ from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
 from counterfoil.invoicing.queries import given_already, unissued_of
 from counterfoil.invoicing.rules.orders import CreditOrder, DraftOrder
 from counterfoil.plumbing.bulk import insert_rows, one_trip, update_rows
+from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.commands.lines import (
     Charged,
     Key,
@@ -243,6 +244,15 @@ def _note_written(one: Charged, changed: list[SubscriptionItem]) -> dict[UUID, M
     return written
 
 
+def _was_due(loaded: Loaded) -> Moment | None:
+    """When a document was due before, unless the subscription rests by then."""
+    if loaded.subscription.due_at is None:
+        return None
+    due = loaded.moment(loaded.subscription.due_at)
+    rests = any(span.start <= due and (span.end is None or due < span.end) for span in loaded.agreement.pauses)
+    return None if rests else due
+
+
 def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
     """``settled_to`` is the moment of writing, or the start of the earliest period that is not written yet, or of which
     something waits.
@@ -250,8 +260,8 @@ def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
     loaded = one.loaded
     agreement, subscription = loaded.agreement, loaded.subscription
     upcoming = next_due(agreement, billed)
-    if not one.is_whole and upcoming is None:
-        upcoming = agreement.end  # what waits for a next document has its own when none comes
+    if not one.is_whole:  # what waits has a document of its own where none comes until the end, or when one was due
+        upcoming = agreement.end if upcoming is None else min(upcoming, _was_due(loaded) or upcoming)
     subscription.due_at = None if upcoming is None else stored(upcoming)
     open_from = [billed.get(item.id, max(item.start, agreement.start)) for item in agreement.items]
     settled = [one.due.before, *open_from]

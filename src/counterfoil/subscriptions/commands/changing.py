@@ -85,7 +85,7 @@ def planned_change(
     """
     moment = _moment(loaded, when)
     _refuse_outside(loaded, moment)
-    refuse_stood_still(loaded, moment)
+    refuse_stood_still(loaded, moment, on)
     problems = item_problems(items)
     if problems:
         raise Refusal.of(problems)
@@ -150,12 +150,19 @@ def cancel_subscription(
     if subscription.ends_at is not None and subscription.ends_at <= stored(moment):
         raise Conflict("ended", "This subscription has ended already.", "when")
     stands_from = loaded.agreement.stands_from
+    goes_on = moment if stands_from is None else max(moment, stands_from)
     if stands_from is not None and stands_from <= moment:
-        moment = _end_standing(loaded, stands_from, moment, is_at_period_end=is_at_period_end)
+        if is_at_period_end:
+            raise Conflict(
+                "stands_still", "Its time stands still, and no period ends. End it now, or let it go on first."
+            )
+        moment = stands_from  # its time stood still, so it ends as of the moment at which it began to
     rows = Rows()
     end = _period_end(rows, loaded, moment) if is_at_period_end else moment
-    if loaded.agreement.end is not None:
-        end = min(end, loaded.agreement.end)
+    if subscription.ends_at is not None:
+        end = min(end, loaded.moment(subscription.ends_at))
+    if stands_from is not None and end <= stands_from:
+        _end_standing(loaded, goes_on)
     subscription.ends_at = stored(end)
     subscription.is_credited_at_end = is_credited
     subscription.end_reason = reason[:300]
@@ -165,16 +172,13 @@ def cancel_subscription(
     return _bill(actor, loaded, moment, on=on, at=at)
 
 
-def _end_standing(loaded: Loaded, stands_from: Moment, moment: Moment, *, is_at_period_end: bool) -> Moment:
-    """Its time stood still, so it ends as of the moment at which it began to."""
-    if is_at_period_end:
-        raise Conflict("stands_still", "Its time stands still, and no period ends. End it now, or let it go on first.")
+def _end_standing(loaded: Loaded, moment: Moment) -> None:
+    """End the pause in which time stands still, or is to; nothing goes on after it."""
     still = "subscription_id = %s AND mode = 'extend' AND NOT is_over"
     (pause,) = read_where(Pause, still, loaded.subscription.pk, lock=True)
     pause.ends_at, pause.is_over = stored(moment), True
     pause.version += 1
     update_rows([pause], ["ends_at", "is_over", "version"])
-    return stands_from
 
 
 def _period_end(rows: Rows, loaded: Loaded, moment: Moment) -> Moment:
@@ -310,10 +314,10 @@ def _refuse_outside(loaded: Loaded, moment: Moment) -> None:
         raise Conflict("ended", "This subscription has ended by then.", "when")
 
 
-def refuse_stood_still(loaded: Loaded, moment: Moment) -> None:
-    """What runs changes; a time that stands still, or that was left out, does not."""
+def refuse_stood_still(loaded: Loaded, moment: Moment, on: date) -> None:
+    """What runs changes; a time that stands still, or that was left out, does not, and nothing changes meanwhile."""
     stands_from = loaded.agreement.stands_from
-    if stands_from is not None and stands_from <= moment:
+    if stands_from is not None and (stands_from <= moment or day_of(stands_from, loaded.subscription.zone) <= on):
         raise Conflict("stands_still", "Its time stands still. Let it go on first.", "when")
     stood = [pause for pause in loaded.pauses if pause.mode == PauseMode.EXTEND and pause.is_over]
     until = max((pause.ends_at for pause in stood if pause.ends_at and pause.ends_at > pause.starts_at), default=None)

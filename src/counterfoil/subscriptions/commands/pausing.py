@@ -20,6 +20,7 @@ from counterfoil.subscriptions.commands.billing import Written
 from counterfoil.subscriptions.commands.changing import (
     Rows,
     _bill,
+    _billed_at,
     _locked,
     _moment,
     _refuse_outside,
@@ -64,12 +65,13 @@ def pause_subscription(
     start = moment
     if mode == PauseMode.SKIP and subscription.decrease == AT_RENEWAL:
         running = [item for item in loaded.agreement.items if item.version_at(moment) is not None]
-        start = max((renewal_of(item.grid, moment) for item in running), default=moment)
+        billed = _billed_at(loaded, moment)
+        start = max((renewal_of(item.grid, moment, is_billed=item.id in billed) for item in running), default=moment)
     end = None if until is None else _moment(loaded, until)
     if end is not None and end <= start:
         raise Refusal("before_start", "It goes on after it rested: give a later day.", "until")
     _refuse_overlap(loaded, start, end if mode != PauseMode.EXTEND else None)
-    refuse_stood_still(loaded, start)
+    refuse_stood_still(loaded, start, on)
     if mode == PauseMode.EXTEND:
         _refuse_extension(loaded, start, on)
     is_over = end is not None and day_of(end, subscription.zone) <= on
@@ -80,7 +82,8 @@ def pause_subscription(
     insert_rows([pause])
     _raise_version(subscription)
     _tell(events.SubscriptionPaused, loaded, start)
-    is_whole = mode != PauseMode.SKIP or subscription.decrease == NOW
+    is_past = subscription.decrease == AT_RENEWAL and day_of(start, subscription.zone) < on
+    is_whole = mode != PauseMode.SKIP or subscription.decrease == NOW or is_past
     written = _bill(actor, loaded, moment, on=on, at=at, items=None if is_whole else ())
     if is_over and end is not None:
         if mode != PauseMode.EXTEND:
@@ -208,7 +211,7 @@ def _extend(loaded: Loaded, start: Moment, moment: Moment, at: datetime) -> None
     if subscription.ends_at is not None:
         subscription.ends_at += by
     if subscription.committed_to is not None:
-        subscription.committed_to += timedelta(days=by.days)
+        subscription.committed_to += day_of(moment, subscription.zone) - day_of(start, subscription.zone)
 
 
 def _continued_row(old: SubscriptionItem, one: Continued, position: int, at: datetime) -> SubscriptionItem:

@@ -171,11 +171,13 @@ class Agreement(NamedTuple):
     zone: str = "UTC"
 
     def agreed(self, item: Item) -> Iterator[Version]:
-        """The item's quantities as they are to be billed: until the end, and not while it rests."""
+        """The item's quantities as they are to be billed: until the end, and not while it rests. What is metered never
+        rests.
+        """
         last = self.last_of(item)
         for version in item.versions:
             spans = [Span(version.start, _earlier(version.end, last))]
-            for pause in self.pauses:
+            for pause in () if item.is_metered else self.pauses:
                 spans = [part for span in spans for part in _without(span, pause)]
             for span in spans:
                 if span.end is None or span.start < span.end:

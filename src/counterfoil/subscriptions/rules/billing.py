@@ -164,8 +164,7 @@ def differences(
 
 def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[UUID, Sequence[Billed]]) -> list[Billed]:
     """What was billed in advance of the period for prices that are not agreed any more where this one begins: the
-    charge of a price that takes over a billed period from its first day is no second renewal. Where nothing is
-    prorated, also what was billed from an earlier day on: the period is paid.
+    charge of a price that takes over a billed period from its first day is no second renewal.
     """
     if not by_item:
         return []
@@ -175,14 +174,8 @@ def _taken_over(agreement: Agreement, item: Item, cell: Cell, by_item: Mapping[U
         for other in agreement.items
         if other.id != item.id and other.is_in_advance and other.grid == item.grid and not other.version_at(begins)
         for row in by_item.get(other.id, ())
-        if (_is_used(agreement, other, row, begins) if agreement.policy.basis == NONE else row.start == begins)
+        if row.start == begins
     ]
-
-
-def _is_used(agreement: Agreement, other: Item, row: Billed, begins: Moment) -> bool:
-    return row.start <= begins < row.end and any(
-        _overlaps(version, Cell(row.start, row.end)) for version in agreement.agreed(other)
-    )
 
 
 def written_to(agreement: Agreement, item: Item, due: Due, since: Moment | None = None) -> Moment | None:
@@ -272,16 +265,19 @@ def _of_cell(
     is_joined: bool,
 ) -> Iterator[Difference]:
     covering = _covering(agreement, item, cell)
-    whole = _whole(agreement, item, cell, rows)
+    whole = whole_of(agreement, item, cell, rows)
     if whole is None:
         return
     if item.is_metered:
         yield from _usage(agreement, item, whole, rows, covering)
         return
     agreed = [version for version in agreement.agreed(item) if _overlaps(version, whole)]
-    is_void = agreement.is_void(item, cell)
+    begun = _begun(agreement, item, cell) if item.grid.lead is not None else ()
+    is_void = agreement.is_void(*begun[-1]) if begun else agreement.is_void(item, cell)
     if agreement.policy.basis == NONE:
-        yield from _undivided(agreement, item, whole, agreed, rows, covering, is_paid=bool(taken_over), is_void=is_void)
+        if not any(_first_used(agreement, *part) for part in begun):  # else the part before the pause pays for it
+            is_paid = _is_paid(agreement, item, cell)
+            yield from _undivided(agreement, item, whole, agreed, rows, covering, is_paid=is_paid, is_void=is_void)
         return
     if len(agreed) == 1 and not (rows or taken_over or is_void) and _fills(agreed[0], whole):
         if agreed[0].quantity:  # as below, for what most periods are: nothing of them is billed, and nothing changes
@@ -407,19 +403,19 @@ def ordinal_of(agreement: Agreement, grid: Grid, cell: Cell) -> int:
     return max(number - grid.number_at(agreement.start), 0)
 
 
-def _whole(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Cell | None:
+def whole_of(agreement: Agreement, item: Item, cell: Cell, rows: Sequence[Billed]) -> Cell | None:
     """What counts as the whole of a period: the period itself, or a first part that is billed in full; none if free.
 
     What was billed before keeps the whole that it was billed with.
     """
     if rows:
         return rows[0].cell
-    if agreement.policy.basis == NONE:
-        used = [version for version in agreement.agreed(item) if _overlaps(version, cell)]
-        return Cell(max(cell.start, used[0].start), cell.end) if used else cell
     is_first_part = cell.start < agreement.start and _shares_the_start(agreement, item)
     if is_first_part and agreement.policy.first_period == FREE:
         return None
+    if agreement.policy.basis == NONE:
+        used = [version for version in agreement.agreed(item) if version.quantity and _overlaps(version, cell)]
+        return Cell(max(cell.start, used[0].start), cell.end) if used else cell
     if is_first_part and agreement.policy.first_period == FULL:
         return Cell(agreement.start, cell.end)
     return cell
@@ -496,19 +492,78 @@ def _undivided(
     is_paid: bool,
     is_void: bool,
 ) -> Iterator[Difference]:
-    """A period of which no parts are counted: paid in full when it is used at all, and given back in full when somebody
-    looks back and not a day of it is used. What stayed of one that a pause moved in part pays for all of it.
+    """A period of which no parts are counted: paid in full as it is first used, and given back in full when somebody
+    looks back and not a day of it is used. ``is_paid`` says that another price pays for it.
     """
-    billed = max((_billed_at(row.start, rows) for row in rows), default=ZERO)
-    if agreed and not billed and not is_paid and not (is_void and rows):
-        piece = _Piece(*whole, agreed[0].quantity, (), is_first=not rows)
-        yield (_void if is_void else _charge)(agreement, item, whole, piece, covering)
-    elif billed and not agreed:
-        one = _of_piece(
-            agreement, item, whole, _Piece(*whole, ZERO, tuple(rows), is_first=False), _Left(rows), covering
-        )
+    kept, void = [row for row in rows if not row.is_void], [row for row in rows if row.is_void]
+    first = next((version.quantity for version in agreed if version.quantity), ZERO)
+    wanted = ZERO if is_void else first
+    if wanted and not any(_billed_at(row.start, kept) for row in kept):
+        if not is_paid:
+            yield _charge(agreement, item, whole, _Piece(*whole, wanted, (), is_first=not rows), covering)
+    elif kept and not (wanted and is_paid):
+        yield from _repaired(agreement, item, whole, wanted, kept, covering)
+    piece = _Piece(*whole, first if is_void else ZERO, tuple(void), is_first=not rows)
+    if piece.quantity != piece.before:
+        yield _void(agreement, item, whole, piece, covering)
+
+
+def _begun(agreement: Agreement, item: Item, cell: Cell) -> list[tuple[Item, Cell]]:
+    """The earlier parts of a period that pauses interrupted, as the items that had them and their periods, the first
+    part last.
+    """
+    parts: list[tuple[Item, Cell]] = []
+    while cell.start == item.grid.lead:
+        before = next((part for other in agreement.items if (part := _interrupted(other, item))), None)
+        if before is None:
+            break
+        parts.append(before)
+        item, cell = before
+    return parts
+
+
+def _interrupted(other: Item, item: Item) -> tuple[Item, Cell] | None:
+    """An item and its last period, when that goes on as the other item's first one."""
+    stop = other.versions[-1].end
+    if other.id == item.id or other.price != item.price or stop is None or not other.start < stop <= item.start:
+        return None
+    number = other.grid.number_at(stop)
+    last = other.grid.cell(number - 1 if other.grid.boundary(number) == stop else number)
+    return (other, last) if last.end + (item.start - stop) == item.grid.base else None
+
+
+def _first_used(agreement: Agreement, item: Item, cell: Cell) -> Decimal:
+    """The quantity with which a period, or a part of one, is first used; zero when it is not."""
+    quantities = (version.quantity for version in agreement.agreed(item) if _overlaps(version, cell))
+    return next((quantity for quantity in quantities if quantity), ZERO)
+
+
+def _is_paid(agreement: Agreement, item: Item, cell: Cell) -> bool:
+    """Whether a price that was used in the period before this one took its place pays for all of it."""
+    start = max(cell.start, agreement.start)
+    begins = max(start, item.start)
+    return begins > start and any(
+        other.id != item.id
+        and not other.is_metered
+        and other.grid == item.grid
+        and not other.version_at(begins)
+        and _first_used(agreement, other, Cell(start, begins))
+        for other in agreement.items
+    )
+
+
+def _repaired(
+    agreement: Agreement, item: Item, whole: Cell, wanted: Decimal, rows: Sequence[Billed], covering: Discounts
+) -> Iterator[Difference]:
+    """What stands of a period that is paid in full, brought to another quantity, or given back to the last cent."""
+    left, found = _Left(rows), list[Difference]()
+    for piece in _pieces([Version(*whole, wanted)], rows, rows, whole):
+        one = _of_piece(agreement, item, whole, piece, left, covering) if piece.before else None
         if one is not None:
-            yield one
+            found.append(one)
+    if found and not wanted and left.total > 0 and (agreement.end is None or agreement.is_credited_at_end):
+        found[-1] = _with_rest(found[-1], left)
+    yield from found
 
 
 def _billed_at(moment: Moment, rows: Sequence[Billed]) -> Decimal:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from counterfoil.subscriptions.rules.agreement import FREE, MOVED, Agreement, Billed, Difference, Item, Span, Version
-from counterfoil.subscriptions.rules.billing import Due, differences, ordinal_of
+from counterfoil.subscriptions.rules.agreement import MOVED, Agreement, Billed, Difference, Item, Span, Version
+from counterfoil.subscriptions.rules.billing import Due, differences, ordinal_of, whole_of
 from counterfoil.subscriptions.rules.changes import ended
 from counterfoil.subscriptions.rules.grid import ACTUAL_DAYS, NONE, Cell, Grid, Moment, day_of
 
@@ -49,11 +49,11 @@ def continued(agreement: Agreement, start: Moment, by: timedelta, billed: Sequen
             continue
         begins = max(start, item.start)
         cell = item.grid.cell_at(begins)
-        is_free = _is_free(agreement, item, cell)
-        if is_free:
-            begins = cell.end
-        base = begins if cell.start == begins else cell.end
-        whole = _whole(agreement, item, cell, billed)
+        whole = whole_of(agreement, item, cell, [row for row in billed if _is_of(row, item, cell)])
+        if whole is None:  # what costs nothing does not go on
+            begins, whole = cell.end, cell
+        is_new = cell.start == begins and not _is_billed(agreement, item.grid, cell, billed)
+        base = begins if is_new else cell.end
         yield Continued(
             ended(item, start),
             tuple(
@@ -102,15 +102,11 @@ def moved(
         yield Moved(taken._replace(kind=MOVED), given)
 
 
-def _is_free(agreement: Agreement, item: Item, cell: Cell) -> bool:
-    """Whether the interrupted period is a first part that costs nothing: so does its rest."""
-    is_first_part = item.start <= agreement.start and cell.start < agreement.start
-    return agreement.policy.first_period == FREE and is_first_part
+def _is_billed(agreement: Agreement, grid: Grid, cell: Cell, billed: Sequence[Billed]) -> bool:
+    """Whether something is billed of a period, of whichever of the items that share it."""
+    sharing = {item.id for item in agreement.items if item.grid == grid and not item.is_metered}
+    return any(row.item_id in sharing and cell.start <= row.start < cell.end for row in billed)
 
 
-def _whole(agreement: Agreement, item: Item, cell: Cell, billed: Sequence[Billed]) -> Cell:
-    """What the interrupted period was billed as a part of."""
-    for row in billed:
-        if row.item_id == item.id and cell.start <= row.start < cell.end:
-            return row.cell
-    return cell
+def _is_of(row: Billed, item: Item, cell: Cell) -> bool:
+    return row.item_id == item.id and cell.start <= row.start < cell.end
