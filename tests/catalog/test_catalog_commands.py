@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -320,6 +320,22 @@ def test_retiring_ends_the_offer(product: UUID) -> None:
         commands.retire_price(actor=SYSTEM, price_id=first, on=JUNE)
     add_price(product, on=JUNE, amount="130")
     assert days() == [version("100", "2026-01-01", "2026-03-01"), version("130", "2026-06-01")]
+
+
+def test_nothing_is_retired_before_it_was_offered(product: UUID) -> None:
+    """An earlier day than the first version's is refused at its place, whichever version is named; the first day itself
+    takes a price back that is still to come.
+    """
+    first = add_price(product, on=MARCH)
+    second = change(first, JUNE, amount="120")
+    before = days()
+    for named in (first, second):
+        with pytest.raises(Refusal) as refused:
+            commands.retire_price(actor=SYSTEM, price_id=named, on=MARCH - timedelta(days=1))
+        assert [(one.field, one.code) for one in refused.value.problems] == [("on", "before_start")]
+        assert days() == before
+    commands.retire_price(actor=SYSTEM, price_id=second, on=MARCH)
+    assert days() == []
 
 
 # Rights ---------------------------------------------------------------------------------------------------------------
