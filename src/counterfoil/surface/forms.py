@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import Money
+from counterfoil.core.text import whole_number
 from counterfoil.plumbing.record_types import Field, Kind, record_type
 from counterfoil.surface import controls, display
 from counterfoil.surface.codes import code_choices
@@ -481,8 +482,7 @@ def save_sent(request: HttpRequest, key: str, save: Callable[[Typed], Any], only
 
 def version_from(post: Any) -> int | None:
     """The version that the person saw, or ``None`` when the form carried none."""
-    text = str(post.get("version", "")).strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return whole_number(str(post.get("version", "")).strip(), 9)
 
 
 def _typed(fields: Iterable[Field], post: Any, start: str) -> Typed:

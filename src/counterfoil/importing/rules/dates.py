@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 ORDERS = ("year-month-day", "day-month-year", "month-day-year")
-_PARTS = re.compile(r"^(\d{1,4})[-/. ](\d{1,2})[-/. ](\d{1,4})(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?)?$")
+_PARTS = re.compile(r"^(\d{1,4})[-/. ](\d{1,2})[-/. ](\d{1,4})(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?)?$", re.ASCII)
 
 
 @dataclass(frozen=True)
