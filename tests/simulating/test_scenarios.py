@@ -592,7 +592,7 @@ def test_a_key_said_twice_is_refused(once: str, twice: str, path: str) -> None:
             "timeline[2].on", "after_end", id="a use after the end",
         ),
         pytest.param(
-            [subscribe("2026-01-01", ("basic", "1"), ("seat", "5")), usage("2026-01-06")],
+            [subscribe("2026-01-01", ("basic", "1"), ("seat", "5"), end_on="2026-02-01"), usage("2026-01-06")],
             "timeline[0].items[1].quantity", "metered", id="a quantity of what is billed by usage",
         ),
         pytest.param(

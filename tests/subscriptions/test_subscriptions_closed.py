@@ -29,7 +29,8 @@ PAGES = (
     "/settings/billing-policies/{entity_id}/", "/retainers/", "/retainers/{retainer_id}/",
     "/retainers/{retainer_id}/edit/", "/accounts/{account_id}/retainers/", "/time/", "/expenses/", "/catalog/prices/",
     "/catalog/prices/{price_id}/", "/catalog/prices/{price_id}/change/", "/accounts/{account_id}/", "/",
-    "/mail/", "/mail/{mail_id}/", "/settings/audit/", "/subscriptions/?export=csv", "/retainers/?export=csv", "/time/?export=csv", "/catalog/prices/?export=csv",
+    "/mail/", "/mail/{mail_id}/", "/settings/audit/",
+    "/subscriptions/?export=csv", "/retainers/?export=csv", "/time/?export=csv", "/catalog/prices/?export=csv",
 )  # fmt: skip
 
 
