@@ -468,6 +468,10 @@ class Sent:
         """The status of the page that shows the form, if need be once more."""
         return self.refused.status if self.refused else 200
 
+    def form(self, key: str, **asked: Any) -> Form:
+        """The form to be shown, as ``record_form`` makes it: refused, with what was typed and why."""
+        return record_form(key, typed=self.typed, problems=self.refused or (), **asked)
+
 
 def save_sent(request: HttpRequest, key: str, save: Callable[[Typed], Any], only: Iterable[str] = ()) -> Sent:
     """Have what was posted, by field id, saved by a command; of these fields alone where some are named."""
