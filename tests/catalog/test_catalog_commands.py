@@ -394,17 +394,6 @@ def test_the_nearest_price_is_one_statement(product: UUID, django_assert_num_que
     assert queries.prices_for(account_id=None, tier="", currency="EUR", on=JUNE) == {}
 
 
-def test_the_version_of_another_day(product: UUID) -> None:
-    """A held version leads to the one that is offered on a day, if there is one."""
-    first = add_price(product, valid_to="2026-06-01")
-    second = change(first, MARCH, amount="120")
-    dollars = add_price(product, currency="USD", amount="110")
-    found = queries.versions_on([first, second, dollars], MARCH)
-    assert {key: price.pk for key, price in found.items()} == {first: second, second: second, dollars: dollars}
-    assert set(queries.versions_on([first, dollars], JUNE)) == {dollars}
-    assert set(queries.prices_by_id([first, second, uuid4()])) == {first, second}
-
-
 @pytest.mark.parametrize(
     ("values", "found"),
     [

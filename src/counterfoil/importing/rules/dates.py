@@ -23,10 +23,6 @@ class DateReading:
     orders: tuple[str, ...]
     unreadable: tuple[str, ...]
 
-    @property
-    def is_certain(self) -> bool:
-        return len(self.orders) == 1
-
 
 def read_day(text: str, order: str) -> date:
     """The day that the text names; raises ``ValueError``. Two-digit years below 70 are of this century."""
