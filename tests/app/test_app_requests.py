@@ -171,13 +171,29 @@ def test_unreadable_requests(staff: Staff) -> None:
         (b'{"name": Infinity}', "not_json"),
         (b"[" * 100_000, "not_json"),
         (b"1" * 10_000, "not_json"),
-        (b'{"name": "a", "name": "b"}', "double_name"),
     ],
 )
 def test_a_body_that_is_no_json(staff: Staff, body: bytes, code: str) -> None:
     """A body that is not one plain JSON document is 400."""
     answer = staff.program("admin")("POST", "users", body)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (b'{"name": "a", "name": "b"}', ["name"]),
+        (b'{"rows": [{"x": 1}, {"x": {"y": 1, "z": 2, "y": 1}}]}', ["rows.1.x.y"]),
+        (b'[{"a": 1, "a": 1}, {"b": 1, "b": 1}]', ["0.a", "1.b"]),
+    ],
+)
+def test_a_value_that_is_named_twice(staff: Staff, body: bytes, fields: list[str]) -> None:
+    """Which of the two was meant nobody knows: 400, with the path of each."""
+    answer = staff.program("admin")("POST", "users", body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "double_name")
+    assert {(one["field"], one["code"]) for one in answer.json()["problems"]} == {
+        (field, "double_name") for field in fields
+    }
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'"text"', b"5", b"[[1]]"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -65,6 +66,16 @@ def test_a_price_through_its_life(api: Program, product: UUID) -> None:
     left = body(api("POST", f"prices/{price['id']}/retire", {"on": "2026-05-01"}))
     assert [(one["id"], one["valid_to"]) for one in left] == [(price["id"], "2026-05-01")]
     assert api("GET", f"prices/{fresh['id']}").status_code == 404
+
+
+def test_a_price_to_come_is_retired(api: Program, product: UUID) -> None:
+    """From its first day when no day is said; from a day before that it is refused at its place."""
+    price = add_price(product, on=date(2027, 1, 1))
+    answer = api("POST", f"prices/{price}/retire", {"on": "2026-12-31"})
+    assert answer.status_code == 422
+    assert [(one["field"], one["code"]) for one in body(answer)["problems"]] == [("on", "before_start")]
+    assert Price.objects.filter(pk=price).exists()
+    assert body(api("POST", f"prices/{price}/retire")) == []
 
 
 def test_what_a_quantity_costs(api: Program, product: UUID) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -322,6 +322,22 @@ def test_retiring_ends_the_offer(product: UUID) -> None:
     assert days() == [version("100", "2026-01-01", "2026-03-01"), version("130", "2026-06-01")]
 
 
+def test_nothing_is_retired_before_it_was_offered(product: UUID) -> None:
+    """An earlier day than the first version's is refused at its place, whichever version is named; the first day itself
+    takes a price back that is still to come.
+    """
+    first = add_price(product, on=MARCH)
+    second = change(first, JUNE, amount="120")
+    before = days()
+    for named in (first, second):
+        with pytest.raises(Refusal) as refused:
+            commands.retire_price(actor=SYSTEM, price_id=named, on=MARCH - timedelta(days=1))
+        assert [(one.field, one.code) for one in refused.value.problems] == [("on", "before_start")]
+        assert days() == before
+    commands.retire_price(actor=SYSTEM, price_id=second, on=MARCH)
+    assert days() == []
+
+
 # Rights ---------------------------------------------------------------------------------------------------------------
 
 
@@ -376,17 +392,6 @@ def test_the_nearest_price_is_one_statement(product: UUID, django_assert_num_que
     narrowed = queries.prices_for(account_id=None, tier="", currency="EUR", on=MARCH, keys=["price-3", "dollars"])
     assert set(narrowed) == {"price-3"}
     assert queries.prices_for(account_id=None, tier="", currency="EUR", on=JUNE) == {}
-
-
-def test_the_version_of_another_day(product: UUID) -> None:
-    """A held version leads to the one that is offered on a day, if there is one."""
-    first = add_price(product, valid_to="2026-06-01")
-    second = change(first, MARCH, amount="120")
-    dollars = add_price(product, currency="USD", amount="110")
-    found = queries.versions_on([first, second, dollars], MARCH)
-    assert {key: price.pk for key, price in found.items()} == {first: second, second: second, dollars: dollars}
-    assert set(queries.versions_on([first, dollars], JUNE)) == {dollars}
-    assert set(queries.prices_by_id([first, second, uuid4()])) == {first, second}
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,15 @@ def test_a_price_is_retired(billing: Browser, product: UUID) -> None:
     assert (answer.status_code, "Say from which day on." in text(answer)) == (422, True)
 
 
+def test_a_price_to_come_is_retired_from_its_first_day(billing: Browser, product: UUID) -> None:
+    """The page offers that day, and refuses an earlier one."""
+    price = add_price(product, on=date(2027, 1, 1))
+    assert 'name="valid_from" value="2027-01-01"' in billing.get(f"/catalog/prices/{price}/").content.decode()
+    answer = billing.post(f"/catalog/prices/{price}/retire/", {"valid_from": "2026-12-31", "version": "1"})
+    assert (answer.status_code, "It is offered from 2027-01-01 on." in text(answer)) == (422, True)
+    assert days() == [version("100", "2027-01-01")]
+
+
 def test_a_product_shows_its_prices(billing: Browser, product: UUID) -> None:
     """Each price once, in words, with its other versions beneath; prices that were stand last."""
     first = add_price(product)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -37,19 +36,12 @@ def test_no_empty_period(end: date) -> None:
         Period(date(2026, 4, 1), end)
 
 
-def test_overlap_and_split() -> None:
-    """The overlap is what both have, and a split leaves nothing out."""
+def test_overlap() -> None:
+    """The days that both have."""
     april = Period(date(2026, 4, 1), date(2026, 5, 1))
     half = Period(date(2026, 4, 16), date(2026, 6, 1))
     assert april.overlap(half) == Period(date(2026, 4, 16), date(2026, 5, 1))
     assert april.overlap(Period(date(2026, 5, 1), date(2026, 6, 1))) is None
-    assert april.split_at(date(2026, 4, 16)) == (
-        Period(date(2026, 4, 1), date(2026, 4, 16)),
-        Period(date(2026, 4, 16), date(2026, 5, 1)),
-    )
-    for outside in (date(2026, 4, 1), date(2026, 5, 1)):
-        with pytest.raises(ValueError, match="does not split"):
-            april.split_at(outside)
 
 
 def test_share_is_exact() -> None:
@@ -90,32 +82,6 @@ def test_end_of_month() -> None:
     """The end of February follows the leap year."""
     assert end_of_month(date(2028, 2, 3)) == date(2028, 2, 29)
     assert end_of_month(date(2026, 2, 28)) == date(2026, 2, 28)
-
-
-def test_months_keep_the_anchor() -> None:
-    """Steps from 31 January end on 28 February and 31 March, and do not stay on the 28th."""
-    steps = list(Period(date(2026, 1, 31), date(2026, 4, 15)).months_from(31))
-    assert steps == [
-        Period(date(2026, 1, 31), date(2026, 2, 28)),
-        Period(date(2026, 2, 28), date(2026, 3, 31)),
-        Period(date(2026, 3, 31), date(2026, 4, 15)),
-    ]
-
-
-def test_months_may_start_off_the_anchor() -> None:
-    """The first step of a period that starts between two anchor days is shorter."""
-    steps = list(Period(date(2026, 1, 20), date(2026, 3, 1)).months_from(1))
-    assert [step.start for step in steps] == [date(2026, 1, 20), date(2026, 2, 1)]
-
-
-@given(periods(), st.integers(1, 31))
-def test_months_cover_the_period(period: Period, anchor: int) -> None:
-    """The steps follow each other without gap or overlap, and their shares sum to one."""
-    steps = list(period.months_from(anchor))
-    assert steps[0].start == period.start
-    assert steps[-1].end == period.end
-    assert all(before.end == after.start for before, after in itertools.pairwise(steps))
-    assert sum(share_of(period, step) for step in steps) == 1
 
 
 @given(periods(), periods())

@@ -14,6 +14,7 @@ from counterfoil.core.text import (
     normalised_code,
     normalised_name,
     sort_key,
+    whole_number,
 )
 
 
@@ -104,3 +105,10 @@ def test_sort_key() -> None:
     """Names are ordered without regard to case, accents and leading punctuation."""
     names = ["Zeta", "öst AG", "“Alpha” Ltd", "Ost Bank", "éclair", "alpha", "Ägypten"]
     assert sorted(names, key=sort_key) == ["Ägypten", "alpha", "“Alpha” Ltd", "éclair", "öst AG", "Ost Bank", "Zeta"]
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.0", " 1", "1_000", "12345", "\u00b2", "\u0661"])
+def test_what_is_no_whole_number(text: str) -> None:
+    """Signs, spaces, other scripts, raised digits, and more digits than asked for."""
+    assert whole_number(text, 4) is None
+    assert whole_number("0042", 4) == 42

@@ -80,6 +80,7 @@ def test_recurring_lines_on_the_api(api: Program, sales: Sales) -> None:
     }
     later = sales.ready(lines=[{"product": sales.support}], service_starts_on="2026-07-01")
     won = body(api("POST", f"deals/{later}/win", {}))
+    assert body(api("GET", f"deals/{later}/handoff"))["subscription"]["state"] == "planned"
     assert (won["invoice"], won["is_new"]) == (None, True)
     handoff = body(api("GET", f"deals/{later}/handoff"))
     assert (handoff["documents"], handoff["subscription"]["id"]) == ([], won["subscription"])

@@ -273,7 +273,7 @@ def test_the_handoff_shows_the_subscription(web: Browser, sales: Sales) -> None:
     said = web.post(f"/deals/{later}/win/", follow=True)
     assert "Won. Its subscription will be billed when it starts." in text(said)
     shown = text(web.get(f"/deals/{later}/handoff/"))
-    assert "Active Starts Jul 1, 2026 Next billed Jul 1, 2026 " in shown
+    assert "Planned Starts Jul 1, 2026 Next billed Jul 1, 2026 " in shown
     assert "Review draft" not in shown
     assert "Hand over again" not in shown
     assert "Edit lines" not in text(web.get(f"/deals/{later}/"))

@@ -102,6 +102,7 @@ def test_how_a_price_came_about_is_said_in_every_language(language: str, parts: 
             "(1.000 × 0,01 + 500 × 0,005) = 12,50, abzüglich Rabatt",
         ),
         ("not used: 1 × 1,500", "nicht genutzt: 1 × 1.500"),
+        ("(1,000 × 0.01 + … + 500 × 0.005)", "(1.000 × 0,01 + … + 500 × 0,005)"),
     ],
 )
 def test_all_that_such_a_reason_can_be(kept: str, said: str) -> None:
@@ -116,6 +117,7 @@ def test_all_that_such_a_reason_can_be(kept: str, said: str) -> None:
         "17 of 31 weeks × 1 × 100.00",
         "(1,000 × 0.01 + 500 × 0.005",
         "2 × 3.00 agreed on the phone",
+        "(… + 500 × 0.005)",
         "",
         "1 of 2 h beyond the retainer x: 1 of 2 h used from 2026-99-01 to 2026-03-31",
         "1 of 2 h beyond the retainer x: 1 of 2 h used from 2026-04-01 to 2026-03-01",

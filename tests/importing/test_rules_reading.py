@@ -105,6 +105,8 @@ def test_unreadable_dates_are_named():
     reading = date_reading(["2026-02-30", "2026-02-28", ""])
     assert reading.orders == ("year-month-day",)
     assert reading.unreadable == ("2026-02-30",)
+    with pytest.raises(ValueError, match="\u0662"):
+        read_day("\u0662\u0660\u0662\u0666-02-28", "year-month-day")
     assert read_day("28-02-69", "day-month-year") == date(2069, 2, 28)
     assert read_day("28-02-70", "day-month-year") == date(1970, 2, 28)
 
@@ -128,7 +130,9 @@ def test_numbers_are_read_in_any_usual_notation(text, number):
     assert read_number(text) == Decimal(number)
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1.2.3", "NaN", "Infinity", "1e5", "--1", "=1+1"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "1.2.3", "NaN", "Infinity", "1e5", "--1", "=1+1", "\u0661\u0662", "\uff11,\uff15"]
+)
 def test_what_is_no_number_is_refused(text):
     """Nothing is guessed into a number."""
     with pytest.raises(ValueError, match=r".*"):

@@ -55,6 +55,17 @@ def text(browser: Client, at: str) -> str:
     return re.sub(r"\s+", " ", browser.get(at).content.decode())
 
 
+def test_rows_after_no_number_are_the_first(browser: Client) -> None:
+    """A page that is asked for what comes after something else than a row shows the first rows."""
+    at = address_of(upload(browser, THREE))
+    match(browser, at)
+    first = re.findall(r"Nordwind AG", browser.get(at).content.decode())
+    assert first
+    for after in ("\u00b2", "\u0661", "-1", "9" * 30):
+        answer = browser.get(at, {"after": after})
+        assert (answer.status_code, re.findall(r"Nordwind AG", answer.content.decode())) == (200, first)
+
+
 def test_a_file_from_upload_to_undo(browser: Client) -> None:
     """One row is new, one asks what its country is, one has no name; what loads is loaded, and undone as a whole."""
     at = address_of(upload(browser, THREE))

@@ -8,10 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
+from procrastinate.contrib.django import app as queue
+from procrastinate.jobs import Job
 
 from counterfoil.plumbing.alarms import close_alarm, open_alarm, open_alarms
 from counterfoil.plumbing.jobs import MAX_ATTEMPTS, all_sweeps, enqueue, job, run_waiting_jobs, sweep
@@ -229,6 +233,45 @@ def test_returns_are_bounded() -> None:
     almost, last = stall(attempts=MAX_ATTEMPTS - 2), stall(attempts=MAX_ATTEMPTS - 1)
     return_jobs([almost, last])
     assert jobs() == [("tests.sleep", "todo", MAX_ATTEMPTS - 1), ("tests.sleep", "failed", MAX_ATTEMPTS)]
+
+
+@pytest.mark.django_db
+def test_a_returned_job_does_not_wait_for_minutes() -> None:
+    """At once the first time, then later and later, half a minute at most: the dead do not come back to their work."""
+    returned = [stall(attempts=attempts) for attempts in range(MAX_ATTEMPTS - 1)]
+    return_jobs(returned)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM scheduled_at - now())::integer FROM procrastinate_jobs ORDER BY id")
+        assert [seconds for (seconds,) in cursor.fetchall()] == [0, 1, 3, 7, 15, 30, 30]
+
+
+LOST = OperationalError("server closed the connection unexpectedly")
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        (ValueError("a bug"), [2, 4, 8, 16, 32, 64, 128, 256, *[None] * 10]),
+        (LOST, [2, 4, 8, 16, *[30] * 12, None, None]),
+        (InterfaceError("the connection is closed"), [2, 4, 8, 16, *[30] * 12, None, None]),
+        (ExceptionGroup("2 documents", [LOST, ExceptionGroup("1", [LOST])]), [2, 4, 8, 16, *[30] * 12, None, None]),
+        (ExceptionGroup("2 documents", [LOST, ValueError("a bug")]), [2, 4, 8, 16, 32, 64, 128, 256, *[None] * 10]),
+    ],
+)
+def test_a_job_waits_less_for_the_database_than_for_itself(error: Exception, waits: list[int | None]) -> None:
+    """What was cut off since PostgreSQL was gone is tried again soon, and more often; a job's own trouble has time."""
+    task = queue.tasks["tests.sleep"]
+    assert task.retry_strategy is not None
+    found: list[int | None] = []
+    for attempts in range(18):
+        before = datetime.now(UTC)
+        again = task.retry_strategy.get_retry_decision(
+            exception=error, job=cast("Job", SimpleNamespace(attempts=attempts))
+        )
+        found.append(
+            None if again is None or again.retry_at is None else round((again.retry_at - before).total_seconds())
+        )
+    assert found == waits
 
 
 @pytest.mark.django_db

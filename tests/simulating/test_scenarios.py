@@ -429,6 +429,7 @@ def _bad(path: str, value: Any) -> dict[str, Any]:
         ("prices[0].tax", ["std", "none"], "prices[0].tax[1]: there is no none"),
         ("taxes[0].rat", "5", "taxes[0].rat: unknown"),
         ("until", "soon", "until: not a date"),
+        ("timeline[1].items", [], "timeline[1].items: no items; cancel ends a subscription"),
         ("scenario", 2, "scenario: not one of 1"),
         ("scenario", True, "scenario: not a whole number"),
         ("scenario", 1.0, "scenario: not a whole number"),
@@ -589,6 +590,10 @@ def test_a_key_said_twice_is_refused(once: str, twice: str, path: str) -> None:
         pytest.param(
             [subscribe("2026-01-01", ("basic", "1")), act("2026-01-05", "cancel"), usage("2026-01-06")],
             "timeline[2].on", "after_end", id="a use after the end",
+        ),
+        pytest.param(
+            [subscribe("2026-01-01", ("basic", "1"), ("seat", "5"), end_on="2026-02-01"), usage("2026-01-06")],
+            "timeline[0].items[1].quantity", "metered", id="a quantity of what is billed by usage",
         ),
         pytest.param(
             [subscribe("2026-01-01", ("basic", "1"), end_on="2025-12-31")], "timeline[0].end_on", None,

@@ -238,3 +238,15 @@ def test_the_example(play: Play) -> None:
     """The example of the page can be played."""
     found = play(json.loads((DOCS / "examples" / "several-taxes.json").read_text()))
     assert [sums(one) for one in found["documents"]] == [("65.00", "8.49", "73.49"), ("20.00", "3.00", "23.00")]
+
+
+@pytest.mark.parametrize("rounding", ["per_rate", "per_line"])
+def test_a_rate_has_one_row_whether_prices_include_it_or_not(play: Play, rounding: str) -> None:
+    """As on paper and in an e-invoice; a credit of both has one as well, and what a line bears twice stands apart."""
+    lines = ("10.00", "gst in"), ("10.00", "gst"), ("100.00", ["cgst", "sgst"])
+    found = play(scenario(invoice(*lines), credit("2026-01-10", (1, "10.00"), (2, "5.00")), rounding=rounding))
+    first, second = found["documents"]
+    assert sorted(taxes(first)) == ["5: 19.52 → 0.98", "9: 100.00 → 9.00", "9: 100.00 → 9.00"]
+    assert sums(first) == ("119.52", "18.98", "138.50")
+    assert taxes(second) == ["5: 14.52 → 0.73"]
+    assert sums(second) == ("14.52", "0.73", "15.25")

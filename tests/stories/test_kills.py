@@ -106,7 +106,10 @@ def _wait_until_quiet(installation: Installation) -> None:
     """Until nothing is due any more: the watchdog has returned the jobs of the dead, and the worker has done them."""
     import time
 
-    until = time.monotonic() + 240 + 2 * HANDOFFS  # for a busy machine: all are printed and mailed meanwhile
+    # The last kill costs a job a minute at most: to be noticed, to start again, and SOON_SECONDS of waiting. A mail
+    # whose job found the connection of the dead one still open waits as long again for its sweep. The rest is for a
+    # busy machine, on which all is printed and mailed meanwhile.
+    until = time.monotonic() + 2 * 60 + 5 * HANDOFFS
     while time.monotonic() < until:
         counted = json.loads(installation.python(COUNTED))
         if counted["mails_done"] == HANDOFFS and counted["without_file"] == 0:

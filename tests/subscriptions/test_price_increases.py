@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -191,10 +191,12 @@ def test_undone_before_it_takes_effect(screens: Screens, clock: Any) -> None:
     one = PriceRaise.objects.get(subscription=first)
     path = f"price-increases/{increase}/undo"
     assert screens.call("POST", path, {"raises": [str(one.pk)]}) == (200, {"undone": 1, "told": 0})
-    assert screens.call("POST", path, {"raises": [str(one.pk)]})[0] == 409
+    status, refused = screens.call("POST", path, {"raises": [str(one.pk)]})
+    assert (status, refused["code"], refused["problems"][0]["field"]) == (409, "nothing_to_undo", "raises")
     day(screens, clock, "2026-05-01")
     day(screens, clock, "2026-06-01")
-    assert screens.call("POST", path, {})[0] == 409
+    status, refused = screens.call("POST", path, {})
+    assert (status, refused["code"], refused["problems"][0]["field"]) == (409, "nothing_to_undo", "increase")
     assert [line.split()[1] for line in raises()] == ["undone", "raised"]
     assert (ledger(first)[-1], ledger(second)[-1]) == ("2026-06-01 recurring 1 10.00", "2026-06-01 recurring 1 11.00")
 
@@ -232,6 +234,21 @@ def test_a_run_that_comes_before_the_notice_waits_for_it(screens: Screens, clock
     day(screens, clock, "2026-07-01")
     assert ledger(one)[2:] == ["2026-06-01 recurring 1 10.00", "2026-07-01 recurring 1 11.00"]
     sound()
+
+
+def test_what_is_not_there_is_not_undone(screens: Screens, clock: Any) -> None:
+    """An unknown increase and a raise of another one are refused at their places; what stands beside them stays."""
+    screens.start(("seat", "1"), name="First")
+    increase = plan(screens, notice_days=None)
+    known, stranger = str(PriceRaise.objects.get().pk), str(uuid4())
+    for address, named, status, field, code in (
+        (stranger, [], 404, "increase", "not_found"),
+        (increase, [known, stranger], 422, "raises.1", "no_such_record"),
+    ):
+        answer, refused = screens.call("POST", f"price-increases/{address}/undo", {"raises": named})
+        problems = [(one["field"], one["code"]) for one in refused["problems"]]
+        assert (answer, problems) == (status, [(field, code)])
+    assert [line.split()[1] for line in raises()] == ["planned"]
 
 
 def test_what_is_arranged_already_is_not_undone_by_a_rise(screens: Screens, clock: Any) -> None:

@@ -57,3 +57,37 @@ def test_every_kind_of_reason_is_said_in_the_language(
     assert said == f"{start}{kept}{end}"
     assert worked_out_in(wording("de"), said) == f"{german_start}{german}{german_end}"
     assert worked_out_in(wording("en"), said) == said
+
+
+@pytest.mark.parametrize("tiers", [14, 15, 16, 40, 100])
+def test_a_reason_of_many_tiers_is_said_in_the_language_too(tiers: int) -> None:
+    """Of more than can be kept whole terms in the middle are left out, so that paper can still say the rest."""
+    grid = grid_from(Interval("month"), MAY.start, 1)
+    steps = [Tier(D(1000) * place, D("1.5") + D(place) / 10000) for place in range(1, tiers)]
+    pricing = Pricing("graduated", tiers=(*steps, Tier(None, D("0.005"))))
+    quantity = D(1000) * tiers
+    item = Item(uuid4(), "x", pricing, grid, True, (Version(MAY.start, None, quantity),))
+    one = Difference(item.id, "recurring", *MAY, MAY, quantity, D("-50000.00"), Share(17, 31), D(-9), D("-50000.00"))
+    said = why(one, item, "actual_days", "EUR")
+    assert len(said) <= 300
+    assert (" + … + " in said) is (tiers > 14)
+    assert said.startswith("not used: 17 of 31 days × (1,000 × 1.5001 + 1,000 × 1.5002 + ")
+    assert said.endswith(" + 1,000 × 0.005) = -50,000.00, less discount")
+    german = worked_out_in(wording("de"), said)
+    assert german is not None
+    assert german.startswith("nicht genutzt: 17 von 31 Tagen × (1.000 × 1,5001 + 1.000 × 1,5002 + ")
+    assert german.count("1.000 ×") == said.count("1,000 ×") > 3
+
+
+def test_the_longest_reason_that_can_be_is_kept() -> None:
+    """Figures of as many digits as a price and a quantity can have."""
+    grid = grid_from(Interval("month"), MAY.start, 1)
+    step = D("9999999999.999999")
+    tiers = (*(Tier(step * place, D("99999999999.999999")) for place in range(1, 100)), Tier(None, D("0.999999")))
+    quantity = D("999999999999.999999")
+    item = Item(uuid4(), "x", Pricing("graduated", tiers=tiers), grid, True, (Version(MAY.start, None, quantity),))
+    before = D("-999999999999.99")
+    one = Difference(item.id, "recurring", *MAY, MAY, quantity, before, Share(2629800, 2678400), D(-9), before)
+    said = why(one, item, "seconds", "EUR")
+    assert len(said) <= 300
+    assert worked_out_in(wording("en"), said) == said.replace("-", "−")

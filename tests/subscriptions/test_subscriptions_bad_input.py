@@ -65,6 +65,8 @@ ITEMS: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("basic", "1", tiers("10", "20"), "tiers.1.up_to", "not_open"),
     ("basic", "1", tiers("10", None, amount="-1"), "tiers.0.amount", "negative"),
     ("calls", "1", {"is_in_advance": True}, "billed", "usage_in_advance"),
+    ("calls", "5", {}, "quantity", "metered"),
+    ("calls", "0.5", {}, "quantity", "metered"),
     ("basic", "1", {"interval": Interval("month", 1001)}, "count", "too_large"),
 ]
 
@@ -84,6 +86,18 @@ def test_an_item_that_nobody_can_mean(
             (problem, *_) = refused.value.problems
             assert (problem.field.removeprefix("0."), problem.code) == (f"items.{place}.{field}", code)
             assert everything() == before
+
+
+def test_a_change_to_nothing(billing: Billing) -> None:
+    """It is no change but an end, and says so; what is billed by usage alone is something."""
+    one = billing.start(item("seat"), item("calls"))
+    before = everything()
+    with pytest.raises(Refusal, match="end it") as refused:
+        billing.change(one)
+    assert [(problem.field, problem.code) for problem in refused.value.problems] == [("items", "missing")]
+    assert everything() == before
+    billing.change(one, item("calls"))
+    assert billing.use(one, "calls", "100") == 1
 
 
 @pytest.mark.parametrize(
@@ -256,6 +270,8 @@ def test_more_used_than_any_document_can_bill(screens: Screens, clock: Any) -> N
         ("change", {"items": [{"price": "seat", "quantity": "1.1234567"}]}, "items.0.quantity", "too_many_decimals"),
         ("change", {"items": [{"price": "seat"}, {"price": "seat"}]}, "items.1.price", "twice"),
         ("change", {"items": [{"price": "nothing"}]}, "items.0.price", "not_offered"),
+        ("change", {"items": []}, "items", "missing"),
+        ("change", {"items": [{"price": "seat"}, {"price": "calls", "quantity": "5"}]}, "items.1.quantity", "metered"),
         ("change", {"items": [{"price": "dollars"}]}, "items.0.price", "not_offered"),
         ("change", {"items": [{"price": "seat"}], "when": "2026-03-31"}, "when", "before_start"),
         ("change", {"items": [{"price": "seat"}], "when": "2026-07-01"}, "when", "ended"),
@@ -280,6 +296,8 @@ def test_more_used_than_any_document_can_bill(screens: Screens, clock: Any) -> N
         ("pause", {"until": 1_790_000_000}, "until", "not_a_date"),
         ("pause", {"reason": "x" * 5001}, "reason", "too_long"),
         ("resume", {"when": None}, "when", "not_a_date"),
+        ("pause", {"reason": "x" * 301}, "reason", "too_long"),
+        ("cancel", {"reason": "x" * 301}, "reason", "too_long"),
         ("cancel", {"credit": False}, "credit", "unknown_field"),
         ("cancel", {"credited": "no"}, "credited", "not_yes_or_no"),
         ("cancel", {"at_period_end": 1}, "at_period_end", "not_yes_or_no"),
@@ -344,6 +362,8 @@ def add_dollars(screens: Screens) -> None:
     ("values", "field", "code"),
     [
         ({"items": [{"price": "dollars"}]}, "items.0.price", "not_offered"),
+        ({"items": []}, "items", "missing"),
+        ({"items": [{"price": "calls", "quantity": "5"}]}, "items.0.quantity", "metered"),
         ({"items": [{"price": "hosting", "quantity": "999999999999"}]}, "items.0.quantity", "too_large"),
         ({"currency": "XXX"}, "currency", "unknown_currency"),
         ({"anchor_day": 0}, "anchor_day", "too_small"),

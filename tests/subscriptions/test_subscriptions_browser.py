@@ -192,3 +192,34 @@ def test_what_a_phone_shows_is_not_cut(chromium: Browser, live_server: Any, comm
         for name in ("up_to", "amount")
     ]
     assert abs(tops[0] - tops[1]) < 2
+
+
+def test_a_refused_page_keeps_what_was_typed(chromium: Browser, live_server: Any, committed: Screens) -> None:
+    """Leaving it asks first, as leaving any form with typed text does; Cancel does not, nor does a page afresh."""
+    one = committed.start(("seat", "2"))
+    page = opened(chromium, live_server, committed)
+    asked: list[str] = []
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    address = f"{live_server.url}/subscriptions/{one}/change/"
+    page.goto(address)
+    page.locator("[name=items-0-quantity]").fill("-1")
+    page.get_by_role("button", name="Change subscription").click()
+    expect(page.locator("main [role=alert]")).to_contain_text("Nothing was saved.")
+    assert asked == []
+    page.locator(".trail a").first.click()
+    page.wait_for_timeout(200)
+    assert asked == ["beforeunload"]
+    expect(page).to_have_url(address)
+    expect(page.locator("[name=items-0-quantity]")).to_have_value("-1")
+    page.locator("form").get_by_role("link", name="Cancel").click()
+    expect(page).to_have_url(f"{live_server.url}/subscriptions/{one}/")
+    page.goto(address)
+    page.get_by_role("heading", name="Change").click()
+    page.locator(".trail a").first.click()
+    expect(page).to_have_url(f"{live_server.url}/subscriptions/{one}/")
+    assert asked == ["beforeunload"]

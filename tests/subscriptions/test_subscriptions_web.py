@@ -270,11 +270,22 @@ def test_a_run_names_the_accounts_that_it_held_back(screens: Screens, clock: Any
     assert Subscription.objects.filter(parked_at=None).count() == 2
 
 
+def test_a_change_to_no_items_is_refused(screens: Screens, clock: Any) -> None:
+    """At the items, and nothing changes."""
+    subscription = screens.start(("seat", "2"))
+    browser = screens.staff.browser("billing")
+    form = {"items-shown": "1", "when": "2026-04-16", "version": "1"}
+    refused = browser.post(f"/subscriptions/{subscription}/change/", form)
+    assert (refused.status_code, "To have nothing billed any more, end it." in words(refused)) == (422, True)
+    assert Subscription.objects.get().version == 1
+
+
 def test_a_subscription_without_items_says_so(screens: Screens, clock: Any) -> None:
     subscription = screens.start(("seat", "2"))
     clock.set("2026-04-16")
     browser = screens.staff.browser("billing")
-    browser.post(f"/subscriptions/{subscription}/change/", {"items-shown": "1", "when": "2026-04-16", "version": "1"})
+    form = {"items-0-price": "seat", "items-0-quantity": "0", "when": "2026-04-16", "version": "1"}
+    browser.post(f"/subscriptions/{subscription}/change/", form)
     page = words(browser.get(f"/subscriptions/{subscription}/"))
     assert "Items None: nothing recurs until it has some. Phases" in page
     assert "No items now from Apr 16, 2026" in page

@@ -28,7 +28,6 @@ ACCOUNT_COLUMNS = (
     "sort_key",
     "search_text",
 )
-CONTACT_COLUMNS = ("mail_domain", "sort_key", "search_text")
 
 
 def derive_account(account: Account, tax_ids: Iterable[str] = ()) -> None:

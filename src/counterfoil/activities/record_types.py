@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from counterfoil.activities.models import AttemptOutcome, Mail, MailState, Note, Task, TaskKind
-from counterfoil.plumbing.record_types import Field, Kind, Panel, RecordType, register
+from counterfoil.plumbing.record_types import Field, Group, Kind, Panel, RecordType, register
 from counterfoil.surface.states import register_state
 
 TASK, NOTE, MAIL = "activities.task", "activities.note", "activities.mail"
@@ -80,7 +80,7 @@ register(
             Field("state", "State", Kind.CHOICE, computed=True, choices=MailState.choices),
             Field("sender", "From", computed=True),
             Field("reply_to", "Reply to", computed=True),
-            Field("body", "Text", Kind.PARAGRAPH, computed=True),
+            Field("body", "Text", Kind.PARAGRAPH, Group.PRICING, computed=True),  # it says what a document comes to
             Field("record_key", "Kind of record", computed=True),
             Field("account", "Account", Kind.LINK, to="accounts.account", computed=True),
             Field("created_at", "Written", Kind.INSTANT, computed=True),

@@ -21,6 +21,7 @@ from ninja.security import HttpBearer
 from counterfoil.access.actors import Actor
 from counterfoil.app.once import once_only
 from counterfoil.core.errors import NotFound, Problem, Refusal
+from counterfoil.core.twice import object_of, said_twice
 from counterfoil.plumbing.apps import rooms
 from counterfoil.surface.api import ExactJSON
 from counterfoil.surface.as_json import problem_answer, problem_response
@@ -57,22 +58,18 @@ class ExactParser(Parser):
 def exact_json(body: bytes) -> Any:
     """The JSON document in ``body``; raises ``Refusal`` for anything else."""
     try:
-        return json.loads(
-            body.decode(), parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_without_doubles
-        )
+        found = json.loads(body.decode(), parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=object_of)
     except (ValueError, RecursionError, ArithmeticError):
         raise Refusal("not_json", "The body is not valid JSON in UTF-8.") from None
+    twice = [".".join(map(str, path)) for path in said_twice(found)]
+    if twice:
+        problems = [Problem(path, "double_name", "This is there twice.") for path in twice]
+        raise Refusal("double_name", "An object in the body names a value twice.", twice[0], problems)
+    return found
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Refusal("double_name", "An object in the body names a value twice.")
-    return found
 
 
 class ApiKey(HttpBearer):
@@ -127,7 +124,7 @@ def _not_ours(request: HttpRequest, error: Exception) -> NoReturn:
 def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
     cause = error.__cause__
     if isinstance(cause, Refusal):
-        return problem_response(error.status_code, cause.code, cause.message)
+        return problem_response(error.status_code, cause.code, cause.message, cause.problems)
     return problem_response(error.status_code, "unreadable", error.message)
 
 

@@ -88,7 +88,10 @@ class Offer(Schema):
 
 
 class Retirement(Order):
-    on: date | None = SchemaField(default=None, description="The first day without an offer. Without it: today.")
+    on: date | None = SchemaField(
+        default=None,
+        description="The first day without an offer. Without it: today, or the first day of a price to come.",
+    )
     version: int | None = None
 
 
@@ -177,7 +180,9 @@ def change_price(request: Request, price_id: UUID, values: schema_for(PRICE, "ch
 def retire_price(request: Request, price_id: UUID, retirement: Retirement | None = None) -> Any:
     """Offers it no more, nor what was planned after it. Answers the versions that are left, the latest first."""
     row = queries.get_price(request.actor, price_id, on=clock.today())
-    on = (retirement.on if retirement else None) or clock.today()
+    on = retirement.on if retirement else None
+    if on is None:
+        on = max(clock.today(), queries.versions_of(request.actor, price_id, on=clock.today())[-1].valid_from)
     commands.retire_price(
         actor=request.actor, price_id=price_id, on=on, version=retirement.version if retirement else None
     )

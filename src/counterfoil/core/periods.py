@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -60,25 +59,6 @@ class Period:
         """The days that both have, or none."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Period(start, end) if start < end else None
-
-    def split_at(self, day: date) -> tuple[Period, Period]:
-        """The part before ``day`` and the part from it on; ``day`` must lie inside and not be the start."""
-        if not self.start < day < self.end:
-            raise ValueError(f"{day} does not split {self.start} to {self.end}")
-        return Period(self.start, day), Period(day, self.end)
-
-    def months_from(self, anchor_day: int) -> Iterator[Period]:
-        """The period in steps that end on the anchor day of each month; the first and the last may be shorter.
-
-        In a month without that day the step ends on its last day: 31 Jan → 28 Feb → 31 Mar.
-        """
-        start = self.start
-        while start < self.end:
-            stop = add_months(start, 0, anchor_day)
-            if stop <= start:
-                stop = add_months(start, 1, anchor_day)
-            yield Period(start, min(stop, self.end))
-            start = stop
 
 
 def share_of(period: Period, part: Period) -> Fraction:

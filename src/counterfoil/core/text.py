@@ -15,6 +15,7 @@ __all__ = [
     "normalised_name",
     "plain",
     "sort_key",
+    "whole_number",
 ]
 
 # Letters that Unicode does not decompose into a base letter and a mark.
@@ -92,6 +93,11 @@ def is_public_mail_domain(domain: str) -> bool:
 def sort_key(text: str) -> str:
     """What a list of names is ordered by: as people expect in any language, without leading punctuation."""
     return unicodedata.normalize("NFC", " ".join(plain(text).split())).lstrip("\"'«»„“”‘’([{-–—.,*# ")
+
+
+def whole_number(text: str, digits: int) -> int | None:
+    """The number that at most so many digits from 0 to 9 say; none for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
 def _words(text: str) -> list[str]:

@@ -29,6 +29,7 @@ from counterfoil.invoicing.queries import get_invoice, invoices_of_deals
 from counterfoil.invoicing.references import required
 from counterfoil.plumbing.record_types import record_type
 from counterfoil.subscriptions.models import Subscription
+from counterfoil.subscriptions.queries.rows import with_state
 from counterfoil.subscriptions.rules.grid import day_of, restored
 
 CARDS = 15
@@ -528,7 +529,8 @@ def _need(actor: Actor, item: Item, is_asked: bool) -> Need:
 
 @dataclass(frozen=True)
 class Recurring:
-    """The subscription that a deal started. ``next_on`` is its next billing day.
+    """The subscription that a deal started. ``next_on`` is its next billing day; ``state`` is that which the
+    subscription's own page shows, or ``returned`` where it was taken back.
 
     It ``waits`` while the draft with its first period is reviewed: nothing more is billed until that is issued.
     """
@@ -540,12 +542,7 @@ class Recurring:
     ends_on: date | None
     waits: bool
     is_parked: bool
-
-    @property
-    def state(self) -> str:
-        if self.ends_on is not None and self.ends_on <= self.starts_on:
-            return "returned"
-        return "ended" if self.ends_on is not None and self.next_on is None else "active"
+    state: str
 
 
 @dataclass(frozen=True)
@@ -581,7 +578,7 @@ def handoff_of(actor: Actor, deal_id: UUID, on: date) -> HandoffState | None:
     made = invoices_of_deals(actor, [deal_id], on).get(deal_id, []) if has_earlier else []
     return HandoffState(
         document=get_invoice(actor, last.invoice_id, on) if may_see and last.invoice_id is not None else None,
-        subscription=_recurring(actor, last, documents),
+        subscription=_recurring(actor, last, documents, on),
         earlier=tuple(row for row in made if row.id != last.invoice_id),
         recipients=facts.deliverable if facts else (),
         made_at=last.made_at,
@@ -591,10 +588,10 @@ def handoff_of(actor: Actor, deal_id: UUID, on: date) -> HandoffState | None:
     )
 
 
-def _recurring(actor: Actor, handoff: Handoff, documents: Sequence[Document]) -> Recurring | None:
+def _recurring(actor: Actor, handoff: Handoff, documents: Sequence[Document], on: date) -> Recurring | None:
     if handoff.subscription_id is None or not actor.may("subscriptions.see"):
         return None
-    one = Subscription.objects.get(pk=handoff.subscription_id)
+    one = with_state(Subscription.objects.filter(pk=handoff.subscription_id), on).get()
 
     def day(moment: datetime | None) -> date | None:
         return None if moment is None else day_of(restored(moment, one.basis), one.zone)
@@ -610,4 +607,5 @@ def _recurring(actor: Actor, handoff: Handoff, documents: Sequence[Document]) ->
         ends_on=day(one.ends_at),
         waits=any(document.status == InvoiceStatus.DRAFT for document in mine),
         is_parked=one.parked_at is not None,
+        state="returned" if one.never_ran else getattr(one, "state", ""),
     )

@@ -86,7 +86,7 @@ class BeyondRetainer:
 
 _FIGURE = r"-?\d{1,3}(?:,\d{3})*(?:\.\d+)?"
 _TERM = rf"{_FIGURE} × {_FIGURE}"
-_SUM = rf"{_TERM}(?: \+ {_TERM})*"
+_SUM = rf"{_TERM}(?: \+ (?:{_TERM}|…))*"
 _WORKED_OUT = re.compile(
     r"(?P<unused>not used: )?"
     rf"(?:(?P<part>{_FIGURE}) of (?P<whole>{_FIGURE}) (?P<unit>days \(30/360\)|days|seconds) × )?"

@@ -19,7 +19,6 @@ from counterfoil.plumbing.importers import Column, Importer, LoadRow, Verdict, i
 from counterfoil.plumbing.record_types import BadValue, Choices, Kind, clean_value
 
 CHUNK = 500
-LEAVE_EMPTY = ""
 
 
 @dataclass(frozen=True)

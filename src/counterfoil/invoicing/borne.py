@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from counterfoil.core.money import Money
-from counterfoil.invoicing.models import InvoiceLine
+from counterfoil.invoicing.models import InvoiceLine, InvoiceTax
 from counterfoil.invoicing.rules.tax import LineTax
 from counterfoil.invoicing.rules.totals import Borne, TaxKey, borne
 
@@ -66,6 +66,16 @@ def keys_of(line: InvoiceLine) -> Borne:
 
 def _key(tax: Mapping[str, Any]) -> TaxKey:
     return TaxKey(tax["category"], Decimal(tax["percent"]).normalize(), tax["included"], tax["again"])
+
+
+def one_a_rate(taxes: Iterable[InvoiceTax]) -> list[list[InvoiceTax]]:
+    """The tax sums of a document, those together that are one to who reads it: of one category and rate, whether prices
+    include it or not. What a line bears twice stands apart.
+    """
+    found: dict[tuple[str, Decimal, int], list[InvoiceTax]] = {}
+    for tax in taxes:
+        found.setdefault((tax.category, tax.percent.normalize(), tax.again), []).append(tax)
+    return list(found.values())
 
 
 def labels_of(line: InvoiceLine) -> list[str]:

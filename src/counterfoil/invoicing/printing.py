@@ -19,7 +19,7 @@ from counterfoil.documents.printed import Address, Buyer, PrintedInvoice, Printe
 from counterfoil.documents.reasons import reason_in
 from counterfoil.documents.wording import Wording, wording
 from counterfoil.invoicing.blocks import party_block, seller_block
-from counterfoil.invoicing.borne import amounts_of, keys_of, labels_of
+from counterfoil.invoicing.borne import amounts_of, keys_of, labels_of, one_a_rate
 from counterfoil.invoicing.models import Credit, DocumentKind, Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.plans import due_plans
 from counterfoil.invoicing.references import facts_of
@@ -158,15 +158,7 @@ def _own(line: InvoiceLine, place: int) -> Decimal | None:
 
 
 def _taxes(taxes: Sequence[InvoiceTax], currency: str) -> tuple[PrintedTax, ...]:
-    """One row per category and rate, whether the prices include it or not; what a line bears twice stands apart."""
-    found: dict[tuple[str, Decimal, int], PrintedTax] = {}
-    for tax in taxes:
-        key, row = (tax.category, tax.percent.normalize(), tax.again), _tax(tax, currency)
-        if key in found:
-            first = found[key]
-            row = replace(first, base=first.base + row.base, amount=first.amount + row.amount)
-        found[key] = row
-    return tuple(found.values())
+    return tuple(_tax(parts, currency) for parts in one_a_rate(taxes))
 
 
 def _line(line: InvoiceLine, words: Wording, currency: str, base: Money | None) -> PrintedLine:
@@ -190,9 +182,11 @@ def _line(line: InvoiceLine, words: Wording, currency: str, base: Money | None) 
     )
 
 
-def _tax(tax: InvoiceTax, currency: str) -> PrintedTax:
-    base, amount = Money.exact(tax.base, currency), Money.exact(tax.amount, currency)
-    return PrintedTax(tax.label, tax.percent, base, amount, tax.category, tax.reason)
+def _tax(parts: Sequence[InvoiceTax], currency: str) -> PrintedTax:
+    first = parts[0]
+    base = sum((Money.exact(part.base, currency) for part in parts), Money.zero(currency))
+    amount = sum((Money.exact(part.amount, currency) for part in parts), Money.zero(currency))
+    return PrintedTax(first.label, first.percent, base, amount, first.category, first.reason)
 
 
 def _period(start: date | None, end: date | None) -> Period | None:

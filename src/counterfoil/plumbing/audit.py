@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pgtrigger
 
+from counterfoil.plumbing.triggers import after_statement
+
 _INSERT = """
 INSERT INTO access_change (table_name, record_id, operation, before, after, context, at)
 SELECT TG_TABLE_NAME, n.id, 'insert', NULL, to_jsonb(n) - {unlogged},
@@ -87,15 +89,8 @@ def _statement(
     **tables: str,
 ) -> pgtrigger.Trigger:
     columns = ", ".join(f"'{column}'" for column in unlogged)
-    return pgtrigger.Trigger(
-        name=name,
-        level=pgtrigger.Statement,
-        when=pgtrigger.After,
-        operation=operation,
-        referencing=pgtrigger.Referencing(**tables),  # type: ignore[no-untyped-call]
-        declare=declare,
-        func=body.format(unlogged=f"ARRAY[{columns}]::text[]"),
-    )
+    func = body.format(unlogged=f"ARRAY[{columns}]::text[]")
+    return after_statement(name, operation, func, tables, declare)
 
 
 def audit_changes(

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pgtrigger
 
+from counterfoil.plumbing.triggers import after_statement
+
 _MANY = 50
 _BY_INDEX = """
 PERFORM set_config('enable_seqscan', 'off', true);
@@ -42,12 +44,5 @@ def check_written(
     tables = {"new": "new_rows"} if operation is pgtrigger.Insert else {"old": "old_rows", "new": "new_rows"}
     # A plan is made anew only for values that it is given.
     told = checks.strip().replace("<written>", "(TABLE new_rows LIMIT written)")
-    return pgtrigger.Trigger(
-        name=name,
-        level=pgtrigger.Statement,
-        when=pgtrigger.After,
-        operation=operation,
-        referencing=pgtrigger.Referencing(**tables),  # type: ignore[no-untyped-call]
-        declare=[*_DECLARED, *declare],
-        func=_BY_INDEX.format(checks=told, many=_MANY),
-    )
+    func = _BY_INDEX.format(checks=told, many=_MANY)
+    return after_statement(name, operation, func, tables, [*_DECLARED, *declare])

@@ -13,16 +13,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db import connection
-from procrastinate import RetryStrategy
+from django.db import InterfaceError, OperationalError, connection
+from procrastinate import RetryDecision, RetryStrategy
 from procrastinate.contrib.django import app as queue
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.jobs import Job
 
 from counterfoil.plumbing.invariants import invariant
 from counterfoil.plumbing.scratch import is_scratch
 
 MAX_ATTEMPTS = 8
+SOON_SECONDS = 30
+"""The longest wait of a job that was cut off: by its worker's death or by the database's. Nothing is to be waited for
+but their return.
+"""
 # The queue's own function, given its many jobs as one JSON: the library's client takes a millisecond to write ten.
 _DEFER = """
 SELECT procrastinate_defer_jobs_v1(ARRAY(
@@ -45,17 +50,35 @@ class Sweep:
 _sweeps: dict[str, Sweep] = {}
 
 
+class _Patience(RetryStrategy):
+    """When a job is tried again. That the database went away meanwhile says nothing about the job."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if self.max_attempts is None or not _is_cut_off(exception):
+            return super().get_retry_decision(exception=exception, job=job)
+        if job.attempts >= 2 * self.max_attempts:
+            return None
+        return RetryDecision(retry_in={"seconds": min(2 ** (job.attempts + 1), SOON_SECONDS)})
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_cut_off(one) for one in error.exceptions)
+    return isinstance(error, OperationalError | InterfaceError)
+
+
 def job(name: str, *, queue_name: str = "default", attempts: int = MAX_ATTEMPTS) -> Callable[[F], F]:
     """Register a job under its public name.
 
-    It waits 2, 4, 8 … seconds between attempts, then stays failed and visible.
+    It waits 2, 4, 8 … seconds between attempts, at most ``SOON_SECONDS`` where the database was gone, and then twice as
+    often. After that it stays failed and visible.
     """
 
     def register(function: F) -> F:
         queue.task(
             name=name,
             queue=queue_name,
-            retry=RetryStrategy(max_attempts=attempts, exponential_wait=2),
+            retry=_Patience(max_attempts=attempts, exponential_wait=2),
         )(function)
         return function
 

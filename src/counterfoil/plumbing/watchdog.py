@@ -19,7 +19,7 @@ from django.db import OperationalError, close_old_connections, connection, trans
 from procrastinate.contrib.django import app as queue
 
 from counterfoil.plumbing.alarms import close_alarm, open_alarm
-from counterfoil.plumbing.jobs import MAX_ATTEMPTS, all_sweeps
+from counterfoil.plumbing.jobs import MAX_ATTEMPTS, SOON_SECONDS, all_sweeps
 from counterfoil.plumbing.worker import LOCK_CLASS, SILENT_AFTER_SECONDS
 
 ROUND_SECONDS = 2.0
@@ -141,7 +141,7 @@ def return_jobs(ids: list[int]) -> None:
                 cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [job])
                 log.error("Job %s (%s) was given up: its worker died %s times", job, task_name, attempts + 1)
             else:
-                wait = 2**attempts - 1  # at once the first time, then later and later
+                wait = min(2**attempts - 1, SOON_SECONDS)  # at once the first time, then later and later
                 cursor.execute(
                     "SELECT procrastinate_retry_job_v2(%s, now() + make_interval(secs => %s), NULL, NULL, NULL)",
                     [job, wait],

@@ -27,6 +27,7 @@ from counterfoil.plumbing.bulk import read_where
 from counterfoil.plumbing.scratch import as_one_wish, ask_now, scratch, settings_stay
 from counterfoil.simulating.rules import scenario as said
 from counterfoil.simulating.rules.collecting import next_attempt, reminder_days
+from counterfoil.simulating.rules.extent import PERIODS_MAX, refuse_endless, too_long
 from counterfoil.simulating.rules.scenario import Scenario, path_of, taxes_together
 from counterfoil.simulating.stage import ACTOR, Stage, set_up
 from counterfoil.subscriptions import commands as subscriptions
@@ -95,6 +96,7 @@ class Play:
         self.due_on: date | None = None
         self.beyond: list[UUID] = []
         self.is_changed = False
+        self.billed_days = 0
 
     def run(self) -> Played:
         """Play all entries until ``until``, each day's run after the last entry of its day."""
@@ -126,12 +128,16 @@ class Play:
         return soonest if soonest is not None and soonest <= until else None
 
     def _look_when_due(self) -> None:
-        """When the next subscription is due. What is due after the end is none that is waited for."""
+        """When the next subscription is due. What is due after the end is none that is waited for, nor is what is
+        parked: no person un-parks it.
+        """
         self.is_changed = False
         if self.stage.subscriptions:
             mine = list(self.stage.subscriptions.values())
             due_of = ("due_at", "basis")
-            found = read_where(Subscription, "id = ANY(%s) AND due_at IS NOT NULL", mine, only=due_of)
+            found = read_where(
+                Subscription, "id = ANY(%s) AND due_at IS NOT NULL AND parked_at IS NULL", mine, only=due_of
+            )
             due = {one.pk: restored(one.due_at, one.basis) for one in found if one.due_at is not None}
             self.beyond = [pk for pk, moment in due.items() if not said.is_reached(self.scenario, moment)]
             self.due_on = min((self.stage.day(due[pk]) for pk in due.keys() - self.beyond), default=None)
@@ -280,6 +286,9 @@ class Play:
             if self.beyond and day == self.stage.day(self.scenario.until):
                 # The run bills whole days; what is due later on the last one stays for ever undone.
                 Subscription.objects.filter(pk__in=self.beyond).update(due_at=None)
+            self.billed_days += 1
+            if self.billed_days > PERIODS_MAX:
+                raise too_long("more days of billing")
             subscriptions.bill_due(actor=ACTOR, on=day, at=at, entity_id=self.stage.entity)
             self._after_documents()
             self._look_when_due()
@@ -394,6 +403,7 @@ class Theatre:
 
     def play(self, scenario: Scenario, report: Callable[[Played], R]) -> R:
         """What ``report`` makes of the end of the scenario. Nothing of it is kept. Refuses with the entry's path."""
+        refuse_endless(scenario)
         stage, remembered = self._stage_of(scenario)
         with settings_stay(remembered), scratch(), as_one_wish():
             return report(Play(stage.of(scenario)).run())

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from counterfoil.core.money import currency_decimals
-from counterfoil.invoicing.borne import keys_of
+from counterfoil.invoicing.borne import keys_of, one_a_rate
 from counterfoil.invoicing.models import Invoice, InvoiceLine, InvoiceTax
 from counterfoil.invoicing.queries import due_plans
 from counterfoil.ledger.queries import posted_by_role
@@ -130,8 +130,12 @@ class Report:
             "lines": [self._line(parts, periods, items) for parts in _whole_lines(lines)],
             "net": self._amount(one.net),
             "taxes": [
-                {"rate": _plain(tax.percent), "base": self._amount(tax.base), "amount": self._amount(tax.amount)}
-                for tax in taxes
+                {
+                    "rate": _plain(parts[0].percent),
+                    "base": self._amount(sum((part.base for part in parts), Decimal(0))),
+                    "amount": self._amount(sum((part.amount for part in parts), Decimal(0))),
+                }
+                for parts in one_a_rate(taxes)
             ],
             "tax": self._amount(one.tax),
             "total": self._amount(one.total),

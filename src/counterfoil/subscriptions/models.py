@@ -6,6 +6,8 @@ basis of seconds they are real instants. ``rules/grid.py`` turns one into the ot
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -96,8 +98,12 @@ class Subscription(Record, PolicyFields):
 
     ``due_at`` is when the next document is due, ``settled_to`` the moment before which nothing is to be billed or given
     back any more. ``anchor_day`` and ``anchor_on`` are as in ``rules/grid.py``. A parked subscription is not billed
-    until a person un-parks it.
+    until a person un-parks it. ``shown_…`` is put on it by a query whose rows its record type describes.
     """
+
+    shown_items: list[SubscriptionItem]
+    shown_discounts: list[SubscriptionDiscount]
+    shown_pauses: list[Pause]
 
     number = models.CharField(max_length=20)
     account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -172,7 +178,10 @@ class SubscriptionItem(Record):
     ``grid_lead`` and ``grid_ordinal`` are those of an item that went on after its time stood still.
     ``price_id`` names the catalog's price from which it was copied, ``price_key`` what is sold. ``past_prices`` are
     what usage cost in periods that begin before a moment, the earliest first: ``{"before", "amount", "tiers"}``.
+    ``present_quantity`` is put on it by a query.
     """
+
+    present_quantity: Decimal
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="items", db_index=False)
     position = models.PositiveSmallIntegerField()
@@ -334,8 +343,10 @@ class Coupon(Record):
 
 class SubscriptionDiscount(Record):
     """A percentage or an amount off the first ``periods`` periods of a subscription, or off all of them, as in
-    ``rules/agreement.py``.
+    ``rules/agreement.py``. ``off_from`` is put on it by a query.
     """
+
+    off_from: date | None
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="discounts")
     position = models.PositiveSmallIntegerField()
@@ -494,7 +505,10 @@ class BillingRun(Record):
     """One pass over what is due as of a day, with what it made. Chunks of it may run on several workers at once.
 
     ``expected`` is how many subscriptions were due when it started, ``totals`` are net sums by currency as texts.
+    ``shown_parkings`` are put on it by a query.
     """
+
+    shown_parkings: list[RunParking]
 
     on = models.DateField()
     state = models.CharField(max_length=20, choices=RunState.choices, default=RunState.RUNNING)

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import Money
+from counterfoil.core.text import whole_number
 from counterfoil.plumbing.record_types import Field, Kind, record_type
 from counterfoil.surface import controls, display
 from counterfoil.surface.codes import code_choices
@@ -467,6 +468,10 @@ class Sent:
         """The status of the page that shows the form, if need be once more."""
         return self.refused.status if self.refused else 200
 
+    def form(self, key: str, **asked: Any) -> Form:
+        """The form to be shown, as ``record_form`` makes it: refused, with what was typed and why."""
+        return record_form(key, typed=self.typed, problems=self.refused or (), **asked)
+
 
 def save_sent(request: HttpRequest, key: str, save: Callable[[Typed], Any], only: Iterable[str] = ()) -> Sent:
     """Have what was posted, by field id, saved by a command; of these fields alone where some are named."""
@@ -481,8 +486,7 @@ def save_sent(request: HttpRequest, key: str, save: Callable[[Typed], Any], only
 
 def version_from(post: Any) -> int | None:
     """The version that the person saw, or ``None`` when the form carried none."""
-    text = str(post.get("version", "")).strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return whole_number(str(post.get("version", "")).strip(), 9)
 
 
 def _typed(fields: Iterable[Field], post: Any, start: str) -> Typed:

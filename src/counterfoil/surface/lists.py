@@ -16,6 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.http import urlencode
 
 from counterfoil.core.money import Money
+from counterfoil.core.text import whole_number
 from counterfoil.plumbing.record_types import BadValue, Field, Kind, clean_value, record_type, value_of_text
 from counterfoil.surface import display
 from counterfoil.surface.codes import code_choices, code_name
@@ -267,9 +268,7 @@ class Listing:
         return otherwise
 
     def _read_page(self) -> int:
-        wanted = self.query.get("page", "")
-        number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 7 else 1
-        return min(max(number, 1), PAGE_MAX)
+        return min(max(whole_number(self.query.get("page", ""), 6) or 1, 1), PAGE_MAX)
 
     def _read_filter(
         self, name: str, options: Mapping[str, Sequence[tuple[Any, str]]], titles: Mapping[str, str]

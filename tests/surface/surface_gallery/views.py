@@ -207,7 +207,7 @@ def search(request: HttpRequest) -> HttpResponse:
         {"label": "Do", "items": [{"title": "New slip", "href": "/form", "icon": "plus"}]},
     ]
     kept = [group for group in groups if group["items"]]
-    return page(request, "surface/components/palette_results.html", {"groups": kept})
+    return page(request, "gallery/palette.html", {"groups": kept})
 
 
 def undo(request: HttpRequest) -> HttpResponse:

@@ -92,8 +92,14 @@ def change_price(
 
 @command("catalog.retire_price", needs="catalog.change")
 def retire_price(*, actor: Actor, price_id: UUID, on: date, version: int | None = None) -> None:
-    """Offer the price no more from the day ``on``, nor any version planned after it. Who holds a version keeps it."""
+    """Offer the price no more from the day ``on``, nor any version planned after it. Who holds a version keeps it.
+
+    From the day on which it was first offered, it was never offered; an earlier day is refused.
+    """
     versions = _versions(price_id, version)
+    first_on = versions[-1].valid_from
+    if on < first_on:
+        raise Refusal("before_start", f"It is offered from {first_on} on. Give that day or a later one.", "on")
     ending = [one for one in versions if one.valid_to is None or one.valid_to > on]
     if not ending:
         raise Conflict("not_offered", "The price is not offered on this day or later.", "on")

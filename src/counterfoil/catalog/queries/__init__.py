@@ -11,11 +11,9 @@ from counterfoil.catalog.queries.prices import (
     list_prices,
     offered_prices,
     prices_after,
-    prices_by_id,
     prices_for,
     prices_of_product,
     versions_of,
-    versions_on,
 )
 from counterfoil.catalog.queries.products import Found, get_product, list_products, products_after, products_by_id
 
@@ -33,11 +31,9 @@ __all__ = [
     "offered_prices",
     "price_lists_after",
     "prices_after",
-    "prices_by_id",
     "prices_for",
     "prices_of_product",
     "products_after",
     "products_by_id",
     "versions_of",
-    "versions_on",
 ]

@@ -124,26 +124,6 @@ def _best(account_id: UUID | None, tier: str, currency: str, on: date, keys: Ite
     return prices.order_by("key", nearest).distinct("key")
 
 
-def prices_by_id(price_ids: Iterable[UUID]) -> dict[UUID, Price]:
-    """Versions with their products as other rooms' commands need them, never for output."""
-    return _all().in_bulk(set(price_ids))
-
-
-def versions_on(price_ids: Iterable[UUID], on: date) -> dict[UUID, Price]:
-    """For each version the one of the same price that holds on the day, by the id of the given version.
-
-    A price that is not offered on the day is left out. For renewals and price increases, never for output.
-    """
-    given = Price.objects.in_bulk(set(price_ids))
-    found = _all().filter(_offered(on), key__in={price.key for price in given.values()})
-    holding = {_identity(price): price for price in found}
-    return {price_id: holding[_identity(price)] for price_id, price in given.items() if _identity(price) in holding}
-
-
-def _identity(price: Price) -> tuple[str, str, UUID | None]:
-    return price.key, price.currency, price.price_list_id
-
-
 # Parts ----------------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from counterfoil.catalog.rules.pricing import FLAT, PACKAGE, TIERED, Pricing, pr
 from counterfoil.catalog.web.input import quantity_from
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import formatted_price, is_currency
+from counterfoil.core.text import whole_number
 from counterfoil.plumbing.record_types import BadValue, Field, clean_value, record_type
 from counterfoil.surface import display
 from counterfoil.surface.forms import Typed, plain_number, values_from
@@ -54,8 +55,9 @@ def as_values(typed: Mapping[str, Any]) -> dict[str, Any]:
     values = dict(typed)
     if values.get("interval") == QUARTER:
         values["interval"] = IntervalUnit.MONTH.value
-        count = str(values.get("count") or "1").strip()
-        values["count"] = str(int(count) * MONTHS) if count.isascii() and count.isdigit() and len(count) < 6 else count
+        said = str(values.get("count") or "1").strip()
+        count = whole_number(said, 5)
+        values["count"] = said if count is None else str(count * MONTHS)
     model = str(values.get("model", ""))
     if model in TIERED:
         values["amount"] = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 ORDERS = ("year-month-day", "day-month-year", "month-day-year")
-_PARTS = re.compile(r"^(\d{1,4})[-/. ](\d{1,2})[-/. ](\d{1,4})(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?)?$")
+_PARTS = re.compile(r"^(\d{1,4})[-/. ](\d{1,2})[-/. ](\d{1,4})(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?)?$", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,6 @@ class DateReading:
 
     orders: tuple[str, ...]
     unreadable: tuple[str, ...]
-
-    @property
-    def is_certain(self) -> bool:
-        return len(self.orders) == 1
 
 
 def read_day(text: str, order: str) -> date:

@@ -9,9 +9,9 @@ _NOISE = re.compile(r"[\s\u00a0\u202f']|[A-Z]{3}|[€$£¥]")
 
 
 def read_number(text: str) -> Decimal:
-    """The number;
+    """The number; raises ``ValueError``, also for digits of other scripts: no door takes them.
 
-    raises ``ValueError``. A lone comma is a decimal comma unless exactly three digits follow a shorter head.
+    A lone comma is a decimal comma unless exactly three digits follow a shorter head.
     """
     cleaned = _NOISE.sub("", text).replace("\u2212", "-")
     if cleaned.startswith("(") and cleaned.endswith(")"):
@@ -21,9 +21,9 @@ def read_number(text: str) -> Decimal:
         thousands = "," if cleaned[decimal] == "." else "."
         cleaned = cleaned.replace(thousands, "").replace(",", ".")
     elif "," in cleaned:
-        grouped = re.fullmatch(r"-?\d{1,3}(,\d{3})+", cleaned)
+        grouped = re.fullmatch(r"-?\d{1,3}(,\d{3})+", cleaned, re.ASCII)
         cleaned = cleaned.replace(",", "" if grouped else ".")
-    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", cleaned):
+    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", cleaned, re.ASCII):
         raise ValueError(text)
     try:
         return Decimal(cleaned)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from counterfoil.access.requests import Request
 from counterfoil.core.errors import Refusal
+from counterfoil.core.text import whole_number
 from counterfoil.importing import commands, queries
 from counterfoil.importing.rules.dates import ORDERS
 from counterfoil.importing.rules.reading import FILE_BYTES_MAX
@@ -124,7 +125,7 @@ def batch(request: Request, batch_id: UUID) -> HttpResponse:
         return go(request, reverse("importing:columns", args=[batch_id]))
     is_result = row.state in ("loaded", "undone", "undoing")
     shown = request.GET.get("rows", "")
-    after = int(request.GET["after"]) if request.GET.get("after", "").isdigit() else 0
+    after = whole_number(request.GET.get("after", ""), 9) or 0
     rows: list[queries.CheckedRow] = []
     asked: list[queries.AskedValue] = []
     if request.actor.may("importing.run") and row.state not in BUSY:

@@ -33,10 +33,8 @@ from counterfoil.invoicing.queries.documents import (
 )
 from counterfoil.invoicing.queries.due import FIRST_OPEN_DAY
 from counterfoil.invoicing.queries.previews import (
-    MailPreview,
     Preview,
     blocks_of,
-    mail_preview,
     order_total,
     order_totals,
     preview,
@@ -48,7 +46,6 @@ from counterfoil.invoicing.queries.references import (
     reference_fields_after,
 )
 from counterfoil.invoicing.queries.review import (
-    clean_drafts,
     count_drafts_to_review,
     get_draft,
     review_queue,
@@ -68,11 +65,9 @@ __all__ = [
     "Balance",
     "CreditableLine",
     "Found",
-    "MailPreview",
     "Preview",
     "account_balances",
     "blocks_of",
-    "clean_drafts",
     "count_drafts_to_review",
     "creditable_lines",
     "credits_of",
@@ -94,7 +89,6 @@ __all__ = [
     "list_series",
     "list_tax_rates",
     "local_today",
-    "mail_preview",
     "mails_of",
     "open_invoices_of_payer",
     "order_total",

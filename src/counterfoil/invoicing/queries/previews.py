@@ -16,11 +16,10 @@ from counterfoil.documents.pdf import render_preview
 from counterfoil.documents.printed import PrintedInvoice
 from counterfoil.invoicing.computing import Draft, Surroundings, compute, surroundings
 from counterfoil.invoicing.drafting import apply_values, follow_account, new_draft, order_of
-from counterfoil.invoicing.mailing import mail_text, recipients_of
 from counterfoil.invoicing.models import Invoice, InvoiceStatus
 from counterfoil.invoicing.printing import printed_document, printed_draft
 from counterfoil.invoicing.queries.review import current_drafts
-from counterfoil.invoicing.queries.rows import INVOICE, recipients_for, with_parts
+from counterfoil.invoicing.queries.rows import INVOICE, with_parts
 from counterfoil.invoicing.rules.checks import BLOCKING
 from counterfoil.invoicing.rules.orders import DraftOrder
 from counterfoil.ledger.days import today_of
@@ -38,17 +37,6 @@ class Preview:
     net: Money
     tax: Money
     total: Money
-
-
-@dataclass(frozen=True)
-class MailPreview:
-    """The mail that would carry a document: to whom, and what it says. ``recipients`` is empty where none would be
-    sent.
-    """
-
-    recipients: list[dict[str, Any]]
-    subject: str
-    body: str
 
 
 def order_total(order: DraftOrder, on: date, at: datetime, facts: Mapping[UUID, BillingFacts]) -> Money:
@@ -99,16 +87,6 @@ def preview(actor: Actor, invoice_id: UUID, form: str = "png", on: date | None =
     """The pages of the true document as pictures; of a draft, as it would be printed now."""
     invoice = _seen(actor, invoice_id)
     return render_preview(_printed(invoice, on or today_of(invoice.entity_id)), _form(form))
-
-
-def mail_preview(actor: Actor, invoice_id: UUID, on: date | None = None) -> MailPreview:
-    """The mail of a draft or document as it would be written now."""
-    invoice = _seen(actor, invoice_id)
-    day = on or today_of(invoice.entity_id)
-    facts = surroundings([invoice.account_id], day).facts[invoice.account_id]
-    people = recipients_of(facts) if invoice.delivery_channel == "email" else []
-    text = mail_text(_printed(invoice, day), people)
-    return MailPreview(recipients_for(people), text.subject, text.body)
 
 
 def preview_of_values(

@@ -90,11 +90,6 @@ def count_drafts_to_review(actor: Actor) -> int:
     return _waiting().count() if actor.may("invoicing.draft") else 0
 
 
-def clean_drafts(actor: Actor) -> int:
-    """How many drafts wait on which nothing warned or blocked when they were last worked out."""
-    return _waiting().filter(is_clean=True).count() if actor.may("invoicing.see") else 0
-
-
 def touches(actor: Actor, start: date, end: date) -> tuple[Decimal, int]:
     """How many fields a person changed between win and send, on average, and over how many documents of won deals.
 

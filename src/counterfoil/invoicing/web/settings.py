@@ -16,7 +16,7 @@ from counterfoil.invoicing.rules.numbering import bad_pattern, document_number
 from counterfoil.ledger.queries import list_entities
 from counterfoil.plumbing import clock
 from counterfoil.plumbing.record_types import record_type
-from counterfoil.surface.forms import Form, Sent, Typed, record_form, save_sent
+from counterfoil.surface.forms import Form, Sent, Typed, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 RATE, SERIES, REFERENCE = "invoicing.tax_rate", "invoicing.series", "invoicing.reference_field"
@@ -73,13 +73,11 @@ def tax_rate(request: Request, rate_id: UUID) -> HttpResponse:
 
 def _rate_form(request: Request, values: Any, sent: Sent) -> Form:
     entities = [(row.id, row.name) for row in list_entities(request.actor)]
-    return record_form(
+    return sent.form(
         RATE,
         values=values,
-        typed=sent.typed,
         only=RATE_FIELDS,
         writable=_writable(request),
-        problems=sent.refused or (),
         options={"entity": entities},
     )
 
@@ -102,12 +100,10 @@ def new_reference_field(request: Request) -> HttpResponse:
     if sent.is_saved:
         say(request, "The reference is there: deals, subscriptions and drafts ask for it.")
         return go(request, reverse("invoicing:reference_fields"))
-    form = record_form(
+    form = sent.form(
         REFERENCE,
         values={"kind": "text", "element": "note", "is_printed": True},
-        typed=sent.typed,
         only=REFERENCE_FIELDS,
-        problems=sent.refused or (),
     )
     return _form_page(request, "invoicing/reference_field.html", form, None, sent)
 
@@ -126,13 +122,11 @@ def reference_field(request: Request, field_id: UUID) -> HttpResponse:
     if sent.is_saved:
         say(request, "Saved. Issued documents keep what they say.")
         return go(request, reverse("invoicing:reference_fields"))
-    form = record_form(
+    form = sent.form(
         REFERENCE,
         values=row,
-        typed=sent.typed,
         only=names,
         writable=_writable(request),
-        problems=sent.refused or (),
         locked={"key": "Programs may know it.", "kind": "Values of it may be there."},
     )
     return _form_page(request, "invoicing/reference_field.html", form, row, sent)
@@ -155,7 +149,7 @@ def series(request: Request, series_id: UUID) -> HttpResponse:
     if sent.is_saved:
         say(request, "Saved. Numbers that were given stay, and the counter goes on.")
         return go(request, reverse("invoicing:all_series"))
-    form = record_form(SERIES, values=row, typed=sent.typed, writable=_writable(request), problems=sent.refused or ())
+    form = sent.form(SERIES, values=row, writable=_writable(request))
     return _form_page(request, "invoicing/series.html", form, row, sent)
 
 

@@ -34,11 +34,3 @@ def imbalance(entry: EntryOrder) -> dict[str, Decimal]:
     for posting in entry.postings:
         sums[posting.currency] = sums.get(posting.currency, Decimal(0)) + posting.amount
     return {currency: total for currency, total in sums.items() if total}
-
-
-def reversed_entry(entry: EntryOrder, source: str, memo: str, posted_on: date) -> EntryOrder:
-    """The entry that takes another one back."""
-    postings = tuple(
-        PostingOrder(posting.role, -posting.amount, posting.currency, posting.account_id) for posting in entry.postings
-    )
-    return EntryOrder(entry.entity_id, source, entry.document_id, memo, posted_on, postings)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from counterfoil.access.projection import Row
 from counterfoil.access.requests import Request
 from counterfoil.ledger import commands, queries
-from counterfoil.surface.forms import Sent, Typed, record_form, save_sent
+from counterfoil.surface.forms import Sent, Typed, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 KEY = "ledger.entity"
@@ -58,13 +58,11 @@ def entity(request: Request, entity_id: UUID) -> HttpResponse:
 
 
 def _form_page(request: Request, values: Row | dict[str, Any], sent: Sent, *, may_change: bool) -> HttpResponse:
-    form = record_form(
+    form = sent.form(
         KEY,
         values=values,
-        typed=sent.typed,
         sections=SECTIONS,
         writable=request.actor.writes if may_change else frozenset(),
-        problems=sent.refused or (),
     )
     context = {"form": form, "row": values if isinstance(values, Row) else None, "may_change": may_change}
     return page(request, "ledger/entity.html", context, status=sent.status)

@@ -23,7 +23,6 @@ from uuid import UUID
 from counterfoil.subscriptions.rules.grid import Cell, Interval, grid_from
 
 NONE, ALL, UP_TO, PERIODS = "none", "all", "up_to", "periods"
-ROLL_OVERS = (NONE, ALL, UP_TO, PERIODS)
 ZERO = Decimal(0)
 
 

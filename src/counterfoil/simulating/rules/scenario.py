@@ -33,6 +33,7 @@ from counterfoil.catalog.rules.pricing import Pricing, Tier, problems_of
 from counterfoil.core.errors import Problem, Refusal
 from counterfoil.core.money import currency_decimals, is_currency
 from counterfoil.core.places import is_country, time_zones
+from counterfoil.core.twice import object_of, said_twice
 from counterfoil.invoicing.rules.tax import MOST_TAXES
 
 KEY_MAX, NAME_MAX = 80, 1000
@@ -316,6 +317,12 @@ class Change(_Part):
     subscription: Key
     items: tuple[ItemPart, ...]
 
+    @model_validator(mode="after")
+    def _to_something(self) -> Change:
+        if not self.items:
+            raise PydanticCustomError("no_items", "no items; cancel ends a subscription", {"at": "items"})
+        return self
+
 
 class Usage(_Part):
     do: Literal["usage"]
@@ -398,44 +405,16 @@ class Scenario(_Part):
 # Reading --------------------------------------------------------------------------------------------------------------
 
 
-class _Twice(dict[str, Any]):
-    """A JSON object that says one of its keys twice, so that one of the values would pass in silence."""
-
-    key = ""
-
-
 def parsed(text: str) -> Any:
     """The JSON of a scenario. Raises ``ValueError`` or ``RecursionError`` for what is none."""
-    return json.loads(text, object_pairs_hook=_object)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    keys = [key for key, _ in pairs]
-    marked = _Twice(found)
-    marked.key = next(key for place, key in enumerate(keys) if key in keys[:place])
-    return marked
-
-
-def _said_twice(raw: Any) -> Iterator[Problem]:
-    waiting: list[tuple[Any, tuple[str | int, ...]]] = [(raw, ())]
-    while waiting:
-        value, path = waiting.pop()
-        if isinstance(value, _Twice):
-            yield Problem(path_of([*path, value.key]), "twice", "is there twice")
-        if isinstance(value, dict):
-            waiting += ((each, (*path, key)) for key, each in value.items())
-        elif isinstance(value, list):
-            waiting += ((each, (*path, place)) for place, each in enumerate(value))
+    return json.loads(text, object_pairs_hook=object_of)
 
 
 def read_scenario(raw: Any) -> Scenario:
     """The scenario in parsed JSON, or a ``Refusal`` that names every problem by its JSON path."""
     if not isinstance(raw, dict):
         raise Refusal("invalid", "a scenario is a JSON object", "")
-    twice = list(_said_twice(raw))
+    twice = [Problem(path_of(path), "twice", "is there twice") for path in said_twice(raw)]
     if twice:
         raise _refusal(twice)
     try:

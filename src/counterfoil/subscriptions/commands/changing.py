@@ -11,7 +11,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from counterfoil.access.actors import Actor
-from counterfoil.access.door import command
+from counterfoil.access.door import check, command
 from counterfoil.core.errors import Conflict, NotFound, Problem, Refusal, Stale
 from counterfoil.core.ids import new_id
 from counterfoil.plumbing.bulk import delete_rows, insert_rows, one_trip, read_where, update_rows
@@ -33,7 +33,7 @@ from counterfoil.subscriptions.rules.agreement import Agreement, Item
 from counterfoil.subscriptions.rules.billing import Due
 from counterfoil.subscriptions.rules.changes import Anchors, Step, Wanted, ended, plan_change, taken_back, with_quantity
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, next_day, stored
-from counterfoil.subscriptions.rules.orders import QUANTITY_LIMIT, ItemOrder, item_problems
+from counterfoil.subscriptions.rules.orders import QUANTITY_LIMIT, REASON_MAX, ItemOrder, item_problems
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,7 @@ def cancel_subscription(
 
     What is billed beyond the end is credited unless ``is_credited`` is false; what was used and not billed is billed.
     """
+    check_reason(reason)
     loaded = _locked(subscription_id, version)
     moment = _moment(loaded, when)
     subscription = loaded.subscription
@@ -165,7 +166,7 @@ def cancel_subscription(
         _end_standing(loaded, goes_on)
     subscription.ends_at = stored(end)
     subscription.is_credited_at_end = is_credited
-    subscription.end_reason = reason[:300]
+    subscription.end_reason = reason
     rows.change(subscription)
     write_rows([rows])
     _tell(events.SubscriptionCancelled, loaded, end)
@@ -312,6 +313,11 @@ def _refuse_outside(loaded: Loaded, moment: Moment) -> None:
         raise Refusal("before_start", "This is before the subscription starts.", "when")
     if subscription.ends_at is not None and stored(moment) >= subscription.ends_at:
         raise Conflict("ended", "This subscription has ended by then.", "when")
+
+
+def check_reason(reason: str) -> None:
+    """Refuse a reason that would have to be cut to be kept."""
+    check(len(reason) <= REASON_MAX, "too_long", f"A reason can have at most {REASON_MAX} characters.", "reason")
 
 
 def refuse_stood_still(loaded: Loaded, moment: Moment, on: date) -> None:

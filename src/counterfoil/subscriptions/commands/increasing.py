@@ -257,10 +257,11 @@ def undo_increase(*, actor: Actor, increase_id: UUID, at: datetime, raise_ids: S
     rows = PriceRaise.objects.select_for_update(of=("self",)).select_related("subscription")
     rows = rows.filter(increase=increase, state__in=[RaiseState.PLANNED, RaiseState.FAILED]).order_by("id")
     if raise_ids:
+        _check_known(increase, raise_ids)
         rows = rows.filter(pk__in=raise_ids)
     undone = list(rows)
     if not undone and increase.state != IncreaseState.PLANNING:
-        raise Conflict("nothing_to_undo", "Nothing of it is left to undo.")
+        raise Conflict("nothing_to_undo", "Nothing of it is left to undo.", "raises" if raise_ids else "increase")
     told = [row for row in undone if row.noticed_at is not None]
     for row in undone:
         row.state, row.problem = RaiseState.UNDONE, ""
@@ -274,6 +275,17 @@ def undo_increase(*, actor: Actor, increase_id: UUID, at: datetime, raise_ids: S
         increase.version += 1
         increase.save()
     return Undone(len(undone), len({row.subscription_id for row in told}))
+
+
+def _check_known(increase: PriceIncrease, raise_ids: Sequence[UUID]) -> None:
+    known = set(PriceRaise.objects.filter(increase=increase, pk__in=raise_ids).values_list("pk", flat=True))
+    problems = [
+        Problem(f"raises.{place}", "no_such_record", "This increase raises no such price.")
+        for place, raise_id in enumerate(raise_ids)
+        if raise_id not in known
+    ]
+    if problems:
+        raise Refusal.of(problems)
 
 
 def new_pricing(row: PriceRaise) -> Pricing:

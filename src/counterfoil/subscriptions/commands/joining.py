@@ -27,7 +27,7 @@ from counterfoil.subscriptions.commands.starting import first_charge, insert_sub
 from counterfoil.subscriptions.models import BilledPeriod, Subscription
 from counterfoil.subscriptions.rules.agreement import PRORATION_CREDIT
 from counterfoil.subscriptions.rules.grid import day_of, moment_of, restored, stored
-from counterfoil.subscriptions.rules.orders import SubscriptionOrder
+from counterfoil.subscriptions.rules.orders import REASON_MAX, SubscriptionOrder
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ def take_back(*, actor: Actor, deal_id: UUID, quote_version: int, on: date, at: 
 
     Every row of its ledger is taken back by its opposite, which stands on no document: the draft was never issued. A
     subscription of which something was issued is cancelled as of ``on`` instead. Answers whether it did anything:
-    what is taken back stays so.
+    what is taken back stays so. A reason that is longer than that of an end is cut.
     """
+    reason = reason[:REASON_MAX]
     subscription = Subscription.objects.select_for_update().filter(deal_id=deal_id, quote_version=quote_version).first()
     if subscription is None or subscription.never_ran:
         return False
@@ -82,7 +83,7 @@ def take_back(*, actor: Actor, deal_id: UUID, quote_version: int, on: date, at: 
     insert_rows(_opposite(row, at) for row in rows)
     subscription.ends_at = subscription.starts_at
     subscription.is_credited_at_end = False
-    subscription.end_reason = reason[:300]
+    subscription.end_reason = reason
     subscription.due_at = None
     subscription.version += 1
     subscription.save()

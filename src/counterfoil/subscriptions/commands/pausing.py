@@ -25,6 +25,7 @@ from counterfoil.subscriptions.commands.changing import (
     _moment,
     _refuse_outside,
     _tell,
+    check_reason,
     refuse_stood_still,
     write_rows,
 )
@@ -56,6 +57,7 @@ def pause_subscription(
     With ``skip`` what is billed beyond the day is credited like a change to nothing. With ``void`` the periods that
     begin in the pause come to nothing. With ``extend`` what is left of the billed period goes on after the pause.
     """
+    check_reason(reason)
     loaded = _locked(subscription_id, version)
     moment = _moment(loaded, when)
     _refuse_outside(loaded, moment)
@@ -76,7 +78,7 @@ def pause_subscription(
         _refuse_extension(loaded, start, on)
     is_over = end is not None and day_of(end, subscription.zone) <= on
     pause = Pause(
-        id=new_id(), created_at=at, subscription=subscription, starts_at=stored(start), mode=mode, reason=reason[:300],
+        id=new_id(), created_at=at, subscription=subscription, starts_at=stored(start), mode=mode, reason=reason,
         ends_at=None if end is None else stored(end), is_over=is_over and mode != PauseMode.EXTEND,
     )  # fmt: skip
     insert_rows([pause])

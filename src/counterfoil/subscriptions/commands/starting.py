@@ -152,8 +152,6 @@ class _Making:
         found: list[Problem] = []
         if order.account_id not in self.facts:
             raise NotFound("This account does not exist.", "account")
-        if not order.items:
-            found.append(Problem("items", "missing", "A subscription needs at least one item."))
         found += item_problems(order.items)
         if order.currency is not None and not is_currency(order.currency):
             found.append(Problem("currency", "unknown_currency", f"“{order.currency[:20]}” is not a currency."))

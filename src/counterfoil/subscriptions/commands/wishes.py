@@ -45,8 +45,6 @@ def start_subscription(
     """
     for name in ("start", "trial_end", "end", "anchor_on", "committed_to", "price_fixed_to"):
         check_day(values.get(name), name, on)
-    if not values["items"]:
-        raise Refusal("missing", "A subscription needs at least one item.", "items")
     _check_term(values.get("committed_to"), values["start"])
     facts = billing_facts([values["account"]], on).get(values["account"])
     if facts is None:

@@ -82,8 +82,8 @@ def rows_of(actor: Actor, found: Iterable[Subscription], today: date) -> list[Ro
             entity_title=entities.get(subscription.entity_id, ""),
             owner_title=owners.get(subscription.owner_id, ""),
             terms_title=terms.get(subscription.terms_id, "") if "terms" in actor.reads else "",
-            what=_in_short(one.subscription.shown_items),  # type: ignore[attr-defined]
-            all_items=", ".join(_what(item) for item in subscription.shown_items),  # type: ignore[attr-defined]
+            what=_in_short(one.subscription.shown_items),
+            all_items=", ".join(_what(item) for item in subscription.shown_items),
             next=upcoming,
             next_net=upcoming.net if upcoming is not None else None,
         )
@@ -104,12 +104,12 @@ def _with_parts(loaded: Sequence[Loaded], today: date) -> None:
         subscription = one.subscription
         for pause in pauses.get(subscription.pk, []):
             pause.subscription = subscription
-        subscription.shown_items = _present_items(one, today)  # type: ignore[attr-defined]
-        subscription.shown_discounts = discounts.get(subscription.pk, [])  # type: ignore[attr-defined]
+        subscription.shown_items = _present_items(one, today)
+        subscription.shown_discounts = discounts.get(subscription.pk, [])
         for discount in discounts.get(subscription.pk, []):
             moment = off.get(discount.pk)
-            discount.off_from = None if moment is None else day_of(one.moment(moment), subscription.zone)  # type: ignore[attr-defined]
-        subscription.shown_pauses = pauses.get(subscription.pk, [])  # type: ignore[attr-defined]
+            discount.off_from = None if moment is None else day_of(one.moment(moment), subscription.zone)
+        subscription.shown_pauses = pauses.get(subscription.pk, [])
 
 
 def _off_from(discount_ids: Iterable[UUID]) -> dict[UUID, datetime]:
@@ -132,7 +132,7 @@ def _present_items(one: Loaded, today: date) -> list[SubscriptionItem]:
         row = one.items[item.id]
         row.subscription = subscription
         version = item.version_at(moment)
-        row.present_quantity = version.quantity if version is not None else Decimal(0)  # type: ignore[attr-defined]
+        row.present_quantity = version.quantity if version is not None else Decimal(0)
         if version is not None and (version.quantity or item.is_metered):
             found.append(row)
     return found
@@ -146,7 +146,7 @@ def _in_short(items: Sequence[SubscriptionItem]) -> str:
 
 
 def _what(item: SubscriptionItem) -> str:
-    quantity: Decimal = item.present_quantity  # type: ignore[attr-defined]
+    quantity = item.present_quantity
     return item.description if item.is_metered or quantity == 1 else f"{item.description} × {quantity.normalize():f}"
 
 

@@ -66,7 +66,7 @@ def _rows(actor: Actor, found: QuerySet[BillingRun]) -> list[Row]:
     ):
         parkings.setdefault(parking.run_id, []).append(parking)
     for run in runs:
-        run.shown_parkings = parkings.get(run.pk, [])[:PARKINGS_SHOWN]  # type: ignore[attr-defined]
+        run.shown_parkings = parkings.get(run.pk, [])[:PARKINGS_SHOWN]
     return project(actor, KEY, runs)
 
 

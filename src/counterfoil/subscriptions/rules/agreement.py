@@ -13,13 +13,9 @@ from counterfoil.core.money import Rounding
 from counterfoil.subscriptions.rules.grid import ACTUAL_DAYS, Cell, Grid, Interval, Moment, Share
 
 NOW, NEXT_INVOICE, AT_RENEWAL = "now", "next_invoice", "at_renewal"
-TIMINGS = (NOW, NEXT_INVOICE, AT_RENEWAL)
 PRORATE, FULL, FREE = "prorate", "full", "free"
-FIRST_PERIODS = (PRORATE, FULL, FREE)
 KEEP_ANCHOR, RESTART = "keep_anchor", "restart"
-INTERVAL_CHANGES = (KEEP_ANCHOR, RESTART)
 END_FREE, END_BILLED = "free", "billed"
-END_DAYS = (END_FREE, END_BILLED)
 
 SKIP, VOID, EXTEND = "skip", "void", "extend"
 PAUSE_MODES = (SKIP, VOID, EXTEND)

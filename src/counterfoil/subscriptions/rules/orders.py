@@ -18,6 +18,10 @@ from counterfoil.subscriptions.rules.grid import Interval, Moment
 QUANTITY_LIMIT = Decimal(10) ** 12
 QUANTITY_DECIMALS = 6
 COUNT_MAX = 1_000
+REASON_MAX = 300
+"""Characters of the reason of a pause or of an end."""
+NO_QUANTITY = (Decimal(0), Decimal(1))
+"""How an item says that it has no quantity of its own: one is what it has when nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,9 @@ class SubscriptionOrder:
 
 def item_problems(items: Sequence[ItemOrder]) -> list[Problem]:
     """All that is wrong with the items that a subscription is to have, each at its place: ``items.1.quantity``."""
+    if not items:
+        text = "A subscription has at least one item. To have nothing billed any more, end it."
+        return [Problem("items", "missing", text)]
     keys = [item.price_key for item in items]
     found: list[Problem] = []
     for place, item in enumerate(items):
@@ -80,6 +87,9 @@ def item_problems(items: Sequence[ItemOrder]) -> list[Problem]:
         wrong += _quantity_problems(item.quantity, f"{at}.quantity")
         if not wrong and price_of(item.pricing, item.quantity) >= LARGEST:
             wrong.append(Problem(f"{at}.quantity", "too_large", "So much costs more than any document can be."))
+        if not wrong and item.is_metered and item.quantity not in NO_QUANTITY:
+            text = "What is billed by usage has no quantity. Leave it out, and record what is used."
+            wrong.append(Problem(f"{at}.quantity", "metered", text))
         if item.price_key in keys[:place]:
             wrong.append(Problem(f"{at}.price", "twice", "Name each price once; give it the whole quantity."))
         if item.is_metered and item.is_in_advance:

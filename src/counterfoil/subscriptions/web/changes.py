@@ -25,6 +25,7 @@ from counterfoil.subscriptions import commands, previewing, queries
 from counterfoil.subscriptions.models import PauseMode
 from counterfoil.subscriptions.ordering import check_day
 from counterfoil.subscriptions.record_types import SUBSCRIPTION
+from counterfoil.subscriptions.rules.orders import REASON_MAX
 from counterfoil.subscriptions.web.views import is_paused
 from counterfoil.surface.forms import Form, Typed, record_form, values_from, version_from
 from counterfoil.surface.htmx import go, page, say
@@ -51,7 +52,7 @@ MODE = Field(
 UNTIL = Field("until", "Until before", Kind.DAY, help="It goes on by itself on this day. Empty until somebody says so.")
 COUPON = Field("code", "Code", required=True, max_length=40)
 DISCOUNT = Field("discount", "Discount", Kind.INTEGER, required=True, minimum=Decimal(1), maximum=Decimal(32_767))
-REASON = Field("reason", "Reason", max_length=300)
+REASON = Field("reason", "Reason", max_length=REASON_MAX)
 AT_END = Field("at_period_end", "When its period ends", Kind.YES_NO)
 CREDITED = Field("credited", "Give back what is billed beyond the end", Kind.YES_NO)
 

@@ -13,7 +13,7 @@ from counterfoil.access.requests import Request
 from counterfoil.plumbing import clock
 from counterfoil.subscriptions import commands, queries
 from counterfoil.subscriptions.record_types import COUPON
-from counterfoil.surface.forms import Typed, record_form, save_sent
+from counterfoil.surface.forms import Typed, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 SECTIONS: dict[str, list[str]] = {
@@ -57,12 +57,10 @@ def _form(request: Request, row: Row | None) -> HttpResponse:
     if sent.is_saved:
         say(request, "Saved.")
         return go(request, reverse("subscriptions:coupons"))
-    form = record_form(
+    form = sent.form(
         COUPON,
         values=row if row is not None else {"is_active": True},
-        typed=sent.typed,
         sections=SECTIONS,
-        problems=sent.refused or (),
         writable=request.actor.writes if may_save else frozenset(),
     )
     context = {"coupon": row, "form": form, "may_save": may_save}

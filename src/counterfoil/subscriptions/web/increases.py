@@ -13,6 +13,7 @@ from counterfoil.access.requests import Request
 from counterfoil.catalog.queries import list_price_lists
 from counterfoil.core.errors import NotAllowed, Refusal
 from counterfoil.core.ids import parse_id
+from counterfoil.core.text import whole_number
 from counterfoil.invoicing.queries import local_today
 from counterfoil.ledger.queries import list_entities
 from counterfoil.plumbing import clock
@@ -103,8 +104,7 @@ def increase(request: Request, increase_id: UUID) -> HttpResponse:
         return reload(request)  # what stands around the part that asks changes too
     state = request.GET.get("state", "")
     states = [state] if state in RaiseState.values else []
-    first = request.GET.get("from", "")
-    offset = int(first) if first.isdecimal() and len(first) < 8 else 0
+    offset = whole_number(request.GET.get("from", ""), 7) or 0
     raises, count = queries.list_raises(request.actor, increase_id, states=states, offset=offset, limit=PAGE)
     sums = queries.sums_of(request.actor, increase_id)
     left = sums.states.get(RaiseState.PLANNED, 0) + sums.states.get(RaiseState.FAILED, 0)

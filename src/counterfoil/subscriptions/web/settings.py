@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from counterfoil.access.requests import Request
 from counterfoil.subscriptions import commands, queries
-from counterfoil.surface.forms import Typed, record_form, save_sent
+from counterfoil.surface.forms import Typed, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 KEY = "subscriptions.policy"
@@ -39,13 +39,11 @@ def policy(request: Request, entity_id: UUID) -> HttpResponse:
         say(request, "Saved. Subscriptions that run keep what they were agreed with.")
         return go(request, reverse("subscriptions:policies"))
     may_change = request.actor.may("settings.change")
-    form = record_form(
+    form = sent.form(
         KEY,
         values=row,
-        typed=sent.typed,
         sections=SECTIONS,
         writable=request.actor.writes if may_change else frozenset(),
-        problems=sent.refused or (),
     )
     context = {"form": form, "row": row, "may_change": may_change}
     return page(request, "subscriptions/policy.html", context, status=sent.status)

@@ -9,6 +9,7 @@ from django.http import HttpResponse, QueryDict
 
 from counterfoil.access import queries
 from counterfoil.access.requests import Request
+from counterfoil.core.text import whole_number
 from counterfoil.plumbing.record_types import record_types
 from counterfoil.plumbing.registry import command_names
 from counterfoil.surface.htmx import page
@@ -28,11 +29,10 @@ def audit(request: Request) -> HttpResponse:
         "since": _day(asked, "since"),
         "until": _day(asked, "until"),
     }
-    before = asked.get("before", "")
     changes = queries.list_changes(
         request.actor,
         **filters,  # type: ignore[arg-type]
-        before=int(before) if before.isdecimal() and len(before) < 19 else None,
+        before=whole_number(asked.get("before", ""), 18),
         limit=SIZE + 1,
     )
     context = {
@@ -63,10 +63,8 @@ def _day(asked: QueryDict, name: str) -> date | None:
 
 def panel(request: Request, key: str, record_id: UUID) -> HttpResponse:
     """The history of one record: a part of its page, or a page of its own."""
-    before = request.GET.get("before", "")
-    changes = queries.changes_of(
-        request.actor, key, record_id, before=int(before) if before.isdecimal() and len(before) < 19 else None, limit=21
-    )
+    before = whole_number(request.GET.get("before", ""), 18)
+    changes = queries.changes_of(request.actor, key, record_id, before=before, limit=21)
     context = {"changes": changes[:20], "next": changes[19].id if len(changes) > 20 else None, "path": request.path}
     template = "access/history_panel.html" if request.htmx else "access/history.html"
     return page(request, template, context)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from counterfoil.access.requests import Request
 from counterfoil.accounts import commands, queries
 from counterfoil.accounts.web.forms import READ_OR_SAVE, terms_options
-from counterfoil.surface.forms import Typed, record_form, save_sent
+from counterfoil.surface.forms import Typed, save_sent
 from counterfoil.surface.htmx import go, page, say
 
 TERMS, DEFAULTS = "accounts.terms", "accounts.defaults"
@@ -83,12 +83,10 @@ def _form(
     if sent.is_saved:
         say(request, "Saved.")
         return go(request, sent.answer)
-    form = record_form(
+    form = sent.form(
         key,
         values=values,
-        typed=sent.typed,
         sections=sections,
-        problems=sent.refused or (),
         writable=request.actor.writes if may_save else frozenset(),
         options=options,
     )

@@ -105,7 +105,7 @@ def _price_context(request: Request, row: Row, on: date, **more: Any) -> dict[st
         "versions": versions,
         "trial": _trial(row, request.GET.get("quantity", "")),
         "may_change": request.actor.may("catalog.change") and is_open,
-        "today": on,
+        "retiring_from": max(on, versions[-1].valid_from).isoformat(),
         **more,
     }
 

@@ -9,6 +9,10 @@ on("click", "[data-discard]", () => typed.clear());
 addEventListener("beforeunload", (event) => {
   if ([...typed].some((form) => form.isConnected)) event.preventDefault();
 });
+// A page that came back refused holds what was typed, and nobody has saved it.
+if (document.querySelector('main .notice.error[role="alert"], form[data-guard] [aria-invalid="true"]')) {
+  document.querySelectorAll("form[data-guard]").forEach((form) => typed.add(form));
+}
 document.addEventListener("htmx:beforeOnLoad", ({ detail: { elt, xhr } }) => {
   const form = elt.closest?.("form[data-guard]");
   if (form && xhr.status < 400) typed.delete(form);
