@@ -592,10 +592,6 @@ def test_a_key_said_twice_is_refused(once: str, twice: str, path: str) -> None:
             "timeline[2].on", "after_end", id="a use after the end",
         ),
         pytest.param(
-            [subscribe("2026-01-01", ("basic", "1"), ("seat", "5"), end_on="2026-02-01"), usage("2026-01-06")],
-            "timeline[0].items[1].quantity", "metered", id="a quantity of what is billed by usage",
-        ),
-        pytest.param(
             [subscribe("2026-01-01", ("basic", "1"), end_on="2025-12-31")], "timeline[0].end_on", None,
             id="an end before the start",
         ),
@@ -645,6 +641,16 @@ def test_usage_of_another_subscription_meters_nothing(play: Play) -> None:
         ("s1", "recurring", "50.00"),
         ("s1", "recurring", "50.00"),
         ("s2", "usage", "30.00"),
+    ]
+
+
+def test_of_what_is_billed_by_usage_only_the_use_counts(play: Play) -> None:
+    """The quantity of its item says nothing."""
+    entries = [subscribe("2026-01-01", ("basic", "1"), ("seat", "5")), usage("2026-01-10")]
+    assert lines(play(scenario(*entries, until="2026-02-01"))) == [
+        "INV-1 2026-01-01 recurring basic 2026-01-01/2026-02-01 31/31 100.00",
+        "INV-2 2026-02-01 recurring basic 2026-02-01/2026-03-01 28/28 100.00",
+        "INV-2 2026-02-01 usage seat 2026-01-01/2026-02-01 None 10.00",
     ]
 
 
