@@ -67,7 +67,9 @@ FAR = "9990-01-01"
 )
 def test_what_recurs_too_often_is_refused_at_once(play: Play, timeline: list[dict[str, Any]], until: str) -> None:
     """At ``until``, and the next scenario is played."""
-    with pytest.raises(Refusal, match=r"^at least .* periods of a subscription until then; at most 20,000") as refused:
+    with pytest.raises(
+        Refusal, match=r"^it goes through at least .* periods of a subscription until then, more than the 20,000"
+    ) as refused:
         play(scenario(*timeline, until=until))
     assert [(one.field, one.code) for one in refused.value.problems] == [("until", "too_long")]
     assert len(play(scenario(subscribe("daily"), until="2026-01-02"))["documents"]) == 2

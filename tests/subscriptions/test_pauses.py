@@ -22,6 +22,7 @@ from counterfoil.subscriptions import commands, queries
 from counterfoil.subscriptions.jobs import pauses_to_end
 from counterfoil.subscriptions.models import BilledPeriod, Pause
 from counterfoil.subscriptions.rules.agreement import PAUSE_MODES, Discount, Policy
+from counterfoil.subscriptions.rules.grid import Interval
 
 pytestmark = pytest.mark.django_db
 
@@ -393,6 +394,38 @@ def test_an_end_while_time_stands_still_does_not_bill_the_day_on_which_it_rested
     billing.run("2026-01-20")
     billing.cancel(one)
     assert ledger()[1:] == ["2026-01-20 proration_credit 2026-01-11/2026-02-01 21/31 -67.74"]
+    sound()
+
+
+def test_an_end_while_time_stands_still_that_gives_nothing_back_gives_back_no_day_of_it(billing: Billing) -> None:
+    """Also where the day of an end is billed."""
+    one = billing.start(item("basic"), policy=Policy(end_day="billed"))
+    billing.run("2026-01-11")
+    pause(billing, one, "extend")
+    billing.run("2026-01-20")
+    billing.cancel(one, is_credited=False)
+    assert len(ledger()) == 1
+    assert billing.run("2027-01-01") == 0
+    sound()
+
+
+def test_a_pause_at_renewal_for_an_earlier_day_gives_back_the_period_that_was_billed_since(billing: Billing) -> None:
+    """Entered on the day of the renewal, after its run, for the month before."""
+    one = billing.start(item("basic"), policy=Policy(decrease="at_renewal"))
+    billing.run("2026-02-01")
+    pause(billing, one, "skip", when=day("2026-01-21"))
+    assert ledger()[2:] == ["2026-02-01 proration_credit 2026-02-01/2026-03-01 28/28 -100.00"]
+    sound()
+
+
+def test_a_pause_at_renewal_does_not_wait_for_what_is_metered(billing: Billing) -> None:
+    """The use is counted by the year, the price is by the month."""
+    calls = item("calls", interval=Interval("year"))
+    one = billing.start(item("basic"), calls, policy=Policy(decrease="at_renewal"))
+    billing.run("2026-01-11")
+    pause(billing, one, "skip")
+    billing.run("2026-03-01")
+    assert ledger() == ["2026-01-01 recurring 2026-01-01/2026-02-01 31/31 100.00"]
     sound()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from counterfoil.catalog.rules.pricing import Pricing, price_of
@@ -57,13 +57,15 @@ class Ledger:
 
     def bill(self, due: Due) -> list[Difference]:
         found = differences(self.agreement, self.rows, due)
+        ids = {one.id: uuid4() for one in found if one.id is not None}
         for one in found:
-            line_id = uuid4()
+            line_id = ids.get(one.id) or uuid4()
+            credits = tuple((ids.get(credited, credited), part) for credited, part in one.credits)
             if one.kind == "recurring":
                 self.recurring.append((one.item_id, one.start, one.end))
             if one.net > 0:
                 self.lines[line_id] = one.net
-            for credited, part in one.credits:
+            for credited, part in credits:
                 self.lines[credited] -= part
             self.rows.append(
                 Billed(
@@ -76,7 +78,7 @@ class Ledger:
                     one.share,
                     one.net,
                     line_id if one.net else None,
-                    one.credits,
+                    credits,
                 )
             )
         return found
@@ -260,6 +262,7 @@ def lived(prices: tuple[str, str], acts: list[tuple[str, int, int, int]], anchor
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.tuples(PRICE, PRICE), st.lists(ACT, max_size=6), st.integers(1, 31), st.one_of(st.none(), DAYS))
+@example(("0.02", "0.01"), [("pause", 0, 1, 0)], 1, 2)  # a line of the same document is taken back
 def test_any_life(prices: tuple[str, str], acts: list[tuple[str, int, int, int]], anchor: int, end: int | None) -> None:
     """Charges less credits are price × time of every version but for the rounding of each line; nothing is credited
     twice; periods are tiled; asked again, nothing is to bill.

@@ -174,6 +174,20 @@ def test_an_end_with_the_period_moves_no_earlier_end_of_which_the_day_is_billed(
     assert before == ["INV 2026-01-01 recurring Basic 2026-01-01/2026-01-21 1 20/31 64.52"]
 
 
+def test_what_waits_when_nothing_is_left_comes_when_a_document_was_due(billing: Billing) -> None:
+    """A change to nothing: its credit waits for an invoice that never comes."""
+    one = billing.start(item("basic"), policy=Policy(decrease="next_invoice"))
+    billing.run("2026-01-11")
+    billing.change(one, item("basic", "0"))
+    assert billing.run("2026-01-31") == 0
+    assert billing.run("2026-02-01") == 1
+    assert [line.split(" ", 2)[2] for line in billing.books()[1:]] == [
+        "proration_credit Basic 2026-01-11/2026-02-01 1 21/31 67.74"
+    ]
+    assert billing.subscription(one).due_at is None
+    assert broken() == set()
+
+
 @pytest.mark.parametrize(
     ("timing", "when", "lines"),
     [

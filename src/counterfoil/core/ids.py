@@ -12,15 +12,15 @@ from counterfoil.core.errors import NotFound
 __all__ = ["id_text", "new_id", "parse_id"]
 
 
+_new, _set = object.__new__, object.__setattr__
+
+
 def new_id() -> UUID:
     """A new UUIDv7. Ids made by one process never run backwards."""
     made = _new(UUID)  # as UUID makes itself, without the checks of what it may be given: a third of the time
     _set(made, "int", uuid7().int)
     _set(made, "is_safe", SafeUUID.unknown)
     return made
-
-
-_new, _set = object.__new__, object.__setattr__
 
 
 def id_text(value: UUID) -> str:

@@ -607,5 +607,5 @@ def _recurring(actor: Actor, handoff: Handoff, documents: Sequence[Document], on
         ends_on=day(one.ends_at),
         waits=any(document.status == InvoiceStatus.DRAFT for document in mine),
         is_parked=one.parked_at is not None,
-        state="returned" if one.never_ran else getattr(one, "state", ""),
+        state="returned" if one.never_ran else one.state,
     )

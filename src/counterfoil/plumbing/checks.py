@@ -32,9 +32,9 @@ def check_written(
     operation: pgtrigger.Operation = pgtrigger.Insert,
     declare: Sequence[tuple[str, str]] = (),
 ) -> pgtrigger.Trigger:
-    """Looks once at all rows that a statement adds, or changes: then as they were too, ``old_rows``. ``checks`` are
-    statements of PL/pgSQL that raise where the promise is broken and else come to their end; ``<written>`` in them
-    stands for the rows.
+    """Looks once at all rows that a statement adds or changes. ``checks`` are statements of PL/pgSQL that raise where
+    the promise is broken and else come to their end; ``<written>`` in them stands for the rows, ``old_rows`` for
+    changed ones as they were.
 
     A connection plans them once, often while the tables are empty, when to walk over a table or an index looks as cheap
     as to look something up, and would walk over all of it for each row ever after. So what has an index is looked up by
@@ -42,7 +42,7 @@ def check_written(
     further conditions outside; and for many rows the checks are planned anew, by how many there are.
     """
     tables = {"new": "new_rows"} if operation is pgtrigger.Insert else {"old": "old_rows", "new": "new_rows"}
-    # A plan is made anew only for values that it is given.
+    # Only a statement with a parameter is planned anew: this is one.
     told = checks.strip().replace("<written>", "(TABLE new_rows LIMIT written)")
     func = _BY_INDEX.format(checks=told, many=_MANY)
     return after_statement(name, operation, func, tables, [*_DECLARED, *declare])

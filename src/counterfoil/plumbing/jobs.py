@@ -64,14 +64,17 @@ class _Patience(RetryStrategy):
 def _is_cut_off(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_is_cut_off(one) for one in error.exceptions)
-    return isinstance(error, OperationalError | InterfaceError)
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__ or error, "sqlstate", None)
+    return state is None or state.startswith(("08", "57P"))  # no connection, or one that the server ended
 
 
 def job(name: str, *, queue_name: str = "default", attempts: int = MAX_ATTEMPTS) -> Callable[[F], F]:
     """Register a job under its public name.
 
-    It waits 2, 4, 8 … seconds between attempts, at most ``SOON_SECONDS`` where the database was gone, and then twice as
-    often. After that it stays failed and visible.
+    It waits 2, 4, 8 … seconds between attempts, at most ``SOON_SECONDS`` where the database was gone, and then up to
+    twice as many times. After that it stays failed and visible.
     """
 
     def register(function: F) -> F:

@@ -139,7 +139,7 @@ def return_jobs(ids: list[int]) -> None:
                 cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'aborted', false)", [job])
             elif attempts + 1 >= attempts_allowed(task_name):
                 cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [job])
-                log.error("Job %s (%s) was given up: its worker died %s times", job, task_name, attempts + 1)
+                log.error("Job %s (%s) was given up: it was cut off or failed %s times", job, task_name, attempts + 1)
             else:
                 wait = min(2**attempts - 1, SOON_SECONDS)  # at once the first time, then later and later
                 cursor.execute(

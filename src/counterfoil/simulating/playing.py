@@ -167,7 +167,7 @@ class Play:
             case said.Change():
                 subscriptions.change_subscription(
                     actor=ACTOR, subscription_id=self._subscription(entry),
-                    items=self._items(entry.subscription, entry.items),
+                    items=self._items(entry.subscription, entry.items) or self._nothing(entry.subscription),
                     when=entry.on, on=day, at=at,
                 )  # fmt: skip
             case said.Usage():
@@ -207,6 +207,11 @@ class Play:
 
     def _items(self, subscription: str, items: Iterable[said.ItemPart]) -> tuple[ItemOrder, ...]:
         return tuple(self.stage.item(subscription, self.prices[item.price], item.quantity) for item in items)
+
+    def _nothing(self, subscription: str) -> tuple[ItemOrder, ...]:
+        """A change to nothing: whatever the subscription has, there is none of it from then on."""
+        items = (self.stage.item(subscription, price, Decimal(0)) for price in self.prices.values())
+        return tuple(item for item in items if not item.is_metered)
 
     def _subscribe(self, entry: said.Subscribe, day: date, at: datetime) -> None:
         order = SubscriptionOrder(
@@ -288,7 +293,7 @@ class Play:
                 Subscription.objects.filter(pk__in=self.beyond).update(due_at=None)
             self.billed_days += 1
             if self.billed_days > PERIODS_MAX:
-                raise too_long("more days of billing")
+                raise too_long(f"{self.billed_days:,} days of billing")
             subscriptions.bill_due(actor=ACTOR, on=day, at=at, entity_id=self.stage.entity)
             self._after_documents()
             self._look_when_due()

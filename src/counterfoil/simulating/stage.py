@@ -77,7 +77,7 @@ class Stage:
             description=price.key,
             pricing=price.pricing,
             interval=Interval(price.interval, price.count),
-            quantity=min(quantity, Decimal(1)) if is_metered else quantity,  # what is used says how much
+            quantity=Decimal(1) if is_metered and quantity > 0 else quantity,  # what is used says how much
             is_in_advance=price.billed == "in_advance" and not is_metered,
             is_metered=is_metered,
             tax_class=self.tax_class(price.tax),

@@ -216,9 +216,9 @@ def _agreement(
         start=start,
         items=tuple(item_of(item, one, versions.get(item.id, ()), usage.get(item.id, ())) for item in items),
         policy=policy_of(one),
-        end=end_of(one),
+        end=_maybe(one.ends_at, one.basis) if _ends_at_rest(one, pauses) else end_of(one),
         is_credited_at_end=one.is_credited_at_end,
-        pauses=_rests(one, pauses),
+        pauses=_spans(one, pauses, PauseMode.SKIP),
         voids=_spans(one, pauses, PauseMode.VOID),
         stands_from=next(
             (
@@ -247,10 +247,12 @@ def _agreement(
     )
 
 
-def _rests(one: Subscription, pauses: Sequence[Pause]) -> tuple[Span, ...]:
-    """The pauses in which nothing is billed: those that skip, and time that stood still."""
-    resting = [pause for pause in pauses if pause.is_over or pause.mode == PauseMode.SKIP]
-    return _spans(one, resting, PauseMode.SKIP, PauseMode.EXTEND)
+def _ends_at_rest(one: Subscription, pauses: Iterable[Pause]) -> bool:
+    """Whether it ended while its time stood still. The day from which that stood is not used."""
+    return any(
+        pause.mode == PauseMode.EXTEND and pause.is_over and pause.starts_at == one.ends_at != pause.ends_at
+        for pause in pauses
+    )
 
 
 def _spans(one: Subscription, pauses: Iterable[Pause], *modes: str) -> tuple[Span, ...]:

@@ -98,9 +98,10 @@ class Subscription(Record, PolicyFields):
 
     ``due_at`` is when the next document is due, ``settled_to`` the moment before which nothing is to be billed or given
     back any more. ``anchor_day`` and ``anchor_on`` are as in ``rules/grid.py``. A parked subscription is not billed
-    until a person un-parks it. ``shown_…`` is put on it by a query whose rows its record type describes.
+    until a person un-parks it. ``state`` and ``shown_…`` are put on it by queries whose rows its record type describes.
     """
 
+    state: str
     shown_items: list[SubscriptionItem]
     shown_discounts: list[SubscriptionDiscount]
     shown_pauses: list[Pause]

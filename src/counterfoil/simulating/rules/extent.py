@@ -35,7 +35,9 @@ def refuse_endless(scenario: Scenario) -> None:
 
 
 def too_long(what: str) -> Refusal:
-    return Refusal("too_long", f"{what} until then; at most {PERIODS_MAX:,} can be played", "until")
+    return Refusal(
+        "too_long", f"it goes through {what} until then, more than the {PERIODS_MAX:,} that can be played", "until"
+    )
 
 
 def certain_periods(scenario: Scenario) -> int:

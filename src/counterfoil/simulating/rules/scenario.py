@@ -317,12 +317,6 @@ class Change(_Part):
     subscription: Key
     items: tuple[ItemPart, ...]
 
-    @model_validator(mode="after")
-    def _to_something(self) -> Change:
-        if not self.items:
-            raise PydanticCustomError("no_items", "no items; cancel ends a subscription", {"at": "items"})
-        return self
-
 
 class Usage(_Part):
     do: Literal["usage"]

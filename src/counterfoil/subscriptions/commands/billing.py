@@ -244,13 +244,19 @@ def _note_written(one: Charged, changed: list[SubscriptionItem]) -> dict[UUID, M
     return written
 
 
-def _was_due(loaded: Loaded) -> Moment | None:
-    """When a document was due before, unless the subscription rests by then."""
+def _own_day(loaded: Loaded, upcoming: Moment | None) -> Moment | None:
+    """The day on which what waits has a document of its own: that on which one was due before, where none comes by the
+    end of the period that would have begun then. None while the subscription rests by then.
+    """
+    agreement = loaded.agreement
     if loaded.subscription.due_at is None:
         return None
     due = loaded.moment(loaded.subscription.due_at)
-    rests = any(span.start <= due and (span.end is None or due < span.end) for span in loaded.agreement.pauses)
-    return None if rests else due
+    if any(span.start <= due and (span.end is None or due < span.end) for span in agreement.pauses):
+        return None
+    begun = [item.grid.cell_at(due) for item in agreement.items if not item.is_metered]
+    ends = [cell.end for cell in begun if cell.start == due]
+    return due if upcoming is None or (ends and min(ends) < upcoming) else None
 
 
 def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
@@ -260,8 +266,9 @@ def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
     loaded = one.loaded
     agreement, subscription = loaded.agreement, loaded.subscription
     upcoming = next_due(agreement, billed)
-    if not one.is_whole:  # what waits has a document of its own where none comes until the end, or when one was due
-        upcoming = agreement.end if upcoming is None else min(upcoming, _was_due(loaded) or upcoming)
+    if not one.is_whole:
+        days = (agreement.end if upcoming is None else upcoming, _own_day(loaded, upcoming))
+        upcoming = min((day for day in days if day is not None), default=None)
     subscription.due_at = None if upcoming is None else stored(upcoming)
     open_from = [billed.get(item.id, max(item.start, agreement.start)) for item in agreement.items]
     settled = [one.due.before, *open_from]

@@ -92,7 +92,7 @@ def planned_change(
     anchors = Anchors(loaded.subscription.anchor_day, loaded.subscription.anchor_on)
     wanted = [_wanted(order) for order in items]
     forgotten = taken_back(loaded.agreement, wanted, moment)
-    billed = _billed_at(loaded, moment)
+    billed = billed_at(loaded, moment)
     steps = plan_change(with_items(loaded.agreement, forgotten), wanted, moment, anchors, billed)
     if not steps and not forgotten:
         return None
@@ -337,7 +337,7 @@ def _wanted(order: ItemOrder) -> Wanted:
     return Wanted(order.price_key, order.pricing, order.interval, order.quantity, order.is_in_advance, order.is_metered)
 
 
-def _billed_at(loaded: Loaded, moment: Moment) -> set[UUID]:
+def billed_at(loaded: Loaded, moment: Moment) -> set[UUID]:
     """The items whose period that contains the moment is billed already."""
     at = stored(moment)
     return {row.pk for row in loaded.items.values() if row.billed_to is not None and row.billed_to > at}

@@ -66,7 +66,7 @@ def take_back(*, actor: Actor, deal_id: UUID, quote_version: int, on: date, at: 
 
     Every row of its ledger is taken back by its opposite, which stands on no document: the draft was never issued. A
     subscription of which something was issued is cancelled as of ``on`` instead. Answers whether it did anything:
-    what is taken back stays so. A reason that is longer than that of an end is cut.
+    what is taken back stays so. A reason that is longer than an end can keep is cut.
     """
     reason = reason[:REASON_MAX]
     subscription = Subscription.objects.select_for_update().filter(deal_id=deal_id, quote_version=quote_version).first()

@@ -20,11 +20,11 @@ from counterfoil.subscriptions.commands.billing import Written
 from counterfoil.subscriptions.commands.changing import (
     Rows,
     _bill,
-    _billed_at,
     _locked,
     _moment,
     _refuse_outside,
     _tell,
+    billed_at,
     check_reason,
     refuse_stood_still,
     write_rows,
@@ -34,7 +34,7 @@ from counterfoil.subscriptions.commands.running import CHUNK, park
 from counterfoil.subscriptions.models import ItemVersion, Pause, PauseMode, Subscription, SubscriptionItem
 from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, NOW, Difference
 from counterfoil.subscriptions.rules.billing import Due
-from counterfoil.subscriptions.rules.changes import renewal_of
+from counterfoil.subscriptions.rules.changes import renewal_of, running
 from counterfoil.subscriptions.rules.extending import Continued, continued, last_billed_start, moved
 from counterfoil.subscriptions.rules.grid import Moment, day_of, moment_of, restored, stored
 
@@ -66,9 +66,11 @@ def pause_subscription(
     subscription = loaded.subscription
     start = moment
     if mode == PauseMode.SKIP and subscription.decrease == AT_RENEWAL:
-        running = [item for item in loaded.agreement.items if item.version_at(moment) is not None]
-        billed = _billed_at(loaded, moment)
-        start = max((renewal_of(item.grid, moment, is_billed=item.id in billed) for item in running), default=moment)
+        billed = billed_at(loaded, moment)
+        ends = [
+            renewal_of(item.grid, moment, is_billed=item.id in billed) for item in running(loaded.agreement, moment)
+        ]
+        start = max(ends, default=moment)
     end = None if until is None else _moment(loaded, until)
     if end is not None and end <= start:
         raise Refusal("before_start", "It goes on after it rested: give a later day.", "until")
@@ -84,8 +86,8 @@ def pause_subscription(
     insert_rows([pause])
     _raise_version(subscription)
     _tell(events.SubscriptionPaused, loaded, start)
-    is_past = subscription.decrease == AT_RENEWAL and day_of(start, subscription.zone) < on
-    is_whole = mode != PauseMode.SKIP or subscription.decrease == NOW or is_past
+    is_billed = subscription.decrease == AT_RENEWAL and bool(billed_at(loaded, start))
+    is_whole = mode != PauseMode.SKIP or subscription.decrease == NOW or is_billed
     written = _bill(actor, loaded, moment, on=on, at=at, items=None if is_whole else ())
     if is_over and end is not None:
         if mode != PauseMode.EXTEND:

@@ -168,8 +168,9 @@ def _ready(actor: Actor, due: _DueOn, at: datetime, chunk: int, after: Reached |
         raise_prices(actor=actor, at=at, chunk=None, subscription_ids=ids)
         done.waiting = frozenset(unraised(at, ids))
         statement, values = due.where("due.id = ANY(%s)", ids)
-        (still,) = read_together(Asked(f"SELECT id FROM {statement}", values))  # noqa: S608 - Django's own statement
-        ids = [one for one in ids if (one,) in still and one not in done.waiting]
+        (found,) = read_together(Asked(f"SELECT id FROM {statement}", values))  # noqa: S608 - Django's own statement
+        still = {subscription_id for (subscription_id,) in found} - done.waiting
+        ids = [one for one in ids if one in still]
     return ids
 
 
@@ -203,7 +204,8 @@ def _first_due(due: _DueOn, count: int, after: Reached | None) -> list[tuple[dat
     """What is due first, behind where an earlier chunk got to: when, which, and who pays. Who pays is worked out for
     no more than is answered.
     """
-    statement, values = due.where(*(("(due.due_at, due.id) > (%s, %s)", *after) if after is not None else ("TRUE",)))
+    behind = () if after is None else after
+    statement, values = due.where("(due.due_at, due.id) > (%s, %s)" if behind else "TRUE", *behind)
     asked = f"""
     SELECT first.due_at, first.id, {payer_sql("own")}
     FROM (SELECT * FROM {statement} ORDER BY due.due_at, due.id LIMIT %s) first

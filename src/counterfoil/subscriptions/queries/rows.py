@@ -55,7 +55,7 @@ def with_state(found: QuerySet[Subscription], today: date) -> QuerySet[Subscript
         default=Value("active"),
         output_field=CharField(),
     )
-    return found.annotate(present=present).annotate(state=state)
+    return found.annotate(present=present).annotate(state=state)  # type: ignore[no-redef]
 
 
 def _end_of(day: date) -> datetime:

@@ -124,8 +124,13 @@ def taken_back(agreement: Agreement, wanted: Sequence[Wanted], at: Moment) -> li
     return [ended(item, item.start) for item in waiting if item.price not in quantities and item.start in ends]
 
 
+def running(agreement: Agreement, at: Moment) -> list[Item]:
+    """The items of which something is agreed at the moment, but for what is metered."""
+    return [item for item, _ in _running(agreement, at)]
+
+
 def _running(agreement: Agreement, at: Moment) -> list[tuple[Item, Version]]:
-    """What is agreed at the moment, but for what is metered."""
+    """The same with how much of each."""
     return [
         (item, version)
         for item in agreement.items

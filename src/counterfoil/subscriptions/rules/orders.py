@@ -77,7 +77,7 @@ class SubscriptionOrder:
 def item_problems(items: Sequence[ItemOrder]) -> list[Problem]:
     """All that is wrong with the items that a subscription is to have, each at its place: ``items.1.quantity``."""
     if not items:
-        text = "A subscription has at least one item. To have nothing billed any more, end it."
+        text = "A subscription has at least one item. To have nothing billed any more, end the subscription."
         return [Problem("items", "missing", text)]
     keys = [item.price_key for item in items]
     found: list[Problem] = []
