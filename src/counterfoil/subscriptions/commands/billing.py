@@ -21,7 +21,6 @@ from counterfoil.invoicing.commands import bill_invoices, credit, draft_invoices
 from counterfoil.invoicing.queries import given_already, unissued_of
 from counterfoil.invoicing.rules.orders import CreditOrder, DraftOrder
 from counterfoil.plumbing.bulk import insert_rows, one_trip, update_rows
-from counterfoil.subscriptions.agreements import Loaded
 from counterfoil.subscriptions.commands.lines import (
     Charged,
     Key,
@@ -244,19 +243,28 @@ def _note_written(one: Charged, changed: list[SubscriptionItem]) -> dict[UUID, M
     return written
 
 
-def _own_day(loaded: Loaded, upcoming: Moment | None) -> Moment | None:
-    """The day on which what waits has a document of its own: that on which one was due before, where none comes by the
-    end of the period that would have begun then. None while the subscription rests by then.
+def _own_day(one: Charged, upcoming: Moment | None) -> Moment | None:
+    """The day on which what waits has a document of its own, if any: that on which one was due before, where a price
+    begins on it, or where none comes by the end of the longest period that would have begun by then. While the
+    subscription rests there is none.
     """
-    agreement = loaded.agreement
+    loaded, agreement = one.loaded, one.loaded.agreement
     if loaded.subscription.due_at is None:
         return None
     due = loaded.moment(loaded.subscription.due_at)
     if any(span.start <= due and (span.end is None or due < span.end) for span in agreement.pauses):
         return None
-    begun = [item.grid.cell_at(due) for item in agreement.items if not item.is_metered]
-    ends = [cell.end for cell in begun if cell.start == due]
-    return due if upcoming is None or (ends and min(ends) < upcoming) else None
+    items = [item for item in agreement.items if not item.is_metered]
+    begins = due <= one.due.before and any(item.is_in_advance and item.start == due for item in items)
+    if upcoming is None or begins:
+        return due
+    billed = {row.item_id for row in loaded.billed}
+    ran = [
+        item
+        for item in items
+        if item.id in billed or item.versions[-1].end or (not item.is_in_advance and item.start < one.due.before)
+    ]
+    return due if ran and max(item.grid.cell_at(due).end for item in ran) < upcoming else None
 
 
 def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
@@ -267,8 +275,9 @@ def _note_due(one: Charged, billed: Mapping[UUID, Moment]) -> None:
     agreement, subscription = loaded.agreement, loaded.subscription
     upcoming = next_due(agreement, billed)
     if not one.is_whole:
-        days = (agreement.end if upcoming is None else upcoming, _own_day(loaded, upcoming))
-        upcoming = min((day for day in days if day is not None), default=None)
+        upcoming = agreement.end if upcoming is None else upcoming
+        days = [day for day in (upcoming, _own_day(one, upcoming)) if day is not None]
+        upcoming = min(days, default=None)
     subscription.due_at = None if upcoming is None else stored(upcoming)
     open_from = [billed.get(item.id, max(item.start, agreement.start)) for item in agreement.items]
     settled = [one.due.before, *open_from]

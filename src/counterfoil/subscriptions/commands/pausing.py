@@ -32,7 +32,7 @@ from counterfoil.subscriptions.commands.changing import (
 from counterfoil.subscriptions.commands.lines import Charged, Line, billed_row
 from counterfoil.subscriptions.commands.running import CHUNK, park
 from counterfoil.subscriptions.models import ItemVersion, Pause, PauseMode, Subscription, SubscriptionItem
-from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, NOW, Difference
+from counterfoil.subscriptions.rules.agreement import AT_RENEWAL, NOW, Difference, Item
 from counterfoil.subscriptions.rules.billing import Due
 from counterfoil.subscriptions.rules.changes import renewal_of, running
 from counterfoil.subscriptions.rules.extending import Continued, continued, last_billed_start, moved
@@ -65,11 +65,11 @@ def pause_subscription(
         raise Refusal("unknown_choice", "A pause skips, voids or extends.", "mode")
     subscription = loaded.subscription
     start = moment
+    resting: list[Item] = []
     if mode == PauseMode.SKIP and subscription.decrease == AT_RENEWAL:
+        resting = running(loaded.agreement, moment)
         billed = billed_at(loaded, moment)
-        ends = [
-            renewal_of(item.grid, moment, is_billed=item.id in billed) for item in running(loaded.agreement, moment)
-        ]
+        ends = [renewal_of(item.grid, moment, is_billed=item.id in billed) for item in resting]
         start = max(ends, default=moment)
     end = None if until is None else _moment(loaded, until)
     if end is not None and end <= start:
@@ -86,7 +86,7 @@ def pause_subscription(
     insert_rows([pause])
     _raise_version(subscription)
     _tell(events.SubscriptionPaused, loaded, start)
-    is_billed = subscription.decrease == AT_RENEWAL and bool(billed_at(loaded, start))
+    is_billed = bool({item.id for item in resting} & billed_at(loaded, start))
     is_whole = mode != PauseMode.SKIP or subscription.decrease == NOW or is_billed
     written = _bill(actor, loaded, moment, on=on, at=at, items=None if is_whole else ())
     if is_over and end is not None:
