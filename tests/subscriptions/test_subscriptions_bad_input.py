@@ -92,7 +92,7 @@ def test_a_change_to_nothing(billing: Billing) -> None:
     """It is no change but an end, and says so; what is billed by usage alone is something."""
     one = billing.start(item("seat"), item("calls"))
     before = everything()
-    with pytest.raises(Refusal, match="end it") as refused:
+    with pytest.raises(Refusal, match="end the subscription") as refused:
         billing.change(one)
     assert [(problem.field, problem.code) for problem in refused.value.problems] == [("items", "missing")]
     assert everything() == before
