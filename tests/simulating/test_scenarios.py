@@ -643,6 +643,35 @@ def test_usage_of_another_subscription_meters_nothing(play: Play) -> None:
     ]
 
 
+@pytest.mark.parametrize("timing", ["at_renewal", "next_invoice"])
+def test_a_price_that_begins_on_a_renewal_is_billed_with_it(play: Play, timing: str) -> None:
+    """A quarter takes over from a month, entered on the day of the renewal: it does not wait for its own next one."""
+    raw = {
+        "scenario": 1,
+        "entity": {"currency": "EUR"},
+        "policies": {"proration": {"increase": timing, "decrease": timing}},
+        "prices": [
+            {"key": "month", "model": "flat", "amount": "200.00"},
+            {"key": "quarter", "model": "flat", "amount": "90.00", "count": 3},
+        ],
+        "accounts": [{"key": "acme"}],
+        "timeline": [
+            subscribe("2026-01-15", ("month", "1")),
+            {
+                "on": "2026-02-15",
+                "do": "change",
+                "subscription": "s1",
+                "items": [{"price": "quarter", "quantity": "1"}],
+            },
+        ],
+        "until": "2026-05-14",
+    }
+    assert lines(play(raw)) == [
+        "INV-1 2026-01-15 recurring month 2026-01-15/2026-02-15 31/31 200.00",
+        "INV-2 2026-02-15 recurring quarter 2026-02-15/2026-05-15 89/89 90.00",
+    ]
+
+
 def test_a_change_to_nothing_credits_what_is_left(play: Play) -> None:
     """17 of January's 31 days; the subscription stays and bills nothing. 0 of it says the same."""
     start = subscribe("2026-01-01", ("basic", "1"))

@@ -276,7 +276,10 @@ def test_a_change_to_no_items_is_refused(screens: Screens, clock: Any) -> None:
     browser = screens.staff.browser("billing")
     form = {"items-shown": "1", "when": "2026-04-16", "version": "1"}
     refused = browser.post(f"/subscriptions/{subscription}/change/", form)
-    assert (refused.status_code, "To have nothing billed any more, end the subscription." in words(refused)) == (422, True)
+    assert (refused.status_code, "To have nothing billed any more, end the subscription." in words(refused)) == (
+        422,
+        True,
+    )
     assert Subscription.objects.get().version == 1
 
 
