@@ -79,7 +79,9 @@ def write(
     groups: dict[Key, list[Line]] = defaultdict(list)
     for charge, own in by_charge:
         if own:
-            groups[key_of(charge.loaded.subscription, facts, is_apart=is_apart)] += own
+            subscription = charge.loaded.subscription
+            apart = subscription.id if is_apart else None
+            groups[key_of(subscription, facts[subscription.account_id], apart=apart)] += own
     riding = bearable(with_room(riding_on(riders, facts), groups), groups, facts, on, at)
     documents = _documents(groups, riding, facts, on, at)
     written = _written(actor, documents, facts, on=on, at=at, is_reviewed=is_reviewed)

@@ -68,17 +68,14 @@ class Line:
 Key = tuple[UUID, UUID, str, UUID | None, str, str, ReferencePairs, UUID | None]
 
 
-def key_of(subscription: Subscription, facts: Mapping[UUID, BillingFacts], *, is_apart: bool = False) -> Key:
-    """What makes two subscriptions share a document: payer, company, currency, terms, PO number and references. One
-    that is apart shares none.
+def key_of(one: Subscription | Rider, of_account: BillingFacts, *, apart: UUID | None = None) -> Key:
+    """What makes subscriptions and riders share a document: payer, company, currency, terms, PO number and references.
+    One that is ``apart`` shares none.
     """
-    of_account = facts[subscription.account_id]
     terms = of_account.terms.value
-    terms_id = subscription.terms_id or (terms.id if terms is not None else None)
-    return (
-        of_account.payer.value, subscription.entity_id, subscription.currency, terms_id, subscription.po_number,
-        subscription.references, reference_pairs(subscription.reference_values), subscription.id if is_apart else None,
-    )  # fmt: skip
+    terms_id = one.terms_id or (terms.id if terms is not None else None)
+    pairs = one.reference_values if isinstance(one, Rider) else reference_pairs(one.reference_values)
+    return (of_account.payer.value, one.entity_id, one.currency, terms_id, one.po_number, one.references, pairs, apart)
 
 
 def own_lines(lines: Iterable[Line | Rider]) -> list[Line]:

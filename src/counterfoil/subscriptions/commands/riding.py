@@ -29,7 +29,8 @@ from counterfoil.subscriptions.rules.documents import parted
 def joinable(charges: Sequence[Charged], riders: Sequence[Rider], on: date) -> list[Rider]:
     """The riders that would share a document with these charges."""
     facts = billing_facts(sorted({one.loaded.subscription.account_id for one in charges}), on)
-    keys = {key_of(one.loaded.subscription, facts) for one in charges}
+    subscriptions = [one.loaded.subscription for one in charges]
+    keys = {key_of(one, facts[one.account_id]) for one in subscriptions}
     return [rider for key, found in riding_on(riders, facts).items() if key in keys for rider in found]
 
 
@@ -38,16 +39,8 @@ def riding_on(riders: Iterable[Rider], facts: Mapping[UUID, BillingFacts]) -> di
     found: dict[Key, list[Rider]] = defaultdict(list)
     for rider in riders:
         of_account = facts.get(rider.account_id)
-        if of_account is None:
-            continue
-        terms = of_account.terms.value
-        terms_id = rider.terms_id or (terms.id if terms is not None else None)
-        payer_id = of_account.payer.value
-        key = (
-            payer_id, rider.entity_id, rider.currency, terms_id, rider.po_number, rider.references,
-            rider.reference_values, None,
-        )  # fmt: skip
-        found[key].append(rider)
+        if of_account is not None:
+            found[key_of(rider, of_account)].append(rider)
     return found
 
 
